@@ -1,0 +1,1 @@
+"""The web process: pages, log-ins, work orders."""

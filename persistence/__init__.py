@@ -1,0 +1,1 @@
+"""The store process and the database."""

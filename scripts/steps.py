@@ -1,0 +1,76 @@
+"""Steps of the bootstrap: run a command quietly, remember that it was done, fail with its last lines."""
+
+from __future__ import annotations
+
+import hashlib
+import subprocess
+import tempfile
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+TAIL_LINES = 15
+
+
+class StepFailed(Exception):
+    """A step could not be done. The text is meant for the person at the terminal."""
+
+
+def say(text: str) -> None:
+    print(f"santral: {text}", flush=True)
+
+
+def run_step(
+    title: str,
+    command: Sequence[str],
+    *,
+    folder: Path | None = None,
+    environment: Mapping[str, str] | None = None,
+    hint: str = "",
+) -> None:
+    """Runs a command behind one line of progress; only a failure shows what the command printed."""
+    say(title)
+    with tempfile.TemporaryFile() as output:
+        try:
+            code = subprocess.run(
+                command,
+                cwd=folder,
+                env=environment,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                check=False,
+            ).returncode
+        except OSError as error:
+            raise StepFailed(f"Failed: {title}: {error}") from error
+        if code == 0:
+            return
+        output.seek(0)
+        lines = output.read().decode(errors="replace").rstrip().splitlines()
+    tail = "\n".join(f"  | {line}" for line in lines[-TAIL_LINES:])
+    raise StepFailed(f"{tail}\nFailed: {title} (exit code {code}).{' ' + hint if hint else ''}")
+
+
+def stamp_of(files: Iterable[Path], *words: str) -> str:
+    """A digest of the files' names and contents and of some words, in the given order."""
+    digest = hashlib.sha256()
+    for word in words:
+        digest.update(word.encode() + b"\0")
+    for file in files:
+        content = file.read_bytes()
+        digest.update(f"{file.name}\0{len(content)}\0".encode() + content)
+    return digest.hexdigest()
+
+
+def is_done(folder: Path, step: str, stamp: str) -> bool:
+    try:
+        return _stamp_file(folder, step).read_text() == stamp
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+
+
+def mark_done(folder: Path, step: str, stamp: str) -> None:
+    _stamp_file(folder, step).write_text(stamp)
+
+
+def _stamp_file(folder: Path, step: str) -> Path:
+    return folder / f".done-{step}"
