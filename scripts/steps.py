@@ -3,16 +3,25 @@
 from __future__ import annotations
 
 import hashlib
+import os
+import shutil
 import subprocess
 import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 TAIL_LINES = 15
+INSTALL_SYSTEM_PACKAGES = "SANTRAL_INSTALL_SYSTEM_PACKAGES"
 
 
-class StepFailed(Exception):
+class StepError(Exception):
     """A step could not be done. The text is meant for the person at the terminal."""
+
+
+def may_install_system_packages() -> bool:
+    """Only root can, only where it was asked for, and only on a system of Debian's kind."""
+    asked = os.environ.get(INSTALL_SYSTEM_PACKAGES) == "1"
+    return asked and os.geteuid() == 0 and shutil.which("apt-get") is not None
 
 
 def say(text: str) -> None:
@@ -41,13 +50,13 @@ def run_step(
                 check=False,
             ).returncode
         except OSError as error:
-            raise StepFailed(f"Failed: {title}: {error}") from error
+            raise StepError(f"Failed: {title}: {error}") from error
         if code == 0:
             return
         output.seek(0)
         lines = output.read().decode(errors="replace").rstrip().splitlines()
     tail = "\n".join(f"  | {line}" for line in lines[-TAIL_LINES:])
-    raise StepFailed(f"{tail}\nFailed: {title} (exit code {code}).{' ' + hint if hint else ''}")
+    raise StepError(f"{tail}\nFailed: {title} (exit code {code}).{' ' + hint if hint else ''}")
 
 
 def stamp_of(files: Iterable[Path], *words: str) -> str:

@@ -1,0 +1,48 @@
+# Every path here is relative, so a checkout in a folder with a space in its name works too.
+PYTHON ?= python3
+VENV_PYTHON = .venv/bin/python
+
+# As root the tests install what they need of the system's packages; anybody else is told what is missing.
+ifeq ($(shell id -u),0)
+export SANTRAL_INSTALL_SYSTEM_PACKAGES ?= 1
+endif
+
+.PHONY: run ready ready-dev tools test lint unit e2e lock clean
+
+run: ready
+	.venv/bin/santral up --demo
+
+ready:
+	@SANTRAL_INSTALL_SYSTEM_PACKAGES= $(PYTHON) scripts/bootstrap.py
+
+ready-dev:
+	@$(PYTHON) scripts/bootstrap.py --dev
+
+tools: ready-dev
+	@$(VENV_PYTHON) scripts/test_tools.py
+
+test: tools lint
+	$(VENV_PYTHON) -m pytest
+
+lint: ready-dev
+	$(VENV_PYTHON) -m ruff format --check .
+	$(VENV_PYTHON) -m ruff check .
+	$(VENV_PYTHON) -m mypy
+	.venv/bin/lint-imports --no-logo --cache-dir .cache/imports
+	$(VENV_PYTHON) scripts/check_page.py
+
+# Without phones, browser and whole processes.
+unit: ready-dev
+	$(VENV_PYTHON) -m pytest -m "not e2e"
+
+e2e: tools
+	$(VENV_PYTHON) -m pytest -m e2e
+
+# Needs uv on the path; only when the dependencies of pyproject.toml change.
+lock:
+	$(PYTHON) scripts/lock.py
+
+clean:
+	rm -rf .venv .node .cache build *.egg-info agent_web/static agent_web/ui/node_modules agent_web/ui/dist
+	rm -rf .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	find acd_core gateways agent_web persistence santral scripts tests -name __pycache__ -prune -exec rm -rf {} +
