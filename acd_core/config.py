@@ -1,0 +1,237 @@
+"""What only this machine knows: addresses, ports, folders, the database.
+
+`santral.toml` is read once at the start of each process and checked whole: an unknown key, a wrong type or a port out of
+range is one `ConfigError` that names the file, the key and the reason. Every key can be overridden by an environment
+variable `SANTRAL_<SECTION>_<KEY>` (`SANTRAL_WEB_LISTEN_PORT=8443`), or `SANTRAL_<KEY>` for a key outside a section.
+Secrets come from the environment or from files below `data_dir`, never from the plan.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import ipaddress
+import os
+import tempfile
+import tomllib
+import types
+import typing
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+
+CONFIG_NAME = "santral.toml"
+SOCKET_PATH_MAX_BYTES = 100  # sun_path holds 108 on Linux and 104 elsewhere; PostgreSQL adds a suffix of its own
+_LONGEST_SOCKET_NAME = len("/.s.PGSQL.5432")
+
+
+class ConfigError(Exception):
+    """The configuration can't be used; the text names the file, the key and what to do."""
+
+
+class Web(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The pages. `tls` auto: plain HTTP on localhost, HTTPS with a certificate made at first start elsewhere."""
+
+    listen_host: str = "127.0.0.1"
+    listen_port: int = 8185
+    advertised_host: str = ""  # the name people type; empty: the listen host, or the machine's address for 0.0.0.0
+    tls: Literal["auto", "on", "off"] = "auto"
+    certificate_file: str = ""
+    key_file: str = ""
+
+
+class Sip(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The SIP door. `realm` is the digest realm of the phones."""
+
+    listen_host: str = "127.0.0.1"
+    listen_port: int = 5060
+    advertised_host: str = ""  # what Via, Contact and SDP say; empty: the listen host, or the machine's address for 0.0.0.0
+    realm: str = "santral"
+    calls_max: int = 2000
+    trace_messages_max: int = 200_000  # SIP messages kept for `santral trace`, oldest dropped
+
+
+class Rtp(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Audio towards SIP peers: two ports (RTP, RTCP) a leg out of the range."""
+
+    listen_host: str = ""  # empty: as [sip]
+    advertised_host: str = ""  # empty: as [sip]
+    port_min: int = 20000
+    port_max: int = 23999
+
+
+class Webrtc(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Audio towards browsers. ICE candidates are gathered on these addresses alone; no public server is asked."""
+
+    listen_hosts: tuple[str, ...] = ()  # empty: as [web] listen_host, all addresses of the machine for 0.0.0.0
+    legs_max: int = 64
+
+
+class Database(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """PostgreSQL. With an empty `dsn`, `santral up` starts an embedded one."""
+
+    dsn: str = ""
+    embedded_dir: str = ""  # empty: data_dir/postgres, or below /var/lib/santral when that user can't reach it
+    pool_max: int = 10
+
+
+class Core(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The journal's limits."""
+
+    segment_max_bytes: int = 16 * 1024 * 1024
+    journal_sync_interval_ms: int = 10
+
+
+class Speech(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Text to speech."""
+
+    words_per_minute: int = 160
+
+
+class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The whole of `santral.toml`. Relative paths are relative to the folder of the file."""
+
+    data_dir: str = "var"
+    run_dir: str = ""  # sockets and readiness files; empty: data_dir/run, or a short private folder when that is too long
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    plan_file: str = ""  # loaded into an empty core; later changes come from the pages
+    roster_file: str = ""
+    categories_file: str = ""
+    web: Web = Web()
+    sip: Sip = Sip()
+    rtp: Rtp = Rtp()
+    webrtc: Webrtc = Webrtc()
+    database: Database = Database()
+    core: Core = Core()
+    speech: Speech = Speech()
+    base_dir: str = ""  # set by load_config: the folder relative paths start from
+
+    @property
+    def data_path(self) -> Path:
+        """Everything that must survive lives below this folder."""
+        return Path(self.base_dir or ".", self.data_dir).absolute()
+
+    @property
+    def run_path(self) -> Path:
+        """The folder of sockets and readiness files; short enough for a socket address."""
+        if self.run_dir:
+            return Path(self.base_dir or ".", self.run_dir).absolute()
+        beside = self.data_path / "run"
+        if len(os.fsencode(beside)) + _LONGEST_SOCKET_NAME <= SOCKET_PATH_MAX_BYTES:
+            return beside
+        name = hashlib.sha256(os.fsencode(self.data_path)).hexdigest()[:12]
+        return Path(tempfile.gettempdir(), f"santral-{os.getuid()}-{name}")
+
+    def socket(self, name: str) -> Path:
+        """The Unix socket of the process `name` (core, media, webrtc, speech, control)."""
+        return self.run_path / f"{name}.sock"
+
+    def ready_file(self, name: str) -> Path:
+        """Written with the pid when the process `name` serves; removed when it starts and when it stops."""
+        return self.run_path / f"{name}.ready"
+
+    @property
+    def journal_path(self) -> Path:
+        """Segments and snapshots of the core."""
+        return self.data_path / "journal"
+
+    @property
+    def recordings_path(self) -> Path:
+        """Recorded conversations, `YYYY/MM/DD/CALL-PART.wav`."""
+        return self.data_path / "recordings"
+
+    @property
+    def prompts_path(self) -> Path:
+        """Spoken prompts made from text, one file a (text, language, voice)."""
+        return self.data_path / "prompts"
+
+    @property
+    def traces_path(self) -> Path:
+        """SIP messages kept for `santral trace`."""
+        return self.data_path / "traces"
+
+    @property
+    def logs_path(self) -> Path:
+        """One log a process, rotated."""
+        return self.data_path / "logs"
+
+    def resolve(self, path: str) -> Path:
+        """A path of the file, relative to the file's folder."""
+        return Path(self.base_dir or ".", path).absolute()
+
+
+def load_config(path: Path | None = None, environ: Mapping[str, str] | None = None) -> Config:
+    """Read `path` (or ./santral.toml when it exists) and the environment; raise `ConfigError` with place and reason."""
+    environ = os.environ if environ is None else environ
+    path = path or (Path(environ["SANTRAL_CONFIG"]) if environ.get("SANTRAL_CONFIG") else None)
+    if path is None and Path(CONFIG_NAME).is_file():
+        path = Path(CONFIG_NAME)
+    document: dict[str, object] = {}
+    if path is not None:
+        document = _read(path)
+    _override(document, Config, environ, "SANTRAL")
+    base_dir = str(path.absolute().parent) if path is not None else str(Path.cwd())
+    document["base_dir"] = base_dir
+    place = str(path) if path is not None else "environment"
+    try:
+        config = msgspec.convert(document, Config)
+    except msgspec.ValidationError as error:
+        raise ConfigError(f"{place}: {error}") from error
+    _check(config, place)
+    return config
+
+
+def _read(path: Path) -> dict[str, object]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigError(f"{path}: can't be read ({error.strerror}); give another file with --config") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: not valid TOML: {error}") from error
+
+
+def _override(
+    document: dict[str, object], kind: type[msgspec.Struct], environ: Mapping[str, str], prefix: str
+) -> None:
+    for field in msgspec.structs.fields(kind):
+        if field.name == "base_dir":
+            continue
+        name = f"{prefix}_{field.name.upper()}"
+        if isinstance(field.type, type) and issubclass(field.type, msgspec.Struct):
+            section = document.setdefault(field.name, {})
+            if isinstance(section, dict):
+                _override(section, field.type, environ, name)
+        elif name in environ:
+            document[field.name] = _from_text(environ[name], field.type, name)
+
+
+def _from_text(text: str, kind: object, name: str) -> object:
+    if kind is int:
+        try:
+            return int(text)
+        except ValueError as error:
+            raise ConfigError(f"environment: {name}: expected a whole number, got {text!r}") from error
+    if isinstance(kind, types.GenericAlias) or typing.get_origin(kind) is tuple:
+        return [part.strip() for part in text.split(",") if part.strip()]
+    return text
+
+
+def _check(config: Config, place: str) -> None:
+    for key, port in (("web.listen_port", config.web.listen_port), ("sip.listen_port", config.sip.listen_port)):
+        if not 0 < port < 65536:
+            raise ConfigError(f"{place}: {key}: {port} is not a port (1 to 65535)")
+    rtp = config.rtp
+    if not 1024 <= rtp.port_min < rtp.port_max < 65536:
+        raise ConfigError(f"{place}: rtp: ports {rtp.port_min} to {rtp.port_max} are no range within 1024 to 65535")
+    for key, host in (
+        ("web.listen_host", config.web.listen_host),
+        ("sip.listen_host", config.sip.listen_host),
+        ("rtp.listen_host", config.rtp.listen_host or config.sip.listen_host),
+    ):
+        try:
+            ipaddress.ip_address(host)
+        except ValueError as error:
+            raise ConfigError(f"{place}: {key}: {host!r} is not an IP address of this machine") from error
+    if bool(config.web.certificate_file) != bool(config.web.key_file):
+        raise ConfigError(f"{place}: web: certificate_file and key_file go together")

@@ -1,0 +1,296 @@
+"""What the core decides: commands to the edge and the web, deadlines for the actors, and the story for the journal.
+
+`Router.apply` returns them in order and performs none. The dispatcher gives each an id (journal sequence, index) and puts it into
+the mailbox of the actor that carries it out; receivers do each id once.
+"""
+
+from __future__ import annotations
+
+from typing import Literal, TypeAlias
+
+import msgspec
+
+
+class Command(msgspec.Struct, frozen=True, tag=True, omit_defaults=True, kw_only=True):
+    """Base of all commands; the tag is the class name."""
+
+
+class Prompt(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
+    """Something to be heard: the recorded `wav` (absolute path) when that file exists, else `text` spoken in `language`."""
+
+    id: str
+    language: str = "tr"
+    text: str = ""
+    wav: str = ""
+
+
+# --- to an edge: the caller's leg ------------------------------------------------------------------------------------
+
+
+class EdgeCommand(Command, kw_only=True):
+    """Base of commands to one edge, about one call."""
+
+    edge: str
+    call: str
+
+
+class RefuseCall(EdgeCommand, kw_only=True):
+    """Answer the INVITE with a final error (404 unknown number, 503 with Retry-After when full)."""
+
+    status: int
+    reason: str
+    retry_after_s: int = 0
+
+
+class RingCaller(EdgeCommand, kw_only=True):
+    """180 Ringing to the caller."""
+
+
+class AnswerCaller(EdgeCommand, kw_only=True):
+    """200 OK to the caller; audio starts."""
+
+
+class Play(EdgeCommand, kw_only=True):
+    """Play these one after the other to the caller, then report `PlaybackDone(play)`; replaces what is playing."""
+
+    play: int
+    prompts: tuple[Prompt, ...]
+
+
+class PlayMusic(EdgeCommand, kw_only=True):
+    """Loop this to the caller until told otherwise; `announce` is heard once before."""
+
+    music: Prompt
+    announce: tuple[Prompt, ...] = ()
+
+
+class EndCall(EdgeCommand, kw_only=True):
+    """End the caller's leg (BYE, or a final error when unanswered) and stop its recording."""
+
+    cause: str
+
+
+# --- to an edge: the operator's leg ----------------------------------------------------------------------------------
+
+
+class RingPhone(EdgeCommand, kw_only=True):
+    """INVITE the operator's registered phone for this offer."""
+
+    agent: str
+    offer: int
+    user: str
+    caller: str
+    service: str = ""
+
+
+class EndPhone(EdgeCommand, kw_only=True):
+    """CANCEL or BYE the operator's phone leg of this offer."""
+
+    agent: str
+    offer: int
+
+
+class Join(EdgeCommand, kw_only=True):
+    """Connect caller and operator, both directions; stop prompts and music; record as `part` (1, 2 …).
+
+    `leg` is the operator's browser leg, or empty for the phone leg of `offer`.
+    """
+
+    agent: str
+    offer: int
+    part: int
+    leg: str = ""
+
+
+class Part(EdgeCommand, kw_only=True):
+    """Disconnect caller and operator and close the recording part; the caller's leg stays."""
+
+    agent: str
+    part: int
+
+
+class DropAudio(Command, kw_only=True):
+    """Close an operator's browser leg (page taken over, logged out)."""
+
+    edge: str
+    agent: str
+    leg: str
+
+
+class PreparePrompts(Command, kw_only=True):
+    """Have these spoken texts ready as files before they are needed."""
+
+    edge: str
+    prompts: tuple[Prompt, ...]
+
+
+# --- to a web process ------------------------------------------------------------------------------------------------
+
+
+class OfferView(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
+    """The pop-up: who calls which service, in which queue, until when the offer stands."""
+
+    offer: int
+    call: str
+    caller: str
+    caller_name: str
+    dialled: str
+    service: str
+    queue: str
+    queue_name: str
+    waited_since_ms: int
+    deadline_ms: int
+
+
+class DeskCall(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
+    """The call an operator has, or had when in wrap-up."""
+
+    call: str
+    caller: str
+    caller_name: str
+    dialled: str
+    service: str
+    queue: str
+    queue_name: str
+    arrived_ms: int
+    answered_ms: int
+    ended_ms: int = 0
+    on_air: bool = True  # false while the operator's audio is away and the caller hears music
+
+
+AgentState: TypeAlias = Literal["logged_out", "not_ready", "ready", "ringing", "talking", "wrap_up"]
+AudioKind: TypeAlias = Literal["none", "browser", "phone"]
+
+
+class DeskView(Command, kw_only=True):
+    """The whole of what one operator's page shows; replaces the one before. `revision` grows per agent."""
+
+    web: str
+    agent: str
+    session: str
+    revision: int
+    state: AgentState
+    since_ms: int
+    reason: str = ""
+    next_reason: str = ""  # not ready asked for, in force after this call
+    deadline_ms: int = 0
+    audio: AudioKind = "none"
+    phone: str = ""  # the phone's user from the roster
+    phone_registered: bool = False
+    offer: OfferView | None = None
+    call: DeskCall | None = None
+
+
+class SessionReplaced(Command, kw_only=True):
+    """Another page of this operator took over; this page says so and lets go of the audio."""
+
+    web: str
+    agent: str
+    session: str
+
+
+class RequestRefused(Command, kw_only=True):
+    """What an operator asked for can't be; `reason` is a key of the page's texts (no_audio, offer_gone, not_in_call …)."""
+
+    web: str
+    agent: str
+    session: str
+    request: str
+    reason: str
+
+
+# --- to the actors ---------------------------------------------------------------------------------------------------
+
+
+class SetDeadline(Command, kw_only=True):
+    """Tell me `DeadlinePassed` with this generation at `at_ms`; replaces the entity's deadline of this key."""
+
+    entity: Literal["call", "agent", "edge", "web"]
+    id: str
+    key: str
+    generation: int
+    at_ms: int
+
+
+class ClearDeadline(Command, kw_only=True):
+    """The entity's deadline of this key is no longer wanted."""
+
+    entity: Literal["call", "agent", "edge", "web"]
+    id: str
+    key: str
+
+
+class EntityGone(Command, kw_only=True):
+    """The entity ended; its actor ends."""
+
+    entity: Literal["call", "agent", "edge", "web"]
+    id: str
+
+
+# --- to the journal: the story ---------------------------------------------------------------------------------------
+
+CallStep: TypeAlias = Literal[
+    "arrived",
+    "refused",
+    "answered",
+    "flow",
+    "queued",
+    "offered",
+    "rejected",
+    "no_answer",
+    "unreachable",
+    "withdrawn",
+    "connected",
+    "held",
+    "resumed",
+    "requeued",
+    "recorded",
+    "ended",
+]
+
+
+class CallStory(Command, kw_only=True):
+    """One step of a call's story, as reports and explanations read it."""
+
+    call: str
+    step: CallStep
+    at_ms: int
+    queue: str = ""
+    agent: str = ""
+    detail: str = ""  # flow step, cause of the end, …
+
+
+class AgentStory(Command, kw_only=True):
+    """An operator's state from `at_ms` on."""
+
+    agent: str
+    state: AgentState
+    at_ms: int
+    reason: str = ""
+
+
+class StaleEvent(Command, kw_only=True):
+    """An event that came too late to matter (a race that can happen): counted by name, nothing else."""
+
+    event: str
+    state: str
+
+
+ToEdge: TypeAlias = (
+    RefuseCall
+    | RingCaller
+    | AnswerCaller
+    | Play
+    | PlayMusic
+    | EndCall
+    | RingPhone
+    | EndPhone
+    | Join
+    | Part
+    | DropAudio
+    | PreparePrompts
+)
+ToWeb: TypeAlias = DeskView | SessionReplaced | RequestRefused
+ToActors: TypeAlias = SetDeadline | ClearDeadline | EntityGone
+Story: TypeAlias = CallStory | AgentStory
+AnyCommand: TypeAlias = ToEdge | ToWeb | ToActors | Story | StaleEvent

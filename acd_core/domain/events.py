@@ -1,0 +1,312 @@
+"""What the core is told: every input event of the domain, journalled before it is applied.
+
+Events are facts from outside, already stamped by the one who saw them; they never ask. Field names are the wire's and the
+journal's names, so a renamed field is a new journal version. Ids: `call` is made by the edge, `agent` comes from the roster,
+`session` is one page (tab) of an operator, `leg` is one browser audio leg, `offer` is made by the domain.
+"""
+
+from __future__ import annotations
+
+from typing import Literal, TypeAlias
+
+import msgspec
+
+from acd_core.domain.plan import Plan
+from acd_core.domain.roster import Roster
+
+
+class Event(msgspec.Struct, frozen=True, tag=True, omit_defaults=True, kw_only=True):
+    """Base of all events; the tag is the class name."""
+
+
+# --- from the core itself -------------------------------------------------------------------------------------------
+
+
+class CoreStarted(Event, kw_only=True):
+    """A core process began to serve; `code_version` is the version that decides from here on."""
+
+    code_version: str
+
+
+class PlanChanged(Event, kw_only=True):
+    """A validated plan takes effect; nobody who waits is dropped or reordered."""
+
+    version: int
+    plan: Plan
+
+
+class RosterChanged(Event, kw_only=True):
+    """A validated roster takes effect."""
+
+    version: int
+    roster: Roster
+
+
+class DeadlinePassed(Event, kw_only=True):
+    """A deadline set by `SetDeadline` is due; an old generation is stale and ignored."""
+
+    entity: Literal["call", "agent", "edge", "web"]
+    id: str
+    key: str
+    generation: int
+
+
+class EdgeDown(Event, kw_only=True):
+    """The link to an edge broke; its calls are kept until it reports an inventory or its grace ends."""
+
+    edge: str
+
+
+class WebDown(Event, kw_only=True):
+    """The link to a web process broke; its sessions are kept for the grace."""
+
+    web: str
+
+
+# --- from an edge ----------------------------------------------------------------------------------------------------
+
+
+class HeldCall(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
+    """A call an edge holds: `answered` once the caller's leg was answered, `agent` while joined to one."""
+
+    call: str
+    answered: bool = False
+    agent: str = ""
+
+
+class BrowserLeg(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
+    """An operator's connected browser audio."""
+
+    agent: str
+    leg: str
+
+
+class EdgeInventory(Event, kw_only=True):
+    """All that an edge holds, first thing on every (re)connection, behind whatever it had still to say."""
+
+    edge: str
+    instance: str
+    calls: tuple[HeldCall, ...] = ()
+    browser_legs: tuple[BrowserLeg, ...] = ()
+    phones: tuple[str, ...] = ()
+
+
+class CallArrived(Event, kw_only=True):
+    """A caller's INVITE (or test call from the page) to `dialled`; `at_ms` is stamped where it arrived."""
+
+    call: str
+    edge: str
+    caller: str
+    dialled: str
+    at_ms: int
+    caller_name: str = ""
+    via: Literal["sip", "web"] = "sip"
+
+
+class CallerHungUp(Event, kw_only=True):
+    """The caller ended the call (BYE, CANCEL, closed page) or their leg failed; `cause` is for the story."""
+
+    call: str
+    cause: str = "caller_hung_up"
+
+
+class PlaybackDone(Event, kw_only=True):
+    """Playback number `play` of this call ended; with `failed`, a prompt could not be played and was skipped."""
+
+    call: str
+    play: int
+    failed: bool = False
+
+
+class KeyPressed(Event, kw_only=True):
+    """The caller pressed one of 0-9 * # A-D."""
+
+    call: str
+    key: str
+
+
+class PhoneRegistered(Event, kw_only=True):
+    """A SIP phone registered at this edge (`user` of its address of record)."""
+
+    edge: str
+    user: str
+
+
+class PhoneUnregistered(Event, kw_only=True):
+    """The last binding of a SIP phone ended or ran out."""
+
+    edge: str
+    user: str
+
+
+class PhoneAnswered(Event, kw_only=True):
+    """The operator's SIP phone answered the offer."""
+
+    agent: str
+    call: str
+    offer: int
+
+
+class PhoneFailed(Event, kw_only=True):
+    """The operator's SIP phone could not be rung: busy, declined (`status` 486, 603 …), unreachable (408, 480)."""
+
+    agent: str
+    call: str
+    offer: int
+    status: int
+
+
+class PhoneHungUp(Event, kw_only=True):
+    """The operator's SIP phone ended the conversation."""
+
+    agent: str
+    call: str
+
+
+class AudioConnected(Event, kw_only=True):
+    """The operator's browser audio flows (ICE, DTLS and first packets seen). Replaces an older leg of the same agent."""
+
+    agent: str
+    session: str
+    edge: str
+    leg: str
+
+
+class AudioLost(Event, kw_only=True):
+    """The operator's browser audio closed or fell silent; a leg that is no longer the agent's is stale."""
+
+    agent: str
+    leg: str
+
+
+class RecordingFinished(Event, kw_only=True):
+    """One part of a conversation is on disk: left channel the caller, right channel the operator."""
+
+    call: str
+    part: int
+    agent: str
+    path: str  # relative to the recordings folder
+    started_at_ms: int
+    duration_ms: int
+    size_bytes: int
+    sha256: str
+
+
+# --- from a web process ----------------------------------------------------------------------------------------------
+
+
+class OpenSession(msgspec.Struct, frozen=True, kw_only=True):
+    """An operator's page that is connected now."""
+
+    agent: str
+    session: str
+
+
+class WebInventory(Event, kw_only=True):
+    """All sessions a web process holds, first thing on every (re)connection."""
+
+    web: str
+    instance: str
+    sessions: tuple[OpenSession, ...] = ()
+
+
+class SessionOpened(Event, kw_only=True):
+    """An operator's page connected. A second page of the same operator takes over from the first."""
+
+    agent: str
+    session: str
+    web: str
+
+
+class SessionLost(Event, kw_only=True):
+    """The page's socket closed without a log-out."""
+
+    agent: str
+    session: str
+
+
+class SessionClosed(Event, kw_only=True):
+    """The operator logged out."""
+
+    agent: str
+    session: str
+
+
+class AgentRequest(Event, kw_only=True):
+    """Base of what an operator asks for at the desk; refused by `RequestRefused` with the same `request`."""
+
+    agent: str
+    session: str
+    request: str = ""
+
+
+class ReadyRequested(AgentRequest, kw_only=True):
+    """I take calls. Refused without audio."""
+
+
+class NotReadyRequested(AgentRequest, kw_only=True):
+    """I take no calls, because of `reason` (after the conversation and its wrap-up when one is on)."""
+
+    reason: str = "break"
+
+
+class OfferAccepted(AgentRequest, kw_only=True):
+    """I take this call."""
+
+    call: str
+    offer: int
+
+
+class OfferRejected(AgentRequest, kw_only=True):
+    """I do not take this call."""
+
+    call: str
+    offer: int
+
+
+class HangUpRequested(AgentRequest, kw_only=True):
+    """I end this conversation."""
+
+    call: str
+
+
+class WrapUpFinished(AgentRequest, kw_only=True):
+    """My work after the call is done."""
+
+
+class PhoneChosen(AgentRequest, kw_only=True):
+    """My registered SIP phone is my audio (`use` false: no longer)."""
+
+    use: bool = True
+
+
+CoreEvent: TypeAlias = CoreStarted | PlanChanged | RosterChanged | DeadlinePassed | EdgeDown | WebDown
+EdgeEvent: TypeAlias = (
+    EdgeInventory
+    | CallArrived
+    | CallerHungUp
+    | PlaybackDone
+    | KeyPressed
+    | PhoneRegistered
+    | PhoneUnregistered
+    | PhoneAnswered
+    | PhoneFailed
+    | PhoneHungUp
+    | AudioConnected
+    | AudioLost
+    | RecordingFinished
+)
+WebEvent: TypeAlias = (
+    WebInventory
+    | SessionOpened
+    | SessionLost
+    | SessionClosed
+    | ReadyRequested
+    | NotReadyRequested
+    | OfferAccepted
+    | OfferRejected
+    | HangUpRequested
+    | WrapUpFinished
+    | PhoneChosen
+)
+AnyEvent: TypeAlias = CoreEvent | EdgeEvent | WebEvent

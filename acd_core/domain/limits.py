@@ -1,0 +1,21 @@
+"""Every limit of the core and how they relate: work is refused at the door, what was admitted always has room."""
+
+from __future__ import annotations
+
+CALLS_LIVE_MAX = 20_000  # a further call is refused with 503 and Retry-After
+AGENTS_MAX = 100_000  # a roster with more is refused whole
+EDGES_MAX = 64  # a further edge's link is refused
+WEBS_MAX = 64  # a further web's link is refused
+PROMPTS_A_PLAY_MAX = 16
+STALE_NAMES_MAX = 1_000
+
+MAILBOX_CALL_MAX = 64  # commands one call actor may have before it; full: the call is ended, counted and logged
+MAILBOX_AGENT_MAX = 256
+MAILBOX_QUEUE_MAX = 4_096  # views only; full: the oldest is dropped, the next view carries the whole
+LINK_OUTBOX_MAX = 100_000  # unacknowledged messages towards one peer; full: the link is cut and begins from an inventory
+LINK_FRAME_MAX_BYTES = 8 * 1024 * 1024
+COMMANDS_AN_EVENT_MAX = 1_024  # a command's number is journal sequence x this + index
+
+RETRY_AFTER_S = 10
+
+assert LINK_OUTBOX_MAX >= CALLS_LIVE_MAX * 2, "an edge must be able to hear of the end of every call"

@@ -1,0 +1,1 @@
+"""The link: how the other processes reach the core and each other."""
