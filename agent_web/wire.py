@@ -1,0 +1,494 @@
+"""Every JSON message between the pages and the web process: HTTP bodies and WebSocket messages, defined once.
+
+Names are snake_case on both sides. Times are milliseconds since 1970 (`…_ms`); the page learns the server's clock from `now_ms`
+and shows durations by it. What the server says has every field, so that the page need not guess; what the page says may leave
+out fields that have a default. Socket messages carry their name in `type`. The page's TypeScript types are generated from these
+structs (`python -m agent_web.schema`).
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, TypeAlias
+
+import msgspec
+
+from acd_core.domain.commands import AgentState, AudioKind
+
+Role: TypeAlias = Literal["operator", "supervisor", "admin"]
+OrderStatus: TypeAlias = Literal["new", "assigned", "in_progress", "waiting", "done", "cancelled"]
+Priority: TypeAlias = Literal["low", "normal", "high", "urgent"]
+CoreState: TypeAlias = Literal["up", "away"]
+
+SDP_MAX_CHARS = 65_536
+ShortText: TypeAlias = Annotated[str, msgspec.Meta(max_length=64)]
+SdpText: TypeAlias = Annotated[str, msgspec.Meta(max_length=SDP_MAX_CHARS)]
+Identifier: TypeAlias = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9_-]{8,64}$")]
+PhoneNumber: TypeAlias = Annotated[str, msgspec.Meta(pattern=r"^\+?[0-9]{1,20}$")]
+
+
+class Said(msgspec.Struct, frozen=True, kw_only=True):
+    """Base of what the server says."""
+
+
+class Asked(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Base of what a page says; an unknown field is an error."""
+
+
+# --- HTTP: errors, log-in ---------------------------------------------------------------------------------------------
+
+
+class FieldError(Said, kw_only=True):
+    """One bad field of a form; `reason` is a key of the page's texts (required, too_long, unknown, not_a_phone_number …)."""
+
+    field: str
+    reason: str
+
+
+class Problem(Said, kw_only=True):
+    """The body of every answer of 400 and above. `error` is a key of the page's texts, `text` is for people who read the API."""
+
+    error: str
+    text: str
+    errors: list[FieldError]
+
+
+class LoginRequest(Asked, kw_only=True):
+    """POST /api/login."""
+
+    user: Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
+    password: Annotated[str, msgspec.Meta(min_length=1, max_length=256)]
+
+
+class Me(Said, kw_only=True):
+    """Who is logged in. `csrf` goes into the header X-CSRF-Token of every POST, PATCH, PUT and DELETE."""
+
+    user: str
+    name: str
+    roles: list[Role]
+    agent: str | None
+    csrf: str
+    expires_at_ms: int
+    now_ms: int
+
+
+class Health(Said, kw_only=True):
+    """GET /healthz."""
+
+    core: CoreState
+    database: Literal["up", "away"]
+
+
+# --- HTTP: catalogue and work orders ----------------------------------------------------------------------------------
+
+
+class Category(Said, kw_only=True):
+    """A kind of work order; `names` by language, `deadline_h` hours until it is late (none: 0)."""
+
+    id: str
+    names: dict[str, str]
+    kind: str
+    deadline_h: int
+
+
+class Catalogue(Said, kw_only=True):
+    """GET /api/catalogue: what forms offer. `next_statuses` says what each status may become."""
+
+    categories: list[Category]
+    priorities: list[Priority]
+    statuses: list[OrderStatus]
+    next_statuses: dict[OrderStatus, list[OrderStatus]]
+
+
+class NewOrder(Asked, kw_only=True):
+    """POST /api/orders. `key` is made by the page once per form: the same key again gives the same order, not a second."""
+
+    key: str
+    category: str
+    description: str
+    call: str = ""
+    caller_phone: str = ""
+    citizen_name: str = ""
+    address: str = ""
+    district: str = ""
+    priority: str = "normal"
+
+
+class OrderRow(Said, kw_only=True):
+    """A work order as the register lists it. `call` is empty for an order without a call, `deadline_ms` 0 without one."""
+
+    id: int
+    tracking_number: str
+    call: str
+    category: str
+    caller_phone: str
+    citizen_name: str
+    address: str
+    district: str
+    priority: Priority
+    status: OrderStatus
+    created_by: str
+    created_at_ms: int
+    updated_at_ms: int
+    deadline_ms: int
+    version: int
+
+
+class OrderChange(Said, kw_only=True):
+    """One entry of an order's history: `field` changed (created, status, description), by whom, when."""
+
+    at_ms: int
+    by: str
+    field: str
+    before: str
+    after: str
+    version: int
+
+
+class Order(OrderRow, kw_only=True):
+    """A work order whole: the row, its description and its history, oldest first."""
+
+    description: str
+    history: list[OrderChange]
+
+
+class OrderPage(Said, kw_only=True):
+    """GET /api/orders: newest first; `next` is the `before` of the next page, null on the last."""
+
+    orders: list[OrderRow]
+    next: int | None
+
+
+class OrderPatch(Asked, kw_only=True):
+    """PATCH /api/orders/{id}: `version` is the one the page has seen; another one is answered by 409 with the present order."""
+
+    version: int
+    status: str | None = None
+    description: str | None = None
+
+
+class OrderConflict(Problem, kw_only=True):
+    """409: somebody was faster (version_conflict), or the call has its order already (call_has_order); `order` is what is there."""
+
+    order: Order
+
+
+class PastCall(Said, kw_only=True):
+    """A call as the store tells it; times are 0 when it did not come to that, `order` is its tracking number or empty."""
+
+    call: str
+    caller: str
+    dialled: str
+    queue: str
+    agent: str
+    arrived_ms: int
+    answered_ms: int
+    ended_ms: int
+    cause: str
+    order: str
+
+
+class PastCalls(Said, kw_only=True):
+    """GET /api/calls: newest first."""
+
+    calls: list[PastCall]
+
+
+# --- every socket -----------------------------------------------------------------------------------------------------
+
+
+class Ping(Said, tag="ping", kw_only=True):
+    """The server asks whether the page lives; it answers `pong` with the same `n`. A page that hears nothing for 10 s reconnects."""
+
+    n: int
+
+
+class Pong(Asked, tag="pong", kw_only=True):
+    """The page lives."""
+
+    n: int
+
+
+class Core(Said, tag="core", kw_only=True):
+    """Whether the core can be reached. While it is away conversations go on and nothing else moves."""
+
+    state: CoreState
+
+
+class Error(Said, tag="error", kw_only=True):
+    """A message of the page was not understood or can't be obeyed now; the socket stays."""
+
+    error: str  # bad_message, hello_first, core_away, too_fast, full
+    text: str
+    request: str  # of the message, when it could be read
+
+
+# --- /ws/desk ---------------------------------------------------------------------------------------------------------
+
+
+class Hello(Asked, tag="hello", kw_only=True):
+    """First message of a desk page.
+
+    `tab` is kept in sessionStorage. `page` is made at random when the page loads and lives in its memory only, so a duplicated tab
+    (same `tab`) is another page and takes over, while the same page that reconnects is the same session.
+    """
+
+    tab: Identifier
+    page: Identifier
+    lang: Literal["tr", "en", "pl", "zh"] = "en"
+
+
+class Ready(Asked, tag="ready", kw_only=True):
+    """I take calls."""
+
+    request: ShortText = ""
+
+
+class NotReady(Asked, tag="not_ready", kw_only=True):
+    """I take no calls."""
+
+    request: ShortText = ""
+    reason: ShortText = "break"
+
+
+class Accept(Asked, tag="accept", kw_only=True):
+    """I take this call."""
+
+    call: ShortText
+    offer: int
+    request: ShortText = ""
+
+
+class Reject(Asked, tag="reject", kw_only=True):
+    """I do not take this call."""
+
+    call: ShortText
+    offer: int
+    request: ShortText = ""
+
+
+class HangUp(Asked, tag="hang_up", kw_only=True):
+    """I end this conversation."""
+
+    call: ShortText
+    request: ShortText = ""
+
+
+class WrapUpDone(Asked, tag="wrap_up_done", kw_only=True):
+    """My work after the call is done."""
+
+    request: ShortText = ""
+
+
+class Phone(Asked, tag="phone", kw_only=True):
+    """My registered SIP phone is my audio (`use` false: no longer)."""
+
+    use: bool = True
+    request: ShortText = ""
+
+
+class AudioOffer(Asked, tag="audio_offer", kw_only=True):
+    """The page's SDP offer, whole, after its candidates were gathered."""
+
+    sdp: SdpText
+
+
+class AudioClose(Asked, tag="audio_close", kw_only=True):
+    """The page lets go of its audio."""
+
+
+class Welcome(Said, tag="welcome", kw_only=True):
+    """Answer to `hello`. `session` is this page as the core knows it."""
+
+    session: str
+    agent: str
+    now_ms: int
+    not_ready_reasons: list[str]
+
+
+class Offer(Said, kw_only=True):
+    """The pop-up: who calls which service, until when the offer stands."""
+
+    offer: int
+    call: str
+    caller: str
+    caller_name: str
+    dialled: str
+    service: str
+    queue: str
+    queue_name: str
+    waited_since_ms: int
+    deadline_ms: int
+
+
+class DeskCall(Said, kw_only=True):
+    """The call an operator has, or had when in wrap-up (`ended_ms` not 0). Not `on_air`: the caller hears music meanwhile."""
+
+    call: str
+    caller: str
+    caller_name: str
+    dialled: str
+    service: str
+    queue: str
+    queue_name: str
+    arrived_ms: int
+    answered_ms: int
+    ended_ms: int
+    on_air: bool
+
+
+class View(Said, tag="view", kw_only=True):
+    """The whole of what the desk shows; replaces the one before. One with a smaller `revision` came late: ignore it."""
+
+    revision: int
+    now_ms: int
+    state: AgentState
+    since_ms: int
+    reason: str
+    next_reason: str
+    deadline_ms: int
+    audio: AudioKind
+    phone: str
+    phone_registered: bool
+    offer: Offer | None
+    call: DeskCall | None
+
+
+class Reasons(Said, tag="reasons", kw_only=True):
+    """The reasons to be not ready that the plan knows, when they became known or changed."""
+
+    not_ready_reasons: list[str]
+
+
+class Replaced(Said, tag="replaced", kw_only=True):
+    """Another page of this operator took over; the socket is closed with code 4001 and the page does not come back by itself."""
+
+
+class Refused(Said, tag="refused", kw_only=True):
+    """The core refused what the page asked for; `reason` is a key of the page's texts (no_audio, offer_gone, not_in_call …)."""
+
+    request: str
+    reason: str
+
+
+class AudioAnswer(Said, tag="audio_answer", kw_only=True):
+    """The answer to the page's offer; with `error` (a key of the page's texts) there is none. `call` only for the test call."""
+
+    sdp: str
+    call: str
+    error: str
+
+
+class AudioEnded(Said, tag="audio_ended", kw_only=True):
+    """The page's audio ended on the other side."""
+
+    cause: str
+
+
+DeskToServer: TypeAlias = (
+    Hello | Ready | NotReady | Accept | Reject | HangUp | WrapUpDone | Phone | AudioOffer | AudioClose | Pong
+)
+DeskToPage: TypeAlias = (
+    Welcome | Core | View | Reasons | Replaced | Refused | AudioAnswer | AudioEnded | Error | Ping
+)
+
+
+# --- /ws/call ---------------------------------------------------------------------------------------------------------
+
+
+class CallOffer(Asked, tag="call_offer", kw_only=True):
+    """A citizen's test call: the number they dial, their own number if they give one (unverified), the page's SDP offer."""
+
+    dialled: PhoneNumber
+    sdp: SdpText
+    caller: Annotated[str, msgspec.Meta(pattern=r"^(\+?[0-9]{3,20})?$")] = ""
+
+
+class CallKey(Asked, tag="key", kw_only=True):
+    """A key of the dial pad."""
+
+    key: Literal["0", "1", "2", "3", "4", "5", "6", "7", "8", "9", "*", "#"]
+
+
+class CallHangUp(Asked, tag="hang_up", kw_only=True):
+    """The citizen hangs up."""
+
+
+CallToServer: TypeAlias = CallOffer | CallKey | CallHangUp | Pong
+CallToPage: TypeAlias = Core | AudioAnswer | AudioEnded | Error | Ping
+
+
+# --- /ws/board --------------------------------------------------------------------------------------------------------
+
+
+class BoardQueue(Said, kw_only=True):
+    """One queue; `longest_since_ms` is 0 when nobody waits."""
+
+    queue: str
+    name: str
+    waiting: int
+    longest_since_ms: int
+    talking: int
+    agents: int
+    ready: int
+    answered: int
+    abandoned: int
+
+
+class BoardAgent(Said, kw_only=True):
+    """One operator."""
+
+    agent: str
+    name: str
+    state: AgentState
+    reason: str
+    since_ms: int
+    audio: AudioKind
+    call: str
+    queues: list[str]
+
+
+class BoardCall(Said, kw_only=True):
+    """One live call."""
+
+    call: str
+    caller: str
+    service: str
+    state: str
+    since_ms: int
+    arrived_ms: int
+    queue: str
+    agent: str
+
+
+class Board(Said, tag="board", kw_only=True):
+    """The live picture, whole; `calls` shows the first 200 by arrival of `calls_live`."""
+
+    at_ms: int
+    now_ms: int
+    queues: list[BoardQueue]
+    agents: list[BoardAgent]
+    calls: list[BoardCall]
+    calls_live: int
+    store_behind: int
+    edges: list[str]
+
+
+BoardToServer: TypeAlias = Pong
+BoardToPage: TypeAlias = Board | Core | Error | Ping
+
+
+# --- /ws/orders -------------------------------------------------------------------------------------------------------
+
+
+class OrderChanged(Said, tag="order_changed", kw_only=True):
+    """A work order is new or changed; the one with the larger `version` counts."""
+
+    order: OrderRow
+
+
+class OrdersMissed(Said, tag="orders_missed", kw_only=True):
+    """Changes may have been missed (the database was away): load the register again."""
+
+
+OrdersToServer: TypeAlias = Pong
+OrdersToPage: TypeAlias = OrderChanged | OrdersMissed | Error | Ping
