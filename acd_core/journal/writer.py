@@ -1,0 +1,114 @@
+"""Appending to the journal: one writer, the core; a thread of its own brings what was written to the disk."""
+
+from __future__ import annotations
+
+import logging
+import os
+import secrets
+import threading
+from pathlib import Path
+
+from acd_core.journal.records import EventRecord, Record, StoryRecord, encode_record
+from acd_core.journal.segments import HEADER_FORMAT, JournalError, frame_record, segment_name
+
+_log = logging.getLogger(__name__)
+
+
+class JournalWriter:
+    """Writes records in order; a new segment begins at start, and with the first event past `segment_max_bytes`."""
+
+    def __init__(
+        self, folder: Path, *, last_seq: int, journal_id: str = "", segment_max_bytes: int, sync_interval_ms: int
+    ) -> None:
+        """`last_seq` and `journal_id` as recovered; an empty id begins a new journal."""
+        self.folder = folder
+        self.journal_id = journal_id or secrets.token_hex(8)
+        self.last_seq = last_seq
+        self.segments_begun = 0
+        self._segment_max_bytes = segment_max_bytes
+        self._size = 0
+        self._fd = -1
+        self._dirty: set[int] = set()  # descriptors with unsynced data; the retired ones are closed by the thread
+        self._retired: set[int] = set()
+        self._lock = threading.Lock()
+        self._stop = threading.Event()
+        self._sync_interval_s = sync_interval_ms / 1000
+        folder.mkdir(parents=True, exist_ok=True)
+        self._thread = threading.Thread(target=self._sync_loop, name="journal-sync", daemon=True)
+        self._thread.start()
+
+    def append(self, record: Record) -> None:
+        """Hand the record to the kernel; raises `JournalError` when the disk takes no more, and nothing of it stays."""
+        if isinstance(record, EventRecord):
+            assert record.seq == self.last_seq + 1, f"event {record.seq} after {self.last_seq}"
+            if self._fd < 0 or self._size >= self._segment_max_bytes:
+                self._begin_segment(record.seq)
+            self.last_seq = record.seq
+        else:
+            assert isinstance(record, StoryRecord)
+            assert record.seq == self.last_seq
+            if self._fd < 0:  # recovered: the story of the last event had not been written
+                self._begin_segment(record.seq, story_first=True)
+        self._write(frame_record(encode_record(record)))
+
+    def close(self) -> None:
+        """Sync and close."""
+        self._stop.set()
+        self._thread.join()
+        self._sync()
+        if self._fd >= 0:
+            os.close(self._fd)
+            self._fd = -1
+
+    def _begin_segment(self, seq: int, *, story_first: bool = False) -> None:
+        # A segment is named by its first event; one that begins with a left-over story must not take the name of the segment
+        # that holds the event itself.
+        path = self.folder / segment_name(seq + 1 if story_first else seq)
+        try:
+            fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND | os.O_CLOEXEC, 0o600)
+        except OSError as error:
+            raise JournalError(f"{path}: can't begin a segment: {error.strerror}") from error
+        with self._lock:
+            if self._fd >= 0:
+                self._retired.add(self._fd)
+                self._dirty.add(self._fd)
+            self._fd = fd
+        self._size = 0
+        self.segments_begun += 1
+        self._write(HEADER_FORMAT.format(journal_id=self.journal_id).encode("ascii"))
+        _sync_folder(self.folder)
+
+    def _write(self, data: bytes) -> None:
+        try:
+            written = os.write(self._fd, data)
+            if written != len(data):
+                raise OSError(None, "the disk took only part of a record; it is full")
+        except OSError as error:
+            os.ftruncate(self._fd, self._size)
+            raise JournalError(f"{self.folder}: the journal can't be written: {error.strerror}; free space") from error
+        self._size += len(data)
+        self._dirty.add(self._fd)
+
+    def _sync_loop(self) -> None:
+        while not self._stop.wait(self._sync_interval_s):
+            self._sync()
+
+    def _sync(self) -> None:
+        with self._lock:
+            dirty, self._dirty = self._dirty, set()
+            retired, self._retired = self._retired, set()
+        for fd in dirty:
+            try:
+                os.fdatasync(fd)
+            except OSError as error:
+                _log.error("journal: sync failed: %s", error.strerror)
+        for fd in retired:
+            os.close(fd)
+
+
+def _sync_folder(folder: Path) -> None:
+    fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)

@@ -1,0 +1,301 @@
+"""The link on asyncio: a client that reconnects for ever and a server for several clients, both over a Unix socket.
+
+Callbacks run in the loop's thread, in the order of the wire; they must not block. Writes are coalesced: all that is queued in one
+turn of the loop leaves in one write.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import secrets
+import stat
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from acd_core.link.session import Channel, Hello, LinkError, LinkSession
+
+_log = logging.getLogger(__name__)
+
+RECONNECT_MIN_S = 0.05
+RECONNECT_MAX_S = 2.0
+CONNECT_TIMEOUT_S = 5.0
+
+
+class _Connection(asyncio.Protocol):
+    """One socket: bytes to the session and back."""
+
+    def __init__(
+        self,
+        make_session: Callable[[Callable[[], None]], LinkSession],
+        on_greeted: Callable[[_Connection], None],
+        on_message: Callable[[_Connection, Any], None],
+        on_closed: Callable[[_Connection], None],
+    ) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._transport: asyncio.Transport | None = None
+        self._flush_due = False
+        self._greeted = False
+        self._on_greeted, self._on_message, self._on_closed = on_greeted, on_message, on_closed
+        self.closed = self._loop.create_future()
+        self.error = ""
+        self.session = make_session(self._wake)
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        self._transport = transport
+        self._wake()
+
+    def data_received(self, data: bytes) -> None:
+        try:
+            messages = self.session.feed(data)
+        except LinkError as error:
+            self.error = str(error)
+            self._flush()
+            self.close()
+            return
+        if not self._greeted and self.session.peer is not None:
+            self._greeted = True
+            self._on_greeted(self)
+        for message in messages:
+            self._on_message(self, message)
+
+    def connection_lost(self, error: Exception | None) -> None:
+        if not self.closed.done():
+            self.closed.set_result(None)
+        if self.session.channel is not None:
+            self.session.channel.detach(self.session)
+        self._on_closed(self)
+
+    def close(self) -> None:
+        if self._transport is not None:
+            self._transport.close()
+
+    @property
+    def greeted(self) -> bool:
+        return self._greeted
+
+    def _wake(self) -> None:
+        if not self._flush_due and self._transport is not None:
+            self._flush_due = True
+            self._loop.call_soon(self._flush)
+
+    def _flush(self) -> None:
+        self._flush_due = False
+        if self._transport is not None and not self._transport.is_closing():
+            data = self.session.data_to_send()
+            if data:
+                self._transport.write(data)
+
+
+class LinkClient:
+    """The end that connects. `send` is kept over reconnects, `signal` is not; see `acd_core.link.session`."""
+
+    def __init__(
+        self,
+        path: Path,
+        *,
+        role: str,
+        name: str,
+        send_type: Any,
+        receive_type: Any,
+        on_message: Callable[[Any], None],
+        on_up: Callable[[bool], None],
+        on_down: Callable[[], None],
+    ) -> None:
+        """`send_type` states what this end may say; msgspec checks `receive_type` on every message."""
+        self.path, self.role, self.name = path, role, name
+        self.send_type, self._receive_type = send_type, receive_type
+        self._on_message, self._on_up, self._on_down = on_message, on_up, on_down
+        self._channel = Channel(f"{name}:{secrets.token_hex(8)}")
+        self._connection: _Connection | None = None
+        self._last_error = ""
+
+    @property
+    def stream(self) -> str:
+        """The identity of this process' numbering."""
+        return self._channel.stream
+
+    @property
+    def connected(self) -> bool:
+        """Hellos were exchanged and the socket stands."""
+        return self._connection is not None
+
+    def send(self, message: Any) -> None:
+        """Queue a message that arrives once, also over a reconnect, unless the other side begins anew."""
+        self._channel.send(message)
+
+    def signal(self, message: Any) -> bool:
+        """Send a message that nobody repeats; False when not connected."""
+        return self._channel.signal(message)
+
+    async def run(self) -> None:
+        """Connect and stay connected until cancelled."""
+        delay_s = RECONNECT_MIN_S
+        while True:
+            greeted = await self._connect_once()
+            delay_s = RECONNECT_MIN_S if greeted else min(delay_s * 2, RECONNECT_MAX_S)
+            await asyncio.sleep(delay_s)
+
+    async def _connect_once(self) -> bool:
+        loop = asyncio.get_running_loop()
+        try:
+            async with asyncio.timeout(CONNECT_TIMEOUT_S):
+                _, connection = await loop.create_unix_connection(self._protocol, os.fspath(self.path))
+        except (OSError, TimeoutError):
+            return False  # not up yet: the normal case while processes start
+        try:
+            await connection.closed
+        finally:
+            connection.close()
+        if connection.error and connection.error != self._last_error:
+            self._last_error = connection.error
+            _log.error("link to %s: %s", self.path.name, connection.error)
+        return connection.greeted
+
+    def _protocol(self) -> _Connection:
+        return _Connection(self._make_session, self._greeted, lambda _, message: self._on_message(message), self._closed)
+
+    def _make_session(self, wake: Callable[[], None]) -> LinkSession:
+        return LinkSession(
+            role=self.role,
+            name=self.name,
+            receive_type=self._receive_type,
+            resolve=_never,
+            wake=wake,
+            client_channel=self._channel,
+        )
+
+    def _greeted(self, connection: _Connection) -> None:
+        self._connection = connection
+        self._last_error = ""
+        self._on_up(connection.session.fresh)
+
+    def _closed(self, connection: _Connection) -> None:
+        if self._connection is connection:
+            self._connection = None
+            self._on_down()
+
+
+class Peer:
+    """One client of a `LinkServer`, by name; outlives its connections."""
+
+    def __init__(self, role: str, name: str) -> None:
+        """A peer is made at its first hello."""
+        self.role, self.name = role, name
+        self.channel = Channel(f"server:{secrets.token_hex(8)}")
+        self.connection: _Connection | None = None
+
+    @property
+    def stream(self) -> str:
+        """The identity of the peer's present process."""
+        return self.channel.peer_stream
+
+    @property
+    def connected(self) -> bool:
+        """The peer's socket stands."""
+        return self.connection is not None
+
+    def send(self, message: Any) -> None:
+        """Queue a message that arrives once, unless the peer begins anew."""
+        self.channel.send(message)
+
+    def signal(self, message: Any) -> bool:
+        """Send a message that nobody repeats; False when not connected."""
+        return self.channel.signal(message)
+
+
+class LinkServer:
+    """The end that listens, for several named clients of known roles."""
+
+    PEERS_MAX = 64
+
+    def __init__(
+        self,
+        path: Path,
+        *,
+        role: str,
+        name: str,
+        send_type: Any,
+        receive_type: Any,
+        on_message: Callable[[Peer, Any], None],
+        on_up: Callable[[Peer, bool], None],
+        on_down: Callable[[Peer], None],
+    ) -> None:
+        """Serves after `run` has bound the socket (`started` is set then)."""
+        self.path, self.role, self.name = path, role, name
+        self.send_type, self._receive_type = send_type, receive_type
+        self._on_message, self._on_up, self._on_down = on_message, on_up, on_down
+        self.peers: dict[str, Peer] = {}
+        self.started = asyncio.Event()
+        self._connections: set[_Connection] = set()
+
+    async def run(self) -> None:
+        """Listen until cancelled; the socket is open to this user alone."""
+        remove_stale_socket(self.path)
+        loop = asyncio.get_running_loop()
+        server = await loop.create_unix_server(self._protocol, os.fspath(self.path))
+        self.path.chmod(0o600)
+        self.started.set()
+        try:
+            await server.serve_forever()
+        finally:
+            for connection in list(self._connections):
+                connection.close()
+            self.path.unlink(missing_ok=True)
+
+    def _protocol(self) -> _Connection:
+        connection = _Connection(self._make_session, self._greeted, self._message, self._closed)
+        self._connections.add(connection)
+        return connection
+
+    def _make_session(self, wake: Callable[[], None]) -> LinkSession:
+        return LinkSession(
+            role=self.role, name=self.name, receive_type=self._receive_type, resolve=self._resolve, wake=wake
+        )
+
+    def _resolve(self, hello: Hello) -> tuple[Channel, int]:
+        peer = self.peers.get(hello.name)
+        if peer is None:
+            if len(self.peers) >= self.PEERS_MAX:
+                raise LinkError(f"{self.PEERS_MAX} peers are known already")
+            peer = self.peers[hello.name] = Peer(hello.role, hello.name)
+        return peer.channel, 0
+
+    def _greeted(self, connection: _Connection) -> None:
+        assert connection.session.peer is not None
+        peer = self.peers[connection.session.peer.name]
+        earlier, peer.connection = peer.connection, connection
+        if earlier is not None:
+            _log.warning("link: %s connected again, the earlier connection is closed", peer.name)
+            earlier.close()
+        self._on_up(peer, connection.session.fresh)
+
+    def _message(self, connection: _Connection, message: Any) -> None:
+        assert connection.session.peer is not None
+        peer = self.peers[connection.session.peer.name]
+        if peer.connection is connection:
+            self._on_message(peer, message)
+
+    def _closed(self, connection: _Connection) -> None:
+        self._connections.discard(connection)
+        if connection.error:
+            _log.error("link: a client was cut off: %s", connection.error)
+        hello = connection.session.peer
+        peer = self.peers.get(hello.name) if hello is not None else None
+        if peer is not None and peer.connection is connection:
+            peer.connection = None
+            self._on_down(peer)
+
+
+def remove_stale_socket(path: Path) -> None:
+    """Make room for a socket that a killed process left; anything that is no socket stays and makes the bind fail."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if path.exists() and stat.S_ISSOCK(path.stat().st_mode):
+        path.unlink()
+
+
+def _never(hello: Hello) -> tuple[Channel, int]:
+    raise AssertionError(f"a client does not resolve {hello.name}")
