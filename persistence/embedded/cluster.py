@@ -114,7 +114,10 @@ class Cluster:
             self.environment,
         )
         if result.returncode != 0:
-            raise self._broken(complaint(result.stdout))
+            reason = complaint(result.stdout)
+            if reason.startswith("configuration file"):
+                raise self._broken(reason, "mend that file")
+            raise self._broken(reason)
 
     def set_password(self, password: str) -> None:
         """For the case that the file with the password was lost; no server may run on the folder."""

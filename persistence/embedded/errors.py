@@ -6,6 +6,7 @@ import re
 
 _LINE_MAX_CHARS = 400
 _COMPLAINT = re.compile(r"\b(?:FATAL|PANIC|ERROR|error):\s+(?P<text>.+)")
+_REFUSED_SETTING = re.compile(r"\bLOG:\s+(?P<text>.+)")
 _DETAIL = re.compile(r"\b(?:DETAIL|detail):\s+(?P<text>.+)")
 
 
@@ -24,8 +25,10 @@ def complaint(output: str) -> str:
     if told is None:
         lines = [line.strip() for line in output.splitlines() if line.strip()]
         return lines[-1][:_LINE_MAX_CHARS] if lines else "it said nothing"
-    detail = _DETAIL.search(output, told.end())
     text = told["text"].strip()
-    if detail is not None:
-        text = f"{text} ({detail['text'].strip().rstrip('.')})"
+    setting = _REFUSED_SETTING.search(output, 0, told.start())
+    detail = _DETAIL.search(output, told.end())
+    for more in (setting, detail):
+        if more is not None:
+            text = f"{text} ({more['text'].strip().rstrip('.')})"
     return text[:_LINE_MAX_CHARS]

@@ -1,8 +1,8 @@
 """Servers that outlived whoever started them, and lock files that outlived their server.
 
 `kill -9` of the supervisor can leave a server that nobody holds; `kill -9` of the server leaves its children
-for a moment (they notice, but a new server refuses to start while one is attached) and its `postmaster.pid`.
-PostgreSQL takes that file for stale when no process has the number. In a container the numbers are small and
+for a moment (they notice, but a new server refuses to start while one is attached) and its lock files.
+PostgreSQL takes them for stale when no process has their number. In a container the numbers are small and
 come again soon, so a new and unrelated process of the same user would keep the database from starting for
 ever; hence we look at what the process is.
 
@@ -31,8 +31,8 @@ _STEPS = (
 logger = logging.getLogger(__name__)
 
 
-def clear_leftovers(cluster: Path) -> None:
-    """Stop what still runs on the cluster, gently first, and remove a lock file that is stale then."""
+def clear_leftovers(cluster: Path, socket_folder: Path) -> None:
+    """Stop what still runs on the cluster, gently first, and remove the lock files, which are stale then."""
     if not _PROC.joinpath("self").exists():  # no Linux: PostgreSQL's own check must do
         return
     for number, patience_s in _STEPS:
@@ -52,8 +52,8 @@ def clear_leftovers(cluster: Path) -> None:
                 f"a server left by an earlier run still holds {cluster}",
                 "end the processes called postgres by hand",
             )
-    if _locked_by(cluster) is not None:
-        (cluster / "postmaster.pid").unlink(missing_ok=True)
+    for stale in (cluster / "postmaster.pid", *socket_folder.glob(".s.PGSQL.*")):
+        stale.unlink(missing_ok=True)
 
 
 def _locked_by(cluster: Path) -> int | None:

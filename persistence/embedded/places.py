@@ -86,9 +86,6 @@ class Places:
             return self.data_dir / _CLUSTER
         home = self.fallback_dir / self.identity
         make_folder(home, "set database.embedded_dir to a folder that its user can reach")
-        for folder in (self.fallback_dir, home):
-            if folder.stat().st_uid == os.geteuid():
-                folder.chmod(0o755)
         if not can_enter(account, home):
             raise _unreachable(account, home)
         logger.warning(
@@ -107,7 +104,8 @@ class Places:
         """For the socket: private to the database's user, reachable, short enough for a socket address."""
         for parent in (self.run_dir, cluster.parent):
             folder = parent / _SOCKET_FOLDER
-            if len(os.fsencode(folder / f".s.PGSQL.{PORT}")) > _SOCKET_PATH_MAX_BYTES:
+            is_too_long = len(os.fsencode(folder / f".s.PGSQL.{PORT}")) > _SOCKET_PATH_MAX_BYTES
+            if is_too_long or "," in str(folder):  # clients take a comma for the end of a host
                 continue
             make_folder(parent, "set run_dir to a folder that can be made")
             if can_enter(account, parent):
@@ -118,9 +116,11 @@ class Places:
 
 
 def make_folder(folder: Path, remedy: str) -> None:
-    """With its parents; existing is fine."""
+    """With its parents, for everybody to enter whatever our umask; those that exist stay as they are."""
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        for missing in reversed([path for path in (folder, *folder.parents) if not path.exists()]):
+            missing.mkdir(exist_ok=True)
+            missing.chmod(0o755)
     except OSError as error:
         raise EmbeddedPostgresError(
             f"the folder {folder} can't be made ({error.strerror})", remedy

@@ -98,9 +98,10 @@ class EmbeddedPostgres:
             binaries = copy_binaries(binaries, folder.parent)
         cluster = Cluster(folder, binaries, account, self.environment)
         major = major_version(binaries, account, self.environment)
-        password = self._prepare_cluster(cluster, major)
+        socket_folder = self._places.choose_socket_folder(account, folder)
+        password = self._prepare_cluster(cluster, major, socket_folder)
         self._places.note_cluster(folder)
-        self._prepared = _Prepared(cluster, self._places.choose_socket_folder(account, folder), password)
+        self._prepared = _Prepared(cluster, socket_folder, password)
 
     def command(self) -> list[str]:
         """Runs the server in the foreground. What depends on the place is here, all else in the cluster."""
@@ -145,14 +146,14 @@ class EmbeddedPostgres:
         assert self._prepared is not None, "prepare() comes first"
         return self._prepared
 
-    def _prepare_cluster(self, cluster: Cluster, major: str) -> str:
+    def _prepare_cluster(self, cluster: Cluster, major: str, socket_folder: Path) -> str:
         """The password of a cluster that exists and can be started."""
         password = self._read_password()
         is_lost = password is None
         if password is None:
             password = secrets.token_urlsafe(_PASSWORD_BYTES)
         if cluster.exists():
-            clear_leftovers(cluster.folder)
+            clear_leftovers(cluster.folder, socket_folder)
             cluster.check(major)
             if is_lost:
                 cluster.set_password(password)
@@ -177,7 +178,7 @@ class EmbeddedPostgres:
     def _write_password(self, password: str) -> None:
         """Written beside and renamed, so that a start killed in between doesn't leave half a password."""
         path = self._places.password_file
-        unfinished = path.with_suffix(".new")
+        unfinished = path.with_name(f"{path.name}.new")
         try:
             unfinished.unlink(missing_ok=True)
             descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
