@@ -1,0 +1,30 @@
+"""All checks, in the order of the table."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from acd_core.config import Config
+from santral.checks import database, folders, machine, network
+from santral.checks.documents import document_file
+from santral.checks.finding import Check
+from santral.places import PAGE
+
+
+def checks_for(config: Config, running: int | None = None) -> Iterator[Check]:
+    """`running` is the pid of the santral that uses the data folder now; its ports are rightly taken."""
+    yield Check("data folder", lambda: folders.data_folder(config))
+    yield Check("run folder", lambda: folders.run_folder(config))
+    yield Check("disk", lambda: folders.disk(config))
+    yield Check("SIP port", lambda: network.sip_port(config, running))
+    yield Check("web port", lambda: network.web_port(config, running))
+    yield Check("RTP ports", lambda: network.rtp_ports(config, running))
+    yield Check("addresses", lambda: network.addresses(config))
+    yield Check("database", lambda: database.database(config))
+    yield Check("plan", lambda: document_file("plan", config.plan_file, config))
+    yield Check("roster", lambda: document_file("roster", config.roster_file, config))
+    yield Check("page", lambda: machine.page(PAGE))
+    yield Check("speech", machine.speech, blocks_start=False)
+    yield Check("browser audio", machine.browser_audio, blocks_start=False)
+    yield Check("open files", machine.open_files)
+    yield Check("clock", machine.clock)

@@ -1,0 +1,118 @@
+"""The command line. Each sub-command imports what it needs and nothing else, so that a process holds no other
+process's libraries.
+
+Exit codes: 0 done; 1 it went wrong; 2 the command line or the configuration can't be used, with one line that
+says why.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from acd_core.config import Config, ConfigError, load_config
+from acd_core.logs import set_up
+
+EXIT_OK = 0
+EXIT_FAILED = 1
+EXIT_UNUSABLE = 2
+
+# The processes by name, each with the module whose `main(config)` it runs.
+PROCESSES = {
+    "core": ("acd_core.process", "routing: decides where every call goes"),
+    "store": ("persistence.process", "ships the journal to PostgreSQL, migrates it"),
+    "media": ("gateways.media.process", "audio: mixes, plays, records"),
+    "webrtc": ("gateways.webrtc.process", "audio of browsers"),
+    "speech": ("gateways.speech.process", "speaks prompts"),
+    "edge": ("gateways.edge.process", "SIP"),
+    "web": ("agent_web.process", "pages"),
+}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    options = _parser().parse_args(arguments)
+    command: Callable[[argparse.Namespace], int] = options.command
+    try:
+        return command(options)
+    except ConfigError as error:
+        print(f"santral: {error}", file=sys.stderr)
+        return EXIT_UNUSABLE
+    except KeyboardInterrupt:
+        return EXIT_FAILED
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="santral", description="Contact centre for city services.")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    with_config = argparse.ArgumentParser(add_help=False)
+    with_config.add_argument(
+        "--config", type=Path, metavar="FILE", help="instead of SANTRAL_CONFIG or ./santral.toml"
+    )
+
+    up = commands.add_parser("up", parents=[with_config], help="everything on this machine")
+    up.add_argument("--demo", action="store_true", help="with the example city and its log-ins")
+    up.set_defaults(command=_up)
+    for name, (module, what) in PROCESSES.items():
+        process = commands.add_parser(name, parents=[with_config], help=f"one process: {what}")
+        process.set_defaults(command=_process, module=module, name=name)
+    for kind in ("plan", "roster"):
+        document = commands.add_parser(kind, help=f"work with a {kind} as TOML")
+        verbs = document.add_subparsers(required=True, metavar="VERB")
+        check = verbs.add_parser("check", help="say whether it is valid, and if not, where and why")
+        check.add_argument("file", type=Path, metavar="FILE")
+        check.set_defaults(command=_check_document, kind=kind)
+    doctor = commands.add_parser("doctor", parents=[with_config], help="check this machine, say what to do")
+    doctor.set_defaults(command=_doctor)
+    trace = commands.add_parser("trace", parents=[with_config], help="the SIP ladder of one call")
+    trace.add_argument("call", metavar="CALL")
+    trace.set_defaults(command=_trace)
+    version = commands.add_parser("version", help="print the version")
+    version.set_defaults(command=_version)
+    return parser
+
+
+def _up(options: argparse.Namespace) -> int:
+    from santral.up.command import run_up
+
+    return run_up(options.config, is_demo=options.demo)
+
+
+def _process(options: argparse.Namespace) -> int:
+    config = load_config(options.config)
+    set_up(config, options.name)
+    run: Callable[[Config], int] = importlib.import_module(options.module).main
+    return run(config)
+
+
+def _check_document(options: argparse.Namespace) -> int:
+    from santral.documents import check_document
+
+    complaint = check_document(options.kind, options.file)
+    if complaint is None:
+        print(f"{options.file}: valid")
+        return EXIT_OK
+    print(complaint, file=sys.stderr)
+    return EXIT_FAILED
+
+
+def _doctor(options: argparse.Namespace) -> int:
+    from santral.checks import run_doctor
+
+    return run_doctor(load_config(options.config))
+
+
+def _trace(options: argparse.Namespace) -> int:
+    from gateways.edge.trace_view import render
+
+    print(render(load_config(options.config), options.call))
+    return EXIT_OK
+
+
+def _version(options: argparse.Namespace) -> int:
+    from importlib.metadata import version
+
+    print(f"santral {version('santral')}")
+    return EXIT_OK

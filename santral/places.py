@@ -1,0 +1,7 @@
+"""Where the parts of the installation lie."""
+
+from pathlib import Path
+
+_ROOT = Path(__file__).resolve().parent.parent
+PAGE = _ROOT / "agent_web" / "static"
+EXAMPLES = _ROOT / "examples"

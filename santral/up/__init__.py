@@ -1,0 +1,1 @@
+"""`santral up`: every process of the product on one machine, under one supervisor."""

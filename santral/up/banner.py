@@ -1,0 +1,74 @@
+"""What `santral up` says when everything serves: where to go, as whom, and how to make a first call."""
+
+from __future__ import annotations
+
+import ipaddress
+from pathlib import Path
+
+from acd_core.config import Config
+from santral.checks.network import machine_address
+
+DEMO_NUMBER = "185"
+LOGINS_FILES = ("demo-logins.txt", "first-login.txt")
+
+
+def banner(config: Config, *, is_demo: bool) -> str:
+    page = page_address(config)
+    lines = [
+        "ready",
+        f"  pages      {page}/",
+        f"  phones     {sip_address(config)} (UDP)",
+        f"  logs       {config.logs_path}",
+    ]
+    for name in LOGINS_FILES:
+        lines += _logins(config.data_path / name)
+    if is_demo:
+        lines += [
+            "A first call",
+            f"  1. Open {page}/, log in as an operator, connect audio, press Ready.",
+            f"  2. Call sip:{DEMO_NUMBER}@{_host_and_port(config)} from a SIP phone,",
+            f"     or open {page}/call in a second window.",
+            "  3. Press 1 at the menu; the call rings at the operator.",
+        ]
+    lines.append("Ctrl-C stops everything.")
+    return "\n".join(lines)
+
+
+def page_address(config: Config) -> str:
+    """The address people type; HTTPS off localhost, as the web process does it."""
+    web = config.web
+    is_loopback = ipaddress.ip_address(web.listen_host).is_loopback
+    scheme = "https" if web.tls == "on" or (web.tls == "auto" and not is_loopback) else "http"
+    host = (
+        "localhost"
+        if is_loopback and not web.advertised_host
+        else _told(web.listen_host, web.advertised_host)
+    )
+    default_port = {"http": 80, "https": 443}[scheme]
+    return f"{scheme}://{host}" + ("" if web.listen_port == default_port else f":{web.listen_port}")
+
+
+def sip_address(config: Config) -> str:
+    return f"sip:{_host_and_port(config)}"
+
+
+def _host_and_port(config: Config) -> str:
+    host = _told(config.sip.listen_host, config.sip.advertised_host)
+    return host if config.sip.listen_port == 5060 else f"{host}:{config.sip.listen_port}"
+
+
+def _told(listen: str, advertised: str) -> str:
+    if advertised:
+        return advertised
+    address = ipaddress.ip_address(listen)
+    if address.is_unspecified:
+        return machine_address() or "localhost"
+    return f"[{listen}]" if address.version == 6 else listen
+
+
+def _logins(file: Path) -> list[str]:
+    try:
+        text = file.read_text(encoding="utf-8").strip()
+    except OSError:
+        return []
+    return [f"Log-ins (from {file})", *(f"  {line}" for line in text.splitlines())]
