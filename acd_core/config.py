@@ -22,7 +22,9 @@ from typing import Literal
 import msgspec
 
 CONFIG_NAME = "santral.toml"
-SOCKET_PATH_MAX_BYTES = 100  # sun_path holds 108 on Linux and 104 elsewhere; PostgreSQL adds a suffix of its own
+SOCKET_PATH_MAX_BYTES = (
+    100  # sun_path holds 108 on Linux and 104 elsewhere; PostgreSQL adds a suffix of its own
+)
 _LONGEST_SOCKET_NAME = len("/.s.PGSQL.5432")
 
 
@@ -35,7 +37,9 @@ class Web(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     listen_host: str = "127.0.0.1"
     listen_port: int = 8185
-    advertised_host: str = ""  # the name people type; empty: the listen host, or the machine's address for 0.0.0.0
+    advertised_host: str = (
+        ""  # the name people type; empty: the listen host, or the machine's address for 0.0.0.0
+    )
     tls: Literal["auto", "on", "off"] = "auto"
     certificate_file: str = ""
     key_file: str = ""
@@ -46,7 +50,9 @@ class Sip(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     listen_host: str = "127.0.0.1"
     listen_port: int = 5060
-    advertised_host: str = ""  # what Via, Contact and SDP say; empty: the listen host, or the machine's address for 0.0.0.0
+    advertised_host: str = (
+        ""  # what Via, Contact and SDP say; empty: the listen host, or the machine's address for 0.0.0.0
+    )
     realm: str = "santral"
     calls_max: int = 2000
     trace_messages_max: int = 200_000  # SIP messages kept for `santral trace`, oldest dropped
@@ -64,7 +70,9 @@ class Rtp(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class Webrtc(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Audio towards browsers. ICE candidates are gathered on these addresses alone; no public server is asked."""
 
-    listen_hosts: tuple[str, ...] = ()  # empty: as [web] listen_host, all addresses of the machine for 0.0.0.0
+    listen_hosts: tuple[
+        str, ...
+    ] = ()  # empty: as [web] listen_host, all addresses of the machine for 0.0.0.0
     legs_max: int = 64
 
 
@@ -72,7 +80,9 @@ class Database(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """PostgreSQL. With an empty `dsn`, `santral up` starts an embedded one."""
 
     dsn: str = ""
-    embedded_dir: str = ""  # empty: data_dir/postgres, or below /var/lib/santral when that user can't reach it
+    embedded_dir: str = (
+        ""  # empty: data_dir/postgres, or below /var/lib/santral when that user can't reach it
+    )
     pool_max: int = 10
 
 
@@ -186,7 +196,9 @@ def _read(path: Path) -> dict[str, object]:
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
-        raise ConfigError(f"{path}: can't be read ({error.strerror}); give another file with --config") from error
+        raise ConfigError(
+            f"{path}: can't be read ({error.strerror}); give another file with --config"
+        ) from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path}: not valid TOML: {error}") from error
 
@@ -218,12 +230,17 @@ def _from_text(text: str, kind: object, name: str) -> object:
 
 
 def _check(config: Config, place: str) -> None:
-    for key, port in (("web.listen_port", config.web.listen_port), ("sip.listen_port", config.sip.listen_port)):
+    for key, port in (
+        ("web.listen_port", config.web.listen_port),
+        ("sip.listen_port", config.sip.listen_port),
+    ):
         if not 0 < port < 65536:
             raise ConfigError(f"{place}: {key}: {port} is not a port (1 to 65535)")
     rtp = config.rtp
     if not 1024 <= rtp.port_min < rtp.port_max < 65536:
-        raise ConfigError(f"{place}: rtp: ports {rtp.port_min} to {rtp.port_max} are no range within 1024 to 65535")
+        raise ConfigError(
+            f"{place}: rtp: ports {rtp.port_min} to {rtp.port_max} are no range within 1024 to 65535"
+        )
     for key, host in (
         ("web.listen_host", config.web.listen_host),
         ("sip.listen_host", config.sip.listen_host),

@@ -39,6 +39,11 @@ class JournalTail:
         self._path: Path | None = None
         self._offset = 0
 
+    @property
+    def position(self) -> tuple[Path, int] | None:
+        """The segment being read and the offset behind the last whole record given; None when there is no segment."""
+        return (self._path, self._offset) if self._path is not None else None
+
     def poll(self, records_max: int) -> list[Record]:
         """Up to `records_max` new records, in order; empty when there is nothing new."""
         records: list[Record] = []
@@ -76,11 +81,15 @@ class JournalTail:
         return False
 
     def _is_new(self, record: Record) -> bool:
-        if record.seq < self._skip_until or (record.seq == self._skip_until and isinstance(record, EventRecord)):
+        if record.seq < self._skip_until or (
+            record.seq == self._skip_until and isinstance(record, EventRecord)
+        ):
             return False
         if isinstance(record, EventRecord):
             if record.seq != self.last_seq + 1:
-                raise JournalError(f"{self._path}: event {record.seq} follows {self.last_seq}; the journal is damaged")
+                raise JournalError(
+                    f"{self._path}: event {record.seq} follows {self.last_seq}; the journal is damaged"
+                )
             self.last_seq = record.seq
             return True
         return not (record.seq == self._skip_until and self._skip_story)

@@ -54,7 +54,9 @@ def read_journal_id(path: Path) -> str:
         return ""
     match = _HEADER.fullmatch(head)
     if match is None:
-        raise JournalError(f"{path}: not a journal segment of this version; move it away or use the version that wrote it")
+        raise JournalError(
+            f"{path}: not a journal segment of this version; move it away or use the version that wrote it"
+        )
     return match[1].decode("ascii")
 
 
@@ -80,4 +82,6 @@ def read_segment(path: Path, offset: int = 0) -> Iterator[tuple[int, Record]]:
             try:
                 yield offset, decode_record(payload)
             except msgspec.DecodeError as error:
-                raise JournalError(f"{path}: record before byte {offset} is of another schema: {error}") from error
+                raise JournalError(
+                    f"{path}: record before byte {offset} is of another schema: {error}"
+                ) from error

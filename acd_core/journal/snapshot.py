@@ -58,7 +58,9 @@ def load_snapshot(folder: Path) -> Snapshot | None:
     for _, path in reversed(_list(folder)):
         data = path.read_bytes()
         body = data[len(_HEADER) + 4 :]
-        if not data.startswith(_HEADER) or zlib.crc32(body) != int.from_bytes(data[len(_HEADER) :][:4], "little"):
+        if not data.startswith(_HEADER) or zlib.crc32(body) != int.from_bytes(
+            data[len(_HEADER) :][:4], "little"
+        ):
             _log.error("%s: damaged snapshot, left out", path)
             continue
         try:

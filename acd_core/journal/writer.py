@@ -15,12 +15,22 @@ _log = logging.getLogger(__name__)
 
 
 class JournalWriter:
-    """Writes records in order; a new segment begins at start, and with the first event past `segment_max_bytes`."""
+    """Writes records in order; a new segment begins with the first event past `segment_max_bytes`."""
 
     def __init__(
-        self, folder: Path, *, last_seq: int, journal_id: str = "", segment_max_bytes: int, sync_interval_ms: int
+        self,
+        folder: Path,
+        *,
+        last_seq: int,
+        end: tuple[Path, int] | None = None,
+        journal_id: str = "",
+        segment_max_bytes: int,
+        sync_interval_ms: int,
     ) -> None:
-        """`last_seq` and `journal_id` as recovered; an empty id begins a new journal."""
+        """`last_seq`, `journal_id` and `end` (newest segment, offset behind its last whole record) as recovered.
+
+        An empty id begins a new journal. What stands behind `end` is a torn write and is cut off.
+        """
         self.folder = folder
         self.journal_id = journal_id or secrets.token_hex(8)
         self.last_seq = last_seq
@@ -28,12 +38,16 @@ class JournalWriter:
         self._segment_max_bytes = segment_max_bytes
         self._size = 0
         self._fd = -1
-        self._dirty: set[int] = set()  # descriptors with unsynced data; the retired ones are closed by the thread
+        self._dirty: set[int] = (
+            set()
+        )  # descriptors with unsynced data; the retired ones are closed by the thread
         self._retired: set[int] = set()
         self._lock = threading.Lock()
         self._stop = threading.Event()
         self._sync_interval_s = sync_interval_ms / 1000
         folder.mkdir(parents=True, exist_ok=True)
+        if end is not None:
+            self._continue_segment(*end)
         self._thread = threading.Thread(target=self._sync_loop, name="journal-sync", daemon=True)
         self._thread.start()
 
@@ -47,8 +61,6 @@ class JournalWriter:
         else:
             assert isinstance(record, StoryRecord)
             assert record.seq == self.last_seq
-            if self._fd < 0:  # recovered: the story of the last event had not been written
-                self._begin_segment(record.seq, story_first=True)
         self._write(frame_record(encode_record(record)))
 
     def close(self) -> None:
@@ -60,10 +72,18 @@ class JournalWriter:
             os.close(self._fd)
             self._fd = -1
 
-    def _begin_segment(self, seq: int, *, story_first: bool = False) -> None:
-        # A segment is named by its first event; one that begins with a left-over story must not take the name of the segment
-        # that holds the event itself.
-        path = self.folder / segment_name(seq + 1 if story_first else seq)
+    def _continue_segment(self, path: Path, offset: int) -> None:
+        try:
+            self._fd = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC)
+            os.ftruncate(self._fd, offset)
+        except OSError as error:
+            raise JournalError(f"{path}: can't go on writing: {error.strerror}") from error
+        self._size = offset
+        if offset == 0:
+            self._write(HEADER_FORMAT.format(journal_id=self.journal_id).encode("ascii"))
+
+    def _begin_segment(self, seq: int) -> None:
+        path = self.folder / segment_name(seq)
         try:
             fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND | os.O_CLOEXEC, 0o600)
         except OSError as error:
@@ -85,9 +105,12 @@ class JournalWriter:
                 raise OSError(None, "the disk took only part of a record; it is full")
         except OSError as error:
             os.ftruncate(self._fd, self._size)
-            raise JournalError(f"{self.folder}: the journal can't be written: {error.strerror}; free space") from error
+            raise JournalError(
+                f"{self.folder}: the journal can't be written: {error.strerror}; free space"
+            ) from error
         self._size += len(data)
-        self._dirty.add(self._fd)
+        with self._lock:
+            self._dirty.add(self._fd)
 
     def _sync_loop(self) -> None:
         while not self._stop.wait(self._sync_interval_s):

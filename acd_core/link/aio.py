@@ -59,7 +59,7 @@ class _Connection(asyncio.Protocol):
         if not self._greeted and self.session.peer is not None:
             self._greeted = True
             self._on_greeted(self)
-        for message in messages:
+        for _, message in messages:
             self._on_message(self, message)
 
     def connection_lost(self, error: Exception | None) -> None:
@@ -156,7 +156,9 @@ class LinkClient:
         return connection.greeted
 
     def _protocol(self) -> _Connection:
-        return _Connection(self._make_session, self._greeted, lambda _, message: self._on_message(message), self._closed)
+        return _Connection(
+            self._make_session, self._greeted, lambda _, message: self._on_message(message), self._closed
+        )
 
     def _make_session(self, wake: Callable[[], None]) -> LinkSession:
         return LinkSession(
@@ -262,7 +264,7 @@ class LinkServer:
             if len(self.peers) >= self.PEERS_MAX:
                 raise LinkError(f"{self.PEERS_MAX} peers are known already")
             peer = self.peers[hello.name] = Peer(hello.role, hello.name)
-        return peer.channel, 0
+        return peer.channel, -1
 
     def _greeted(self, connection: _Connection) -> None:
         assert connection.session.peer is not None

@@ -55,7 +55,9 @@ class Refusal(msgspec.Struct, frozen=True, kw_only=True):
 class Channel:
     """What survives connections between two named processes: the outbox one way, how far was received the other way."""
 
-    def __init__(self, stream: str, *, peer_stream: str = "", received: int = 0, outbox_max: int = LINK_OUTBOX_MAX) -> None:
+    def __init__(
+        self, stream: str, *, peer_stream: str = "", received: int = 0, outbox_max: int = LINK_OUTBOX_MAX
+    ) -> None:
         """`peer_stream` and `received`: where an earlier process of ours with the same memory stopped."""
         self.stream = stream
         self.peer_stream = peer_stream
@@ -98,7 +100,10 @@ class Channel:
             self._outbox.popleft()
 
     def meet(self, hello: Hello, received: int) -> bool:
-        """Take the other side's hello; True when it is fresh (knows nothing of our stream)."""
+        """Take the other side's hello; True when it is fresh (knows nothing of our stream).
+
+        `received`: how far an earlier process of ours had that stream.
+        """
         if hello.stream != self.peer_stream:
             self.peer_stream, self.received = hello.stream, received
         fresh = hello.received_stream != self.stream
@@ -125,7 +130,7 @@ class Channel:
 class LinkSession:
     """One connection. The client speaks first; the server's `resolve` finds or refuses the channel of a hello.
 
-    `resolve(hello)` returns the channel and how far `hello.stream` was received before (0 when never met), or raises `LinkError`.
+    `resolve(hello)` returns the channel and how far `hello.stream` was received before (-1 when never met), or raises `LinkError`.
     """
 
     SIGNAL_BUFFER_MAX_BYTES = 4 * 1024 * 1024
@@ -155,7 +160,7 @@ class LinkSession:
         self.fresh = False
         self.refused = 0
         if client_channel is not None:
-            self._say_hello(client_channel)
+            self._say_hello(client_channel, met=True)
 
     def queue_item(self, item: bytes) -> None:
         """An encoded numbered item; the outbox bounds how many."""
@@ -192,13 +197,13 @@ class LinkSession:
             parts.append(_frame(_KIND_BATCH, b"\xdc" + len(batch).to_bytes(2, "big") + b"".join(batch)))
         return b"".join(parts)
 
-    def feed(self, data: bytes) -> list[Any]:
-        """Take bytes from the wire, return the messages that are new, in order; raise `LinkError` when it must be closed.
+    def feed(self, data: bytes) -> list[tuple[int, Any]]:
+        """Take bytes from the wire, return the (number, message) that are new, in order; number 0 is a signal.
 
-        The first messages may come with the hello; `peer` is set then.
+        Raises `LinkError` when the connection must be closed. The first messages may come with the hello; `peer` is set then.
         """
         self._input += data
-        messages: list[Any] = []
+        messages: list[tuple[int, Any]] = []
         while len(self._input) >= _HEADER.size:
             length, kind = _HEADER.unpack_from(self._input)
             if not 1 <= length <= LINK_FRAME_MAX_BYTES:
@@ -211,7 +216,7 @@ class LinkSession:
             self._take(kind, body, messages)
         return messages
 
-    def _take(self, kind: int, body: bytes, messages: list[Any]) -> None:
+    def _take(self, kind: int, body: bytes, messages: list[tuple[int, Any]]) -> None:
         if self.peer is None:
             if kind == _KIND_HELLO:
                 self._greet(body)
@@ -231,32 +236,36 @@ class LinkSession:
     def _greet(self, body: bytes) -> None:
         hello = self._decode(body, Hello)
         if hello.version != LINK_VERSION:
-            raise self._broken("version", f"{hello.role} {hello.name} speaks link version {hello.version}, here is {LINK_VERSION}")
+            raise self._broken(
+                "version",
+                f"{hello.role} {hello.name} speaks link version {hello.version}, here is {LINK_VERSION}",
+            )
         known = self.channel
         try:
-            channel, received = (known, 0) if known is not None else self._resolve(hello)
+            channel, received = (known, -1) if known is not None else self._resolve(hello)
         except LinkError as error:
             raise self._broken("refused", str(error)) from error
-        self.fresh = channel.meet(hello, received)
+        met = hello.stream == channel.peer_stream or received >= 0
+        self.fresh = channel.meet(hello, max(received, 0))
         self.peer = hello
         if known is None:
             self.channel = channel
-            self._say_hello(channel)
+            self._say_hello(channel, met=met)
         channel.attach(self)
 
-    def _say_hello(self, channel: Channel) -> None:
+    def _say_hello(self, channel: Channel, *, met: bool) -> None:
         hello = Hello(
             version=LINK_VERSION,
             role=self._role,
             name=self._name,
             stream=channel.stream,
-            received_stream=channel.peer_stream,
-            received=channel.received,
+            received_stream=channel.peer_stream if met else "",
+            received=channel.received if met else 0,
         )
         self._control.append(_frame(_KIND_HELLO, _encoder.encode(hello)))
         self._wake()
 
-    def _take_batch(self, body: bytes, messages: list[Any]) -> None:
+    def _take_batch(self, body: bytes, messages: list[tuple[int, Any]]) -> None:
         channel = self._attached()
         try:
             items = self._batch_decoder.decode(body)
@@ -264,11 +273,11 @@ class LinkSession:
             items = self._salvage(body)
         for number, message in items:
             if number == 0:
-                messages.append(message)
+                messages.append((0, message))
             elif number > channel.received:
                 channel.received = number
                 self._ack_due = True
-                messages.append(message)
+                messages.append((number, message))
             else:
                 self._ack_due = True  # seen before: say again how far we are
         if self._ack_due:

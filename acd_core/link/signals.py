@@ -121,7 +121,14 @@ class StoreProgress(Signal, kw_only=True):
 
 
 ToCore: TypeAlias = (
-    EdgeEvent | WebEvent | BrowserOffer | BrowserKey | BrowserHangUp | BrowserAnswer | BrowserEnded | StoreProgress
+    EdgeEvent
+    | WebEvent
+    | BrowserOffer
+    | BrowserKey
+    | BrowserHangUp
+    | BrowserAnswer
+    | BrowserEnded
+    | StoreProgress
 )
 FromCore: TypeAlias = (
     ToEdge | ToWeb | BrowserOffer | BrowserKey | BrowserHangUp | BrowserAnswer | BrowserEnded | Wallboard

@@ -1,0 +1,186 @@
+"""The core's end of the link, on trio: a Unix socket, one reader and one coalescing writer task a connection.
+
+Messages are handed to `on_message` synchronously and in order; what the core says goes out under the command's own number, so a
+new core process on the same journal goes on where the last one stopped.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import trio
+
+from acd_core.link.session import Channel, Hello, LinkError, LinkSession
+
+_log = logging.getLogger(__name__)
+
+RECEIVE_MAX_BYTES = 256 * 1024
+CLOSE_GRACE_S = 1.0
+HELLO_TIMEOUT_S = 5.0
+
+
+class CorePeer:
+    """An edge, a web or a store process, by name; outlives its connections."""
+
+    def __init__(self, role: str, name: str, channel: Channel) -> None:
+        """`channel` carries the numbering; made at the first hello or from the journal."""
+        self.role, self.name = role, name
+        self.channel = channel
+        self.connection: object | None = None
+
+    @property
+    def connected(self) -> bool:
+        """The peer's socket stands."""
+        return self.connection is not None
+
+    def send_numbered(self, number: int, message: Any) -> None:
+        """Queue a command under its id."""
+        self.channel.send_numbered(number, message)
+
+    def signal(self, message: Any) -> bool:
+        """Send what nobody repeats; False when not connected."""
+        return self.channel.signal(message)
+
+
+class TrioLinkServer:
+    """Serves the core's peers. `peer_of(hello)` finds, makes or refuses (`LinkError`) the peer and says how far its stream is known."""
+
+    def __init__(
+        self,
+        path: Path,
+        *,
+        name: str,
+        receive_type: Any,
+        peer_of: Callable[[Hello], tuple[CorePeer, int]],
+        on_message: Callable[[CorePeer, int, Any], None],
+        on_up: Callable[[CorePeer, bool], None],
+        on_down: Callable[[CorePeer], None],
+    ) -> None:
+        """Callbacks are synchronous; `on_message` gets the number too (0: a signal). A failure in one is ours and stops the core."""
+        self.path, self.name = path, name
+        self.receive_type = receive_type
+        self.peer_of = peer_of
+        self.on_message, self.on_up, self.on_down = on_message, on_up, on_down
+        self.refused = 0
+
+    async def run(self, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
+        """Listen until cancelled; the socket is open to this user alone."""
+        listener = trio.socket.socket(trio.socket.AF_UNIX, trio.socket.SOCK_STREAM)
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        if self.path.is_socket():
+            self.path.unlink()  # left by a killed core; the process lock keeps a second core away
+        await listener.bind(os.fspath(self.path))
+        self.path.chmod(0o600)
+        listener.listen(64)
+        try:
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(trio.serve_listeners, self._serve, [trio.SocketListener(listener)])
+                task_status.started()
+        finally:
+            self.path.unlink(missing_ok=True)
+
+    async def _serve(self, stream: trio.SocketStream) -> None:
+        await _Served(self, stream).run()
+
+
+class _Served:
+    """One connection of a client."""
+
+    def __init__(self, server: TrioLinkServer, stream: trio.SocketStream) -> None:
+        self._server, self._stream = server, stream
+        self._due = trio.Event()
+        self._peer: CorePeer | None = None
+        self._resolved: CorePeer | None = None
+        self._scope = trio.CancelScope()
+        self._session = LinkSession(
+            role="core",
+            name=server.name,
+            receive_type=server.receive_type,
+            resolve=self._resolve,
+            wake=lambda: self._due.set(),
+        )
+
+    async def run(self) -> None:
+        """Read and write until the client goes away, breaks the protocol or comes again."""
+        try:
+            with self._scope:
+                async with trio.open_nursery() as nursery:
+                    nursery.start_soon(self._write)
+                    await self._read()
+                    nursery.cancel_scope.cancel()
+        finally:
+            self._ended()
+            with trio.move_on_after(CLOSE_GRACE_S, shield=True):
+                await self._stream.aclose()
+
+    def cut(self) -> None:
+        """End this connection: the same client has come again."""
+        self._scope.cancel()
+
+    def _ended(self) -> None:
+        if self._session.channel is not None:
+            self._session.channel.detach(self._session)
+        if self._peer is not None and self._peer.connection is self:
+            self._peer.connection = None
+            self._server.on_down(self._peer)
+
+    def _resolve(self, hello: Hello) -> tuple[Channel, int]:
+        self._resolved, received = self._server.peer_of(hello)
+        return self._resolved.channel, received
+
+    async def _read(self) -> None:
+        try:
+            with trio.move_on_after(HELLO_TIMEOUT_S) as waiting:
+                while self._peer is None and await self._take():
+                    pass
+            if waiting.cancelled_caught:
+                raise LinkError("no hello in time")
+            while self._peer is not None and await self._take():
+                pass
+        except LinkError as error:
+            self._server.refused += 1
+            _log.error("link: a client was cut off: %s", error)
+            with trio.move_on_after(CLOSE_GRACE_S):  # let the refusal reach them
+                await self._send()
+        except (trio.BrokenResourceError, trio.ClosedResourceError):
+            pass  # gone; on_down says so
+
+    async def _take(self) -> bool:
+        data = await self._stream.receive_some(RECEIVE_MAX_BYTES)
+        if not data:
+            return False
+        messages = self._session.feed(bytes(data))
+        if self._peer is None and self._session.peer is not None:
+            self._greet()
+        for number, message in messages:
+            assert self._peer is not None
+            if self._peer.connection is self:
+                self._server.on_message(self._peer, number, message)
+        return True
+
+    def _greet(self) -> None:
+        peer = self._resolved
+        assert peer is not None
+        earlier, peer.connection = peer.connection, self
+        self._peer = peer
+        if isinstance(earlier, _Served):
+            _log.warning("link: %s connected again, the earlier connection is closed", peer.name)
+            earlier.cut()
+        self._server.on_up(peer, self._session.fresh)
+
+    async def _write(self) -> None:
+        try:
+            while True:
+                await self._due.wait()
+                self._due = trio.Event()
+                await self._send()
+        except (trio.BrokenResourceError, trio.ClosedResourceError):
+            self._scope.cancel()
+
+    async def _send(self) -> None:
+        if data := self._session.data_to_send():
+            await self._stream.send_all(data)

@@ -1,0 +1,172 @@
+"""The journal: what was appended is read back, torn ends are left out, damage is loud, snapshots allow pruning."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from acd_core.domain.commands import CallStory
+from acd_core.domain.events import CallerHungUp
+from acd_core.journal.reader import JournalTail, journal_identity, read_journal
+from acd_core.journal.records import EventRecord, Record, StoryRecord
+from acd_core.journal.segments import JournalError, list_segments
+from acd_core.journal.snapshot import Snapshot, load_snapshot, prune, write_snapshot
+from acd_core.journal.writer import JournalWriter
+
+
+def event(seq: int, size: int = 0) -> EventRecord:
+    return EventRecord(
+        seq=seq,
+        now_ms=1_000 + seq,
+        stream="edge1:x",
+        number=seq,
+        digest=0,
+        event=CallerHungUp(call="c" * size or "c", cause="x"),
+    )
+
+
+def story(seq: int) -> StoryRecord:
+    return StoryRecord(seq=seq, stories=(CallStory(call="c", step="ended", at_ms=1),))
+
+
+def open_writer(folder: Path, segment_max_bytes: int = 1_000) -> JournalWriter:
+    """As a starting core does: read all, go on behind the last whole record."""
+    tail = JournalTail(folder)
+    while tail.poll(100):
+        pass
+    return JournalWriter(
+        folder,
+        last_seq=tail.last_seq,
+        end=tail.position,
+        journal_id=journal_identity(folder),
+        segment_max_bytes=segment_max_bytes,
+        sync_interval_ms=1,
+    )
+
+
+def write(folder: Path, first: int, last: int, segment_max_bytes: int = 1_000) -> list[Record]:
+    writer = open_writer(folder, segment_max_bytes)
+    records: list[Record] = []
+    for seq in range(first, last + 1):
+        records += [event(seq), story(seq)]
+    for record in records:
+        writer.append(record)
+    writer.close()
+    return records
+
+
+def test_what_was_appended_is_read_back_over_segments(tmp_path: Path) -> None:
+    records = write(tmp_path, 1, 100)
+    assert len(list_segments(tmp_path)) > 3
+    assert list(read_journal(tmp_path)) == records
+    assert list(read_journal(tmp_path, after_seq=50)) == records[100:]
+
+
+def test_a_reader_that_lacks_a_story_gets_it(tmp_path: Path) -> None:
+    records = write(tmp_path, 1, 10)
+    assert JournalTail(tmp_path, 4, after_story=False).poll(100) == records[7:]
+
+
+def test_the_tail_follows_the_writer(tmp_path: Path) -> None:
+    tail = JournalTail(tmp_path)
+    assert tail.poll(10) == []
+    writer = open_writer(tmp_path, 200)
+    seen: list[Record] = []
+    for seq in range(1, 50):
+        writer.append(event(seq))
+        seen += tail.poll(10)
+        writer.append(story(seq))
+    writer.close()
+    seen += tail.poll(10)
+    assert seen == list(read_journal(tmp_path))
+    assert len(seen) == 98
+
+
+@given(cut=st.integers(1, 300), more=st.integers(0, 3))
+@settings(max_examples=30)
+def test_a_torn_end_is_left_out_and_writing_goes_on(
+    tmp_path_factory: pytest.TempPathFactory, cut: int, more: int
+) -> None:
+    folder = tmp_path_factory.mktemp("journal")
+    records = write(folder, 1, 20)
+    newest = list_segments(folder)[-1][1]
+    data = newest.read_bytes()
+    newest.write_bytes(data[: max(0, len(data) - cut)])
+    kept = list(read_journal(folder))
+    assert kept == records[: len(kept)]
+    last = kept[-1].seq
+    added = write(folder, last + 1, last + more)
+    assert list(read_journal(folder)) == kept + added
+
+
+def test_damage_in_the_middle_is_loud(tmp_path: Path) -> None:
+    write(tmp_path, 1, 100)
+    path = list_segments(tmp_path)[1][1]
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 0xFF
+    path.write_bytes(data)
+    with pytest.raises(JournalError, match="the journal is damaged"):
+        list(read_journal(tmp_path))
+
+
+def test_a_missing_segment_is_loud(tmp_path: Path) -> None:
+    write(tmp_path, 1, 100)
+    list_segments(tmp_path)[0][1].unlink()
+    with pytest.raises(JournalError, match="are missing from the journal"):
+        list(read_journal(tmp_path))
+
+
+def test_a_foreign_file_is_named(tmp_path: Path) -> None:
+    (tmp_path / f"journal-{1:020d}.seg").write_bytes(b"x" * 100)
+    with pytest.raises(JournalError, match="not a journal segment"):
+        list(read_journal(tmp_path))
+
+
+def snapshot(seq: int) -> Snapshot:
+    return Snapshot(
+        journal_id="j",
+        seq=seq,
+        now_ms=1,
+        digest=2,
+        code_version="1",
+        received={"edge1": ("s", 3)},
+        state=b"state",
+    )
+
+
+def test_the_newest_whole_snapshot_is_loaded_and_two_are_kept(tmp_path: Path) -> None:
+    for seq in (10, 20, 30):
+        path = write_snapshot(tmp_path, snapshot(seq))
+    assert load_snapshot(tmp_path) == snapshot(30)
+    path.write_bytes(path.read_bytes()[:-1])
+    assert load_snapshot(tmp_path) == snapshot(20)
+    assert len(list(tmp_path.glob("snapshot-*.bin"))) == 2
+
+
+def test_pruning_keeps_what_is_not_shipped_or_not_covered(tmp_path: Path) -> None:
+    write(tmp_path, 1, 100)
+    before = list_segments(tmp_path)
+    assert prune(tmp_path, shipped_seq=100) == 0
+    write_snapshot(tmp_path, snapshot(60))
+    write_snapshot(tmp_path, snapshot(90))
+    assert prune(tmp_path, shipped_seq=before[2][0]) == 2
+    assert prune(tmp_path, shipped_seq=100) > 0
+    assert list_segments(tmp_path)[0][0] <= 61
+    assert [record.seq for record in read_journal(tmp_path, after_seq=60)][0] == 61
+
+
+def test_a_full_disk_is_an_error_and_leaves_no_half_record(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    writer = open_writer(tmp_path, 100_000)
+    writer.append(event(1))
+    real_write = __import__("os").write
+    monkeypatch.setattr("acd_core.journal.writer.os.write", lambda fd, data: real_write(fd, data[:10]))
+    with pytest.raises(JournalError, match="free space"):
+        writer.append(event(2))
+    monkeypatch.undo()
+    writer.close()
+    assert list(read_journal(tmp_path)) == [event(1)]

@@ -1,0 +1,185 @@
+"""The sans-IO link: numbering, resumption over lost connections, refusals."""
+
+from __future__ import annotations
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from acd_core.link.session import LINK_VERSION, Channel, Hello, LinkError, LinkSession
+
+
+class Note(msgspec.Struct, frozen=True, tag=True):
+    """A message of the test's own."""
+
+    text: str
+
+
+def connect(client: Channel, server: Channel, received: int = -1) -> tuple[LinkSession, LinkSession]:
+    """A fresh pair of sessions over two channels, hellos not yet exchanged."""
+    one = LinkSession(
+        role="edge", name="e1", receive_type=Note, resolve=_unused, wake=lambda: None, client_channel=client
+    )
+    two = LinkSession(
+        role="core", name="c1", receive_type=Note, resolve=lambda hello: (server, received), wake=lambda: None
+    )
+    return one, two
+
+
+def _unused(hello: Hello) -> tuple[Channel, int]:
+    raise AssertionError(hello)
+
+
+def exchange(one: LinkSession, two: LinkSession) -> tuple[list[str], list[str]]:
+    """Carry bytes both ways until silence; what each side received."""
+    at_one: list[str] = []
+    at_two: list[str] = []
+    while True:
+        forth, back = one.data_to_send(), None
+        at_two += [message.text for _, message in two.feed(forth)]
+        back = two.data_to_send()
+        at_one += [message.text for _, message in one.feed(back)]
+        if not forth and not back:
+            return at_one, at_two
+
+
+def test_messages_arrive_in_order_both_ways_and_leave_the_outboxes() -> None:
+    client, server = Channel("C"), Channel("S")
+    one, two = connect(client, server)
+    exchange(one, two)
+    for text in "abc":
+        client.send(Note(text))
+        server.send(Note(text.upper()))
+    assert client.signal(Note("signal"))
+    assert exchange(one, two) == (["A", "B", "C"], ["a", "b", "c", "signal"])
+    assert client.unacknowledged == server.unacknowledged == 0
+
+
+def test_a_first_meeting_is_fresh_and_a_reconnect_is_not() -> None:
+    client, server = Channel("C"), Channel("S")
+    one, two = connect(client, server)
+    exchange(one, two)
+    assert one.fresh
+    assert two.fresh
+    one, two = connect(client, server)
+    exchange(one, two)
+    assert not one.fresh
+    assert not two.fresh
+
+
+def test_what_was_sent_while_apart_arrives_after_the_reconnect_once() -> None:
+    client, server = Channel("C"), Channel("S")
+    one, two = connect(client, server)
+    exchange(one, two)
+    client.send(Note("seen, but the acknowledgement is lost"))
+    two.feed(one.data_to_send())
+    client.detach(one)
+    server.detach(two)
+    client.send(Note("apart"))
+    assert not client.signal(Note("forgotten"))
+    assert exchange(*connect(client, server)) == ([], ["apart"])
+
+
+def test_a_new_process_gets_nothing_of_what_concerned_the_one_before() -> None:
+    client, server = Channel("C"), Channel("S")
+    exchange(*connect(client, server))
+    server.send(Note("for the old one"))
+    reborn = Channel("C2")
+    one, two = connect(reborn, server)
+    assert exchange(one, two) == ([], [])
+    assert one.fresh
+    assert two.fresh
+    assert server.unacknowledged == 0
+
+
+def test_a_new_core_on_the_same_journal_resumes_by_number() -> None:
+    client, server = Channel("C"), Channel("journal")
+    one, two = connect(client, server)
+    exchange(one, two)
+    client.send(Note("journalled"))
+    client.send(Note("not journalled"))
+    server.send_numbered(1024, Note("done"))
+    exchange(one, two)
+    client.detach(one)
+    # The new core rebuilt its outbox from the journal; it has the client's stream up to number 1 only.
+    again = Channel("journal")
+    again.send_numbered(1024, Note("done"))
+    again.send_numbered(2048, Note("decided just before the end"))
+    client._outbox.append(
+        (2, msgspec.msgpack.encode((2, Note("not journalled"))))
+    )  # the lost acknowledgement
+    one, two = connect(client, again, received=1)
+    assert exchange(one, two) == (["decided just before the end"], ["not journalled"])
+    assert not one.fresh
+    assert not two.fresh
+
+
+def test_the_outbox_is_bounded_and_drops_the_oldest() -> None:
+    channel = Channel("C", outbox_max=2)
+    for text in "abc":
+        channel.send(Note(text))
+    assert (channel.unacknowledged, channel.dropped) == (2, 1)
+
+
+def test_another_version_is_refused_on_both_sides() -> None:
+    server = Channel("S")
+    _, two = connect(Channel("C"), server)
+    hello = Hello(version=LINK_VERSION + 1, role="edge", name="e1", stream="C")
+    body = msgspec.msgpack.encode(hello)
+    with pytest.raises(LinkError, match="speaks link version 2, here is 1"):
+        two.feed((len(body) + 1).to_bytes(4, "big") + b"\0" + body)
+    one, _ = connect(Channel("C"), Channel("other"))
+    with pytest.raises(LinkError, match="refused by the other side: version"):
+        one.feed(two.data_to_send())
+
+
+def test_a_message_of_unknown_kind_is_refused_and_the_others_of_its_batch_arrive() -> None:
+    class Other(msgspec.Struct, frozen=True, tag=True):
+        text: str
+
+    client, server = Channel("C"), Channel("S")
+    one, two = connect(client, server)
+    exchange(one, two)
+    client.send(Note("before"))
+    client.send(Other("unknown to the receiver"))
+    client.send(Note("after"))
+    assert exchange(one, two) == ([], ["before", "after"])
+    assert two.refused == 1
+    client.send(Note("later"))
+    assert exchange(one, two) == ([], ["later"])
+
+
+@given(st.binary(max_size=200))
+def test_garbage_is_a_link_error_and_nothing_else(data: bytes) -> None:
+    _, two = connect(Channel("C"), Channel("S"))
+    try:
+        two.feed(data)
+    except LinkError:
+        return
+
+
+@given(st.lists(st.sampled_from(["client", "server", "carry", "cut", "lose"]), max_size=60))
+def test_every_numbered_message_is_done_once_in_order_whatever_breaks(steps: list[str]) -> None:
+    client, server = Channel("C"), Channel("S")
+    one, two = connect(client, server)
+    at_one, at_two = exchange(one, two)
+    sent: dict[str, list[str]] = {"client": [], "server": []}
+    for count, step in enumerate(steps):
+        if step in sent:
+            sent[step].append(str(count))
+            (client if step == "client" else server).send(Note(str(count)))
+        elif step == "lose":  # bytes that left but never arrived
+            one.data_to_send()
+            two.data_to_send()
+        if step in ("cut", "lose"):
+            client.detach(one)
+            server.detach(two)
+            one, two = connect(client, server)
+        if step in ("carry", "cut", "lose"):
+            more_one, more_two = exchange(one, two)
+            at_one += more_one
+            at_two += more_two
+    more_one, more_two = exchange(one, two)
+    assert at_one + more_one == sent["server"]
+    assert at_two + more_two == sent["client"]
