@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from types import TracebackType
+from typing import Self
 
 from acd_core.config import Config
 
@@ -15,7 +16,7 @@ class ReadyFile:
         """`name` is the process (core, edge, …)."""
         self._path = config.ready_file(name)
 
-    def __enter__(self) -> ReadyFile:
+    def __enter__(self) -> Self:
         """Make the run folder, private to this user, and forget an earlier process."""
         self._path.parent.mkdir(parents=True, exist_ok=True)
         self._path.unlink(missing_ok=True)

@@ -17,7 +17,7 @@ import trio
 _log = logging.getLogger(__name__)
 
 
-class TooManyRestarts(Exception):
+class TooManyRestartsError(Exception):
     """The children of one supervisor failed too often; the process must begin anew."""
 
 
@@ -45,7 +45,7 @@ class Supervisor:
         while True:
             try:
                 await run()
-            except Exception:
+            except Exception:  # noqa: BLE001
                 # The supervisor is the one place that may take any failure of ours: it counts it and begins the child anew.
                 _log.exception("%s failed and begins again", name)
             else:
@@ -62,4 +62,4 @@ class Supervisor:
         while self._failures and self._failures[0] < now_s - self._period_s:
             self._failures.popleft()
         if len(self._failures) > self._restarts_max:
-            raise TooManyRestarts(f"{name}: {len(self._failures)} failures in {self._period_s:.0f} s")
+            raise TooManyRestartsError(f"{name}: {len(self._failures)} failures in {self._period_s:.0f} s")

@@ -27,14 +27,14 @@ class Prompt(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
 # --- to an edge: the caller's leg ------------------------------------------------------------------------------------
 
 
-class EdgeCommand(Command, kw_only=True):
+class EdgeCommand(Command, frozen=True, kw_only=True):
     """Base of commands to one edge, about one call."""
 
     edge: str
     call: str
 
 
-class RefuseCall(EdgeCommand, kw_only=True):
+class RefuseCall(EdgeCommand, frozen=True, kw_only=True):
     """Answer the INVITE with a final error (404 unknown number, 503 with Retry-After when full)."""
 
     status: int
@@ -42,29 +42,29 @@ class RefuseCall(EdgeCommand, kw_only=True):
     retry_after_s: int = 0
 
 
-class RingCaller(EdgeCommand, kw_only=True):
+class RingCaller(EdgeCommand, frozen=True, kw_only=True):
     """180 Ringing to the caller."""
 
 
-class AnswerCaller(EdgeCommand, kw_only=True):
+class AnswerCaller(EdgeCommand, frozen=True, kw_only=True):
     """200 OK to the caller; audio starts."""
 
 
-class Play(EdgeCommand, kw_only=True):
+class Play(EdgeCommand, frozen=True, kw_only=True):
     """Play these one after the other to the caller, then report `PlaybackDone(play)`; replaces what is playing."""
 
     play: int
     prompts: tuple[Prompt, ...]
 
 
-class PlayMusic(EdgeCommand, kw_only=True):
+class PlayMusic(EdgeCommand, frozen=True, kw_only=True):
     """Loop this to the caller until told otherwise; `announce` is heard once before."""
 
     music: Prompt
     announce: tuple[Prompt, ...] = ()
 
 
-class EndCall(EdgeCommand, kw_only=True):
+class EndCall(EdgeCommand, frozen=True, kw_only=True):
     """End the caller's leg (BYE, or a final error when unanswered) and stop its recording."""
 
     cause: str
@@ -73,7 +73,7 @@ class EndCall(EdgeCommand, kw_only=True):
 # --- to an edge: the operator's leg ----------------------------------------------------------------------------------
 
 
-class RingPhone(EdgeCommand, kw_only=True):
+class RingPhone(EdgeCommand, frozen=True, kw_only=True):
     """INVITE the operator's registered phone for this offer."""
 
     agent: str
@@ -83,14 +83,14 @@ class RingPhone(EdgeCommand, kw_only=True):
     service: str = ""
 
 
-class EndPhone(EdgeCommand, kw_only=True):
+class EndPhone(EdgeCommand, frozen=True, kw_only=True):
     """CANCEL or BYE the operator's phone leg of this offer."""
 
     agent: str
     offer: int
 
 
-class Join(EdgeCommand, kw_only=True):
+class Join(EdgeCommand, frozen=True, kw_only=True):
     """Connect caller and operator, both directions; stop prompts and music; record as `part` (1, 2 …).
 
     `leg` is the operator's browser leg, or empty for the phone leg of `offer`.
@@ -102,14 +102,14 @@ class Join(EdgeCommand, kw_only=True):
     leg: str = ""
 
 
-class Part(EdgeCommand, kw_only=True):
+class Part(EdgeCommand, frozen=True, kw_only=True):
     """Disconnect caller and operator and close the recording part; the caller's leg stays."""
 
     agent: str
     part: int
 
 
-class DropAudio(Command, kw_only=True):
+class DropAudio(Command, frozen=True, kw_only=True):
     """Close an operator's browser leg (page taken over, logged out)."""
 
     edge: str
@@ -117,7 +117,7 @@ class DropAudio(Command, kw_only=True):
     leg: str
 
 
-class PreparePrompts(Command, kw_only=True):
+class PreparePrompts(Command, frozen=True, kw_only=True):
     """Have these spoken texts ready as files before they are needed."""
 
     edge: str
@@ -162,7 +162,7 @@ AgentState: TypeAlias = Literal["logged_out", "not_ready", "ready", "ringing", "
 AudioKind: TypeAlias = Literal["none", "browser", "phone"]
 
 
-class DeskView(Command, kw_only=True):
+class DeskView(Command, frozen=True, kw_only=True):
     """The whole of what one operator's page shows; replaces the one before. `revision` grows per agent."""
 
     web: str
@@ -181,7 +181,7 @@ class DeskView(Command, kw_only=True):
     call: DeskCall | None = None
 
 
-class SessionReplaced(Command, kw_only=True):
+class SessionReplaced(Command, frozen=True, kw_only=True):
     """Another page of this operator took over; this page says so and lets go of the audio."""
 
     web: str
@@ -189,7 +189,7 @@ class SessionReplaced(Command, kw_only=True):
     session: str
 
 
-class RequestRefused(Command, kw_only=True):
+class RequestRefused(Command, frozen=True, kw_only=True):
     """What an operator asked for can't be; `reason` is a key of the page's texts (no_audio, offer_gone, not_in_call …)."""
 
     web: str
@@ -202,7 +202,7 @@ class RequestRefused(Command, kw_only=True):
 # --- to the actors ---------------------------------------------------------------------------------------------------
 
 
-class SetDeadline(Command, kw_only=True):
+class SetDeadline(Command, frozen=True, kw_only=True):
     """Tell me `DeadlinePassed` with this generation at `at_ms`; replaces the entity's deadline of this key."""
 
     entity: Literal["call", "agent", "edge", "web"]
@@ -212,7 +212,7 @@ class SetDeadline(Command, kw_only=True):
     at_ms: int
 
 
-class ClearDeadline(Command, kw_only=True):
+class ClearDeadline(Command, frozen=True, kw_only=True):
     """The entity's deadline of this key is no longer wanted."""
 
     entity: Literal["call", "agent", "edge", "web"]
@@ -220,7 +220,7 @@ class ClearDeadline(Command, kw_only=True):
     key: str
 
 
-class EntityGone(Command, kw_only=True):
+class EntityGone(Command, frozen=True, kw_only=True):
     """The entity ended; its actor ends."""
 
     entity: Literal["call", "agent", "edge", "web"]
@@ -249,7 +249,7 @@ CallStep: TypeAlias = Literal[
 ]
 
 
-class CallStory(Command, kw_only=True):
+class CallStory(Command, frozen=True, kw_only=True):
     """One step of a call's story, as reports and explanations read it."""
 
     call: str
@@ -260,7 +260,7 @@ class CallStory(Command, kw_only=True):
     detail: str = ""  # flow step, cause of the end, …
 
 
-class AgentStory(Command, kw_only=True):
+class AgentStory(Command, frozen=True, kw_only=True):
     """An operator's state from `at_ms` on."""
 
     agent: str
@@ -269,7 +269,7 @@ class AgentStory(Command, kw_only=True):
     reason: str = ""
 
 
-class StaleEvent(Command, kw_only=True):
+class StaleEvent(Command, frozen=True, kw_only=True):
     """An event that came too late to matter (a race that can happen): counted by name, nothing else."""
 
     event: str

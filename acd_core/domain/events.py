@@ -22,27 +22,27 @@ class Event(msgspec.Struct, frozen=True, tag=True, omit_defaults=True, kw_only=T
 # --- from the core itself -------------------------------------------------------------------------------------------
 
 
-class CoreStarted(Event, kw_only=True):
+class CoreStarted(Event, frozen=True, kw_only=True):
     """A core process began to serve; `code_version` is the version that decides from here on."""
 
     code_version: str
 
 
-class PlanChanged(Event, kw_only=True):
+class PlanChanged(Event, frozen=True, kw_only=True):
     """A validated plan takes effect; nobody who waits is dropped or reordered."""
 
     version: int
     plan: Plan
 
 
-class RosterChanged(Event, kw_only=True):
+class RosterChanged(Event, frozen=True, kw_only=True):
     """A validated roster takes effect."""
 
     version: int
     roster: Roster
 
 
-class DeadlinePassed(Event, kw_only=True):
+class DeadlinePassed(Event, frozen=True, kw_only=True):
     """A deadline set by `SetDeadline` is due; an old generation is stale and ignored."""
 
     entity: Literal["call", "agent", "edge", "web"]
@@ -51,13 +51,13 @@ class DeadlinePassed(Event, kw_only=True):
     generation: int
 
 
-class EdgeDown(Event, kw_only=True):
+class EdgeDown(Event, frozen=True, kw_only=True):
     """The link to an edge broke; its calls are kept until it reports an inventory or its grace ends."""
 
     edge: str
 
 
-class WebDown(Event, kw_only=True):
+class WebDown(Event, frozen=True, kw_only=True):
     """The link to a web process broke; its sessions are kept for the grace."""
 
     web: str
@@ -81,7 +81,7 @@ class BrowserLeg(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     leg: str
 
 
-class EdgeInventory(Event, kw_only=True):
+class EdgeInventory(Event, frozen=True, kw_only=True):
     """All that an edge holds, first thing on every (re)connection, behind whatever it had still to say."""
 
     edge: str
@@ -91,7 +91,7 @@ class EdgeInventory(Event, kw_only=True):
     phones: tuple[str, ...] = ()
 
 
-class CallArrived(Event, kw_only=True):
+class CallArrived(Event, frozen=True, kw_only=True):
     """A caller's INVITE (or test call from the page) to `dialled`; `at_ms` is stamped where it arrived."""
 
     call: str
@@ -103,14 +103,14 @@ class CallArrived(Event, kw_only=True):
     via: Literal["sip", "web"] = "sip"
 
 
-class CallerHungUp(Event, kw_only=True):
+class CallerHungUp(Event, frozen=True, kw_only=True):
     """The caller ended the call (BYE, CANCEL, closed page) or their leg failed; `cause` is for the story."""
 
     call: str
     cause: str = "caller_hung_up"
 
 
-class PlaybackDone(Event, kw_only=True):
+class PlaybackDone(Event, frozen=True, kw_only=True):
     """Playback number `play` of this call ended; with `failed`, a prompt could not be played and was skipped."""
 
     call: str
@@ -118,28 +118,28 @@ class PlaybackDone(Event, kw_only=True):
     failed: bool = False
 
 
-class KeyPressed(Event, kw_only=True):
+class KeyPressed(Event, frozen=True, kw_only=True):
     """The caller pressed one of 0-9 * # A-D."""
 
     call: str
     key: str
 
 
-class PhoneRegistered(Event, kw_only=True):
+class PhoneRegistered(Event, frozen=True, kw_only=True):
     """A SIP phone registered at this edge (`user` of its address of record)."""
 
     edge: str
     user: str
 
 
-class PhoneUnregistered(Event, kw_only=True):
+class PhoneUnregistered(Event, frozen=True, kw_only=True):
     """The last binding of a SIP phone ended or ran out."""
 
     edge: str
     user: str
 
 
-class PhoneAnswered(Event, kw_only=True):
+class PhoneAnswered(Event, frozen=True, kw_only=True):
     """The operator's SIP phone answered the offer."""
 
     agent: str
@@ -147,7 +147,7 @@ class PhoneAnswered(Event, kw_only=True):
     offer: int
 
 
-class PhoneFailed(Event, kw_only=True):
+class PhoneFailed(Event, frozen=True, kw_only=True):
     """The operator's SIP phone could not be rung: busy, declined (`status` 486, 603 …), unreachable (408, 480)."""
 
     agent: str
@@ -156,14 +156,14 @@ class PhoneFailed(Event, kw_only=True):
     status: int
 
 
-class PhoneHungUp(Event, kw_only=True):
+class PhoneHungUp(Event, frozen=True, kw_only=True):
     """The operator's SIP phone ended the conversation."""
 
     agent: str
     call: str
 
 
-class AudioConnected(Event, kw_only=True):
+class AudioConnected(Event, frozen=True, kw_only=True):
     """The operator's browser audio flows (ICE, DTLS and first packets seen). Replaces an older leg of the same agent."""
 
     agent: str
@@ -172,14 +172,14 @@ class AudioConnected(Event, kw_only=True):
     leg: str
 
 
-class AudioLost(Event, kw_only=True):
+class AudioLost(Event, frozen=True, kw_only=True):
     """The operator's browser audio closed or fell silent; a leg that is no longer the agent's is stale."""
 
     agent: str
     leg: str
 
 
-class RecordingFinished(Event, kw_only=True):
+class RecordingFinished(Event, frozen=True, kw_only=True):
     """One part of a conversation is on disk: left channel the caller, right channel the operator."""
 
     call: str
@@ -202,7 +202,7 @@ class OpenSession(msgspec.Struct, frozen=True, kw_only=True):
     session: str
 
 
-class WebInventory(Event, kw_only=True):
+class WebInventory(Event, frozen=True, kw_only=True):
     """All sessions a web process holds, first thing on every (re)connection."""
 
     web: str
@@ -210,7 +210,7 @@ class WebInventory(Event, kw_only=True):
     sessions: tuple[OpenSession, ...] = ()
 
 
-class SessionOpened(Event, kw_only=True):
+class SessionOpened(Event, frozen=True, kw_only=True):
     """An operator's page connected. A second page of the same operator takes over from the first."""
 
     agent: str
@@ -218,21 +218,21 @@ class SessionOpened(Event, kw_only=True):
     web: str
 
 
-class SessionLost(Event, kw_only=True):
+class SessionLost(Event, frozen=True, kw_only=True):
     """The page's socket closed without a log-out."""
 
     agent: str
     session: str
 
 
-class SessionClosed(Event, kw_only=True):
+class SessionClosed(Event, frozen=True, kw_only=True):
     """The operator logged out."""
 
     agent: str
     session: str
 
 
-class AgentRequest(Event, kw_only=True):
+class AgentRequest(Event, frozen=True, kw_only=True):
     """Base of what an operator asks for at the desk; refused by `RequestRefused` with the same `request`."""
 
     agent: str
@@ -240,41 +240,41 @@ class AgentRequest(Event, kw_only=True):
     request: str = ""
 
 
-class ReadyRequested(AgentRequest, kw_only=True):
+class ReadyRequested(AgentRequest, frozen=True, kw_only=True):
     """I take calls. Refused without audio."""
 
 
-class NotReadyRequested(AgentRequest, kw_only=True):
+class NotReadyRequested(AgentRequest, frozen=True, kw_only=True):
     """I take no calls, because of `reason` (after the conversation and its wrap-up when one is on)."""
 
     reason: str = "break"
 
 
-class OfferAccepted(AgentRequest, kw_only=True):
+class OfferAccepted(AgentRequest, frozen=True, kw_only=True):
     """I take this call."""
 
     call: str
     offer: int
 
 
-class OfferRejected(AgentRequest, kw_only=True):
+class OfferRejected(AgentRequest, frozen=True, kw_only=True):
     """I do not take this call."""
 
     call: str
     offer: int
 
 
-class HangUpRequested(AgentRequest, kw_only=True):
+class HangUpRequested(AgentRequest, frozen=True, kw_only=True):
     """I end this conversation."""
 
     call: str
 
 
-class WrapUpFinished(AgentRequest, kw_only=True):
+class WrapUpFinished(AgentRequest, frozen=True, kw_only=True):
     """My work after the call is done."""
 
 
-class PhoneChosen(AgentRequest, kw_only=True):
+class PhoneChosen(AgentRequest, frozen=True, kw_only=True):
     """My registered SIP phone is my audio (`use` false: no longer)."""
 
     use: bool = True

@@ -11,14 +11,14 @@ class Document(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_def
     """Base of everything in a plan or roster; an unknown key is an error."""
 
 
-class PromptText(Document, kw_only=True):
+class PromptText(Document, frozen=True, kw_only=True):
     """What is heard: a recorded file takes precedence over the text, `text` is by language (`tr`, `en` …)."""
 
     text: dict[str, str] = {}
     wav: str = ""  # relative to the plan's file when written, absolute once loaded
 
 
-class Number(Document, kw_only=True):
+class Number(Document, frozen=True, kw_only=True):
     """A dialled number and the flow it starts. `service` is what the operator's pop-up says."""
 
     dialled: str
@@ -27,14 +27,14 @@ class Number(Document, kw_only=True):
     language: str = "tr"
 
 
-class PlayStep(Document, tag_field="type", tag="play", kw_only=True):
+class PlayStep(Document, tag_field="type", tag="play", frozen=True, kw_only=True):
     """Say something, then go on; keys are ignored."""
 
     prompts: tuple[str, ...]
     next: str
 
 
-class MenuStep(Document, tag_field="type", tag="menu", kw_only=True):
+class MenuStep(Document, tag_field="type", tag="menu", frozen=True, kw_only=True):
     """Say something and take one key, also while it is being said.
 
     No key within `timeout_ms` after the prompt, or a key without meaning, plays again up to `repeats` times, then `otherwise`.
@@ -48,13 +48,13 @@ class MenuStep(Document, tag_field="type", tag="menu", kw_only=True):
     repeats: int = 2
 
 
-class QueueStep(Document, tag_field="type", tag="queue", kw_only=True):
+class QueueStep(Document, tag_field="type", tag="queue", frozen=True, kw_only=True):
     """Wait in a queue for an operator."""
 
     queue: str
 
 
-class HangUpStep(Document, tag_field="type", tag="hang_up", kw_only=True):
+class HangUpStep(Document, tag_field="type", tag="hang_up", frozen=True, kw_only=True):
     """Say something and end the call."""
 
     prompts: tuple[str, ...] = ()
@@ -63,14 +63,14 @@ class HangUpStep(Document, tag_field="type", tag="hang_up", kw_only=True):
 Step: TypeAlias = PlayStep | MenuStep | QueueStep | HangUpStep
 
 
-class Flow(Document, kw_only=True):
+class Flow(Document, frozen=True, kw_only=True):
     """The caller's script: named steps, the first is `start`."""
 
     start: str
     steps: dict[str, Step]
 
 
-class Queue(Document, kw_only=True):
+class Queue(Document, frozen=True, kw_only=True):
     """Calls waiting for operators. Higher `priority` goes first over all queues of an operator, then arrival, then id."""
 
     name: str
@@ -82,10 +82,12 @@ class Queue(Document, kw_only=True):
     full_prompts: tuple[str, ...] = ()  # heard before the call ends when the queue is full
     offer_timeout_ms: int = 15_000
     wrap_up_ms: int = 60_000
-    agent_grace_ms: int = 20_000  # an operator whose page or audio vanished in mid-call has the call again within this time
+    agent_grace_ms: int = (
+        20_000  # an operator whose page or audio vanished in mid-call has the call again within this time
+    )
 
 
-class Plan(Document, kw_only=True):
+class Plan(Document, frozen=True, kw_only=True):
     """The whole plan."""
 
     name: str

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import msgspec
+
 from acd_core.domain.plan import Document
 
 
-class Agent(Document, kw_only=True):
+class Agent(Document, frozen=True, kw_only=True):
     """An operator as the core sees them; log-ins and passwords are the web's."""
 
     name: str
@@ -14,8 +16,8 @@ class Agent(Document, kw_only=True):
     team: str = ""
 
 
-class Roster(Document, kw_only=True):
+class Roster(Document, frozen=True, kw_only=True):
     """All agents by id."""
 
     agents: dict[str, Agent]
-    teams: dict[str, str] = {}  # id and name
+    teams: dict[str, str] = msgspec.field(default_factory=dict)  # id and name

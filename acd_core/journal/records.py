@@ -34,7 +34,7 @@ class StoryRecord(msgspec.Struct, frozen=True, array_like=True, tag="s", kw_only
 Record: TypeAlias = EventRecord | StoryRecord
 
 _encoder = msgspec.msgpack.Encoder()
-_decoder = msgspec.msgpack.Decoder(Record)
+_decoder: msgspec.msgpack.Decoder[Record] = msgspec.msgpack.Decoder(Record)
 
 
 def encode_record(record: Record) -> bytes:

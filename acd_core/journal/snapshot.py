@@ -6,6 +6,7 @@ snapshot is whole or absent; the last two are kept.
 
 from __future__ import annotations
 
+import itertools
 import logging
 import os
 import re
@@ -76,7 +77,7 @@ def prune(folder: Path, shipped_seq: int) -> int:
     covered = min(shipped_seq, snapshots[0][0] if snapshots else 0)
     segments = list_segments(folder)
     removed = 0
-    for (_, path), (next_first, _) in zip(segments, segments[1:], strict=False):
+    for (_, path), (next_first, _) in itertools.pairwise(segments):
         if next_first - 1 > covered:
             break
         path.unlink(missing_ok=True)

@@ -18,7 +18,7 @@ class Signal(msgspec.Struct, frozen=True, tag=True, omit_defaults=True, kw_only=
     """Base of all signals."""
 
 
-class BrowserOffer(Signal, kw_only=True):
+class BrowserOffer(Signal, frozen=True, kw_only=True):
     """web → core → edge: a page offers audio. `peer` is the operator's session, or the visitor of the test-call page."""
 
     web: str
@@ -30,20 +30,20 @@ class BrowserOffer(Signal, kw_only=True):
     caller: str = ""
 
 
-class BrowserKey(Signal, kw_only=True):
+class BrowserKey(Signal, frozen=True, kw_only=True):
     """web → core → edge: the visitor of the test-call page pressed a key."""
 
     peer: str
     key: str
 
 
-class BrowserHangUp(Signal, kw_only=True):
+class BrowserHangUp(Signal, frozen=True, kw_only=True):
     """web → core → edge: the page lets go of its audio (the visitor hung up, the operator disconnected audio)."""
 
     peer: str
 
 
-class BrowserAnswer(Signal, kw_only=True):
+class BrowserAnswer(Signal, frozen=True, kw_only=True):
     """edge → core → web: the answer to a page's offer, or why there is none (`error` is a key of the page's texts)."""
 
     web: str
@@ -53,7 +53,7 @@ class BrowserAnswer(Signal, kw_only=True):
     error: str = ""
 
 
-class BrowserEnded(Signal, kw_only=True):
+class BrowserEnded(Signal, frozen=True, kw_only=True):
     """edge → core → web: the browser leg ended."""
 
     web: str
@@ -101,7 +101,7 @@ class CallRow(msgspec.Struct, frozen=True, kw_only=True):
     agent: str
 
 
-class Wallboard(Signal, kw_only=True):
+class Wallboard(Signal, frozen=True, kw_only=True):
     """core → web: the live picture, whole, at most a few times a second and only when it changed."""
 
     at_ms: int
@@ -114,7 +114,7 @@ class Wallboard(Signal, kw_only=True):
     edges: tuple[str, ...]
 
 
-class StoreProgress(Signal, kw_only=True):
+class StoreProgress(Signal, frozen=True, kw_only=True):
     """store → core: everything up to this sequence is in the database."""
 
     shipped_seq: int

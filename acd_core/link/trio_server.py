@@ -101,7 +101,7 @@ class _Served:
             name=server.name,
             receive_type=server.receive_type,
             resolve=self._resolve,
-            wake=lambda: self._due.set(),
+            wake=self._wake,
         )
 
     async def run(self) -> None:
@@ -116,6 +116,9 @@ class _Served:
             self._ended()
             with trio.move_on_after(CLOSE_GRACE_S, shield=True):
                 await self._stream.aclose()
+
+    def _wake(self) -> None:
+        self._due.set()
 
     def cut(self) -> None:
         """End this connection: the same client has come again."""

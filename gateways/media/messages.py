@@ -15,7 +15,7 @@ class Message(msgspec.Struct, frozen=True, tag=True, omit_defaults=True, kw_only
     """Base of all messages; the tag is the class name."""
 
 
-class AllocateLeg(Message, kw_only=True):
+class AllocateLeg(Message, frozen=True, kw_only=True):
     """Bind a port pair for a new leg. `port` 0: any of the range; else that one (re-made after the engine restarted)."""
 
     leg: str
@@ -24,7 +24,7 @@ class AllocateLeg(Message, kw_only=True):
     loopback: bool = False  # towards the WebRTC process: outside the public range, on 127.0.0.1
 
 
-class ConnectLeg(Message, kw_only=True):
+class ConnectLeg(Message, frozen=True, kw_only=True):
     """Where and how this leg sends; again for a change. Symmetric RTP: the first valid packet's source takes over."""
 
     leg: str
@@ -36,7 +36,7 @@ class ConnectLeg(Message, kw_only=True):
     receive: bool = True
 
 
-class PlayFiles(Message, kw_only=True):
+class PlayFiles(Message, frozen=True, kw_only=True):
     """Play WAV files one after the other to the leg, then `PlaybackDone(play)`. Replaces what plays on that leg."""
 
     leg: str
@@ -44,7 +44,7 @@ class PlayFiles(Message, kw_only=True):
     paths: tuple[str, ...]
 
 
-class PlayLoop(Message, kw_only=True):
+class PlayLoop(Message, frozen=True, kw_only=True):
     """Play `first` once, then `path` without end. Replaces what plays on that leg."""
 
     leg: str
@@ -52,7 +52,7 @@ class PlayLoop(Message, kw_only=True):
     first: tuple[str, ...] = ()
 
 
-class StopPlay(Message, kw_only=True):
+class StopPlay(Message, frozen=True, kw_only=True):
     """Silence prompts and music on the leg; no `PlaybackDone` follows."""
 
     leg: str
@@ -66,13 +66,13 @@ class Gain(msgspec.Struct, frozen=True, array_like=True):
     gain: float
 
 
-class SetGains(Message, kw_only=True):
+class SetGains(Message, frozen=True, kw_only=True):
     """Change cells of the matrix at one tick: bridge, hold, listen, whisper and conference are different gains."""
 
     gains: tuple[Gain, ...]
 
 
-class StartRecording(Message, kw_only=True):
+class StartRecording(Message, frozen=True, kw_only=True):
     """Write what two legs say into a stereo WAV file: left what `left` says, right what `right` says."""
 
     recording: str
@@ -81,26 +81,26 @@ class StartRecording(Message, kw_only=True):
     path: str  # absolute; folders are made
 
 
-class StopRecording(Message, kw_only=True):
+class StopRecording(Message, frozen=True, kw_only=True):
     """Close the file; `RecordingDone` follows. Freeing a leg also ends its recordings."""
 
     recording: str
 
 
-class FreeLeg(Message, kw_only=True):
+class FreeLeg(Message, frozen=True, kw_only=True):
     """Close the ports; `LegFreed` with the leg's statistics follows."""
 
     leg: str
 
 
-class LegAllocated(Message, kw_only=True):
+class LegAllocated(Message, frozen=True, kw_only=True):
     """The leg's RTP port is bound."""
 
     leg: str
     port: int
 
 
-class LegRefused(Message, kw_only=True):
+class LegRefused(Message, frozen=True, kw_only=True):
     """A command about this leg could not be carried out (no free port, too many legs, unknown leg …)."""
 
     leg: str
@@ -108,7 +108,7 @@ class LegRefused(Message, kw_only=True):
     reason: str
 
 
-class PlaybackDone(Message, kw_only=True):
+class PlaybackDone(Message, frozen=True, kw_only=True):
     """All files were heard; `failed` names the first that could not be played (it was skipped)."""
 
     leg: str
@@ -116,7 +116,7 @@ class PlaybackDone(Message, kw_only=True):
     failed: str = ""
 
 
-class Key(Message, kw_only=True):
+class Key(Message, frozen=True, kw_only=True):
     """A key was pressed on the leg (RFC 4733), once per press."""
 
     leg: str
@@ -124,20 +124,20 @@ class Key(Message, kw_only=True):
     duration_ms: int = 0
 
 
-class LegHeard(Message, kw_only=True):
+class LegHeard(Message, frozen=True, kw_only=True):
     """First RTP packet on the leg, or the first after `LegSilent`."""
 
     leg: str
 
 
-class LegSilent(Message, kw_only=True):
+class LegSilent(Message, frozen=True, kw_only=True):
     """No RTP packet for `silent_ms` on a leg that was heard before."""
 
     leg: str
     silent_ms: int
 
 
-class RecordingDone(Message, kw_only=True):
+class RecordingDone(Message, frozen=True, kw_only=True):
     """The file is closed and synced. `failed` is empty, or why the recording is incomplete."""
 
     recording: str
@@ -149,7 +149,7 @@ class RecordingDone(Message, kw_only=True):
     failed: str = ""
 
 
-class LegFreed(Message, kw_only=True):
+class LegFreed(Message, frozen=True, kw_only=True):
     """The leg is gone; what was counted on it."""
 
     leg: str

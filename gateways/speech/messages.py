@@ -1,4 +1,6 @@
-"""What the edge asks of the speech process, on its own link (`speech.sock`), and where a spoken text's file lies."""
+"""What the edge asks of the speech process, on its own link (`speech.sock`), and where a spoken text's file
+lies.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +17,7 @@ class Message(msgspec.Struct, frozen=True, tag=True, omit_defaults=True, kw_only
     """Base of all messages; the tag is the class name."""
 
 
-class Speak(Message, kw_only=True):
+class Speak(Message, frozen=True, kw_only=True):
     """Make the file of this text (8 kHz mono 16-bit WAV) unless it is there."""
 
     text: str
@@ -23,7 +25,7 @@ class Speak(Message, kw_only=True):
     words_per_minute: int = 160
 
 
-class Spoken(Message, kw_only=True):
+class Spoken(Message, frozen=True, kw_only=True):
     """The file is complete at `path`."""
 
     text: str
@@ -32,7 +34,7 @@ class Spoken(Message, kw_only=True):
     duration_ms: int
 
 
-class SpeakFailed(Message, kw_only=True):
+class SpeakFailed(Message, frozen=True, kw_only=True):
     """No file: unknown language, empty or too long text, disk full …"""
 
     text: str

@@ -1,7 +1,8 @@
 """What the edge tells a browser-audio process and hears from it, on its own link (`webrtc.sock`).
 
-The interface is what any WebRTC gateway can fill (aiortc here, rtpengine later): a browser's offer goes in with the engine's plain RTP
-address, an answer comes out with the plain RTP address the engine shall send to. Plain RTP is PCMU, 20 ms, on loopback.
+The interface is what any WebRTC gateway can fill (aiortc here, rtpengine later): a browser's offer goes in
+with the engine's plain RTP address, an answer comes out with the plain RTP address the engine shall send to.
+Plain RTP is PCMU, 20 ms, on loopback.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ class Message(msgspec.Struct, frozen=True, tag=True, omit_defaults=True, kw_only
     """Base of all messages; the tag is the class name."""
 
 
-class OfferLeg(Message, kw_only=True):
+class OfferLeg(Message, frozen=True, kw_only=True):
     """A browser's SDP offer for a new leg; its audio goes to engine_host:engine_port."""
 
     leg: str
@@ -24,7 +25,7 @@ class OfferLeg(Message, kw_only=True):
     engine_port: int
 
 
-class MoveLeg(Message, kw_only=True):
+class MoveLeg(Message, frozen=True, kw_only=True):
     """The engine restarted and listens elsewhere for this leg."""
 
     leg: str
@@ -32,13 +33,13 @@ class MoveLeg(Message, kw_only=True):
     engine_port: int
 
 
-class CloseLeg(Message, kw_only=True):
+class CloseLeg(Message, frozen=True, kw_only=True):
     """Close the browser's connection."""
 
     leg: str
 
 
-class LegAnswered(Message, kw_only=True):
+class LegAnswered(Message, frozen=True, kw_only=True):
     """The SDP answer for the page; the engine sends this leg's audio to relay_host:relay_port."""
 
     leg: str
@@ -47,13 +48,13 @@ class LegAnswered(Message, kw_only=True):
     relay_port: int
 
 
-class LegConnected(Message, kw_only=True):
+class LegConnected(Message, frozen=True, kw_only=True):
     """ICE and DTLS are up."""
 
     leg: str
 
 
-class LegClosed(Message, kw_only=True):
+class LegClosed(Message, frozen=True, kw_only=True):
     """The connection ended or was never made; `reason`: closed, failed, bad_offer, too_many …"""
 
     leg: str
