@@ -9,10 +9,12 @@ WEBS_MAX = 64  # a further web's link is refused
 PROMPTS_A_PLAY_MAX = 16
 STALE_NAMES_MAX = 1_000
 
-MAILBOX_CALL_MAX = 64  # commands one call actor may have before it; full: the call is ended, counted and logged
-MAILBOX_AGENT_MAX = 256
-MAILBOX_QUEUE_MAX = 4_096  # views only; full: the oldest is dropped, the next view carries the whole
-LINK_OUTBOX_MAX = 100_000  # unacknowledged messages towards one peer; full: the link is cut and begins from an inventory
+MAILBOX_ACTOR_MAX = (
+    256  # notes one actor may have before it; full: the actor is rebuilt from the domain's state
+)
+LINK_OUTBOX_MAX = (
+    100_000  # unacknowledged messages towards a peer; full: the oldest go, the inventory reconciles
+)
 LINK_FRAME_MAX_BYTES = 8 * 1024 * 1024
 COMMANDS_AN_EVENT_MAX = 1_024  # a command's number is journal sequence x this + index
 

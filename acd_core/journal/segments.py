@@ -1,7 +1,7 @@
 """Segment files: `journal-<first seq>.seg` = header line, then records of length, CRC-32 and payload.
 
-A record that is cut short or fails its checksum at the very end of the newest segment is a torn write: it was never acknowledged to
-anyone and is left out. The same anywhere else is damage and stops the reader loudly.
+A record that is cut short or fails its checksum at the very end of the newest segment is a torn write: it was
+never acknowledged to anyone and is left out. The same anywhere else is damage and stops the reader loudly.
 """
 
 from __future__ import annotations

@@ -1,12 +1,14 @@
 """The link without I/O: frames, numbering, resumption. Bytes in, messages out; transports are thin.
 
-A frame is a 4-byte big-endian length, one byte of kind, and a MessagePack body. Each side begins with a `Hello`; then come batches
-of `(number, message)`. Numbered messages grow strictly (gaps are allowed: the core's number is the command's id, journal sequence
-and index in one) and are kept in the sender's outbox until the other side acknowledges them. After a reconnect each side says in its
-hello how far it received the other's *stream*; a number seen before is dropped, so a message is done once. A stream is the identity of a numbering: the
-process for most, the journal for the core, which therefore goes on where a killed core stopped. A side whose stream the other
-does not know meets a *fresh* peer: what was still in the outbox concerned the one before and is dropped, and the inventories that
-follow every hello bring both to the same picture. Number 0 marks a signal, which is neither kept nor repeated.
+A frame is a 4-byte big-endian length, one byte of kind, and a MessagePack body. Each side begins with a
+`Hello`; then come batches of `(number, message)`. Numbered messages grow strictly (gaps are allowed: the
+core's number is the command's id, journal sequence and index in one) and are kept in the sender's outbox
+until the other side acknowledges them. After a reconnect each side says in its hello how far it received the
+other's *stream*; a number seen before is dropped, so a message is done once. A stream is the identity of a
+numbering: the process for most, the journal for the core, which therefore goes on where a killed core
+stopped. A side whose stream the other does not know meets a *fresh* peer: what was still in the outbox
+concerned the one before and is dropped, and the inventories that follow every hello bring both to the same
+picture. Number 0 marks a signal, which is neither kept nor repeated.
 """
 
 from __future__ import annotations
@@ -130,7 +132,8 @@ class Channel:
 class LinkSession:
     """One connection. The client speaks first; the server's `resolve` finds or refuses the channel of a hello.
 
-    `resolve(hello)` returns the channel and how far `hello.stream` was received before (-1 when never met), or raises `LinkError`.
+    `resolve(hello)` returns the channel and how far `hello.stream` was received before (-1 when never met), or
+    raises `LinkError`.
     """
 
     SIGNAL_BUFFER_MAX_BYTES = 4 * 1024 * 1024

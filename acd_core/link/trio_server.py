@@ -47,7 +47,8 @@ class CorePeer:
 
 
 class TrioLinkServer:
-    """Serves the core's peers. `peer_of(hello)` finds, makes or refuses (`LinkError`) the peer and says how far its stream is known."""
+    """Serves the core's peers. `peer_of(hello)` finds, makes or refuses (`LinkError`) the peer and says how far its
+    stream is known."""
 
     def __init__(
         self,
@@ -60,7 +61,8 @@ class TrioLinkServer:
         on_up: Callable[[CorePeer, bool], None],
         on_down: Callable[[CorePeer], None],
     ) -> None:
-        """Callbacks are synchronous; `on_message` gets the number too (0: a signal). A failure in one is ours and stops the core."""
+        """Callbacks are synchronous; `on_message` gets the number too (0: a signal). A failure in one is ours and
+        stops the core."""
         self.path, self.name = path, name
         self.receive_type = receive_type
         self.peer_of = peer_of
