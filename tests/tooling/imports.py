@@ -25,7 +25,10 @@ def module_file(module: str) -> Path | None:
 
 
 def modules_below(package: str) -> list[str]:
+    """The package and all in it; a module alone is itself."""
     folder = ROOT.joinpath(*package.split("."))
+    if not folder.is_dir():
+        return [package] if module_file(package) else []
     names = []
     for file in sorted(folder.rglob("*.py")):
         parts = file.relative_to(ROOT).with_suffix("").parts
