@@ -1,0 +1,11 @@
+"""What this user agent can do, as it says in Allow, Supported and Accept."""
+
+from __future__ import annotations
+
+SERVER_NAME = "santral"
+METHODS = ("INVITE", "ACK", "CANCEL", "BYE", "OPTIONS", "REGISTER")
+ALLOW = ", ".join(METHODS)
+# Extensions that a peer may Require of us (RFC 3261 8.2.2.3). None needs more than the base protocol yet.
+EXTENSIONS: tuple[str, ...] = ()
+SUPPORTED = ", ".join(EXTENSIONS)
+ACCEPT = "application/sdp"

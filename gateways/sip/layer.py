@@ -1,0 +1,440 @@
+"""The transaction layer: datagrams and requests to send go in; what to send and what happened comes out.
+
+`receive` parses a datagram and finds the transaction it belongs to (RFC 3261 17.1.3, 17.2.3); the tables in
+`machines.py` say what it means there. What belongs to none is a new request, checked by `admission.py` and
+handed to the user, or a stray, which is dropped and counted. Replies to what the layer refuses by itself
+are stateless (8.2.7): a copy of the request is refused again in the same words, with the same tag.
+
+Everything that leaves is collected in order and fetched with `take_output`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+
+from gateways.sip import machines
+from gateways.sip.admission import Refusal, judge, judge_malformed
+from gateways.sip.build import derived_request, respond
+from gateways.sip.errors import SipParseError, TransactionsFullError
+from gateways.sip.events import (
+    Address,
+    ClientKey,
+    Output,
+    Refused,
+    RequestReceived,
+    Send,
+    ServerKey,
+    Statistics,
+)
+from gateways.sip.headers import MAGIC_COOKIE, Via
+from gateways.sip.limits import LayerLimits
+from gateways.sip.machines import Machine, step
+from gateways.sip.message import Request, Response, parse_message
+from gateways.sip.timers import Timed
+from gateways.sip.transaction import (
+    ClientTransaction,
+    Environment,
+    Input,
+    ServerTransaction,
+    State,
+    await_user,
+    input_of_status,
+    start_calling,
+    start_trying,
+)
+
+DEFAULT_PORT = 5060
+_BRANCH_CHARS = 16
+_TAG_BYTES = 8
+_UNRELIABLE = frozenset(("UDP",))
+
+
+class TransactionLayer:
+    """All transactions of one listening point. See the package's docstring for how to use it."""
+
+    def __init__(
+        self,
+        token: Callable[[int], str],
+        sent_by: Address,
+        *,
+        transport: str = "UDP",
+        limits: LayerLimits | None = None,
+    ) -> None:
+        self._token = token
+        self._via = Via(transport, sent_by[0], sent_by[1], {"rport": None})  # RFC 3581 3
+        self._limits = limits or LayerLimits()
+        self._env = Environment(
+            reliable=transport not in _UNRELIABLE,
+            limits=self._limits,
+            fire=self._fire,
+            send_cancel=self._send_cancel,
+        )
+        self._counters = self._env.counters
+        self._clients: dict[ClientKey, ClientTransaction] = {}
+        self._servers: dict[ServerKey, ServerTransaction] = {}
+        # 2xx that wait for their ACK, which has a branch of its own: (Call-ID, From tag, To tag, CSeq
+        # number).
+        self._unacknowledged: dict[tuple[str, str, str, int], ServerTransaction] = {}
+        # RFC 3261 8.2.2.2: the same request that came over two paths: (Call-ID, From tag, CSeq).
+        self._merging: dict[tuple[str, str, str], ServerKey] = {}
+        self._tag_secret = token(32).encode()
+
+    # The clock
+
+    def next_deadline_ms(self) -> int | None:
+        """When to call `poll_timers`; None: nothing runs."""
+        return self._env.timers.next_deadline_ms()
+
+    def poll_timers(self, now_ms: int) -> None:
+        """Let everything happen that is due."""
+        self._env.timers.poll(now_ms)
+
+    def _fire(self, timed: Timed, now_ms: int) -> None:
+        assert isinstance(timed, ClientTransaction | ServerTransaction)
+        # When both are due (the clock was late), ending goes before repeating.
+        timer = timed.expire_timer if timed.expire_at_ms <= now_ms else timed.resend_timer
+        assert timer is not None
+        self._step(timed, timer, None, now_ms)
+
+    # Datagrams that came
+
+    def receive(self, data: bytes, source: Address, now_ms: int) -> None:
+        """One datagram."""
+        if len(data) <= 4 and not data.strip(b"\r\n\0 "):
+            self._counters.keepalives += 1  # RFC 5626 4.4.1 and what routers' helpers send
+            return
+        try:
+            message = parse_message(data)
+        except SipParseError as error:
+            self._receive_malformed(error, source)
+            return
+        if isinstance(message, Response):
+            self._receive_response(message, source, now_ms)
+        else:
+            self._receive_request(message, source, now_ms)
+
+    def _receive_malformed(self, error: SipParseError, source: Address) -> None:
+        """Answer with the error's status when that is possible, else drop it."""
+        request = error.message
+        refusal = judge_malformed(request, error)
+        if refusal is not None and isinstance(request, Request) and self._stamp_via(request, source):
+            self._counters.malformed_answered += 1
+            self._refuse(request, refusal, source)
+        else:
+            self._counters.malformed_dropped += 1
+            self._env.outputs.append(Refused(source, 0, str(error)))
+
+    def _receive_response(self, response: Response, source: Address, now_ms: int) -> None:
+        self._counters.responses_received += 1
+        try:
+            via = response.via
+            # RFC 3261 17.1.3 and 18.1.2: our branch, our address.
+            tx = None
+            if via.sent_by == self._via.sent_by:
+                tx = self._clients.get(_client_key(via.branch, response.cseq.method))
+            if tx is None:
+                self._counters.stray_responses += 1
+                return
+            response.check()
+            if len(response.vias) > 1:
+                raise SipParseError("response for somebody else", "Via")  # RFC 3261 8.1.3.3
+        except SipParseError as error:
+            self._receive_malformed(error, source)
+            return
+        tx.source = source
+        self._step(tx, input_of_status(response.status), response, now_ms)
+
+    def _receive_request(self, request: Request, source: Address, now_ms: int) -> None:
+        self._counters.requests_received += 1
+        if not self._stamp_via(request, source):
+            self._counters.malformed_dropped += 1
+            self._env.outputs.append(Refused(source, 0, "Via: cannot be read"))
+            return
+        try:
+            key = _server_key(request)
+            tx = self._servers.get(key)
+            if request.method == "ACK":
+                request.check()
+                self._receive_ack(tx, request, source, now_ms)
+                return
+            if tx is not None:
+                self._counters.requests_repeated_by_peer += 1
+                self._step(tx, Input.REQUEST, request, now_ms)
+                return
+            request.check()
+        except SipParseError as error:
+            error.message = request
+            self._receive_malformed(error, source)
+            return
+        if request.method == "CANCEL":
+            self._receive_cancel(key, request, source, now_ms)
+        else:
+            self._admit(key, request, source, now_ms)
+
+    def _stamp_via(self, request: Request, source: Address) -> bool:
+        """Note in the top Via where it came from (RFC 3261 18.2.1, RFC 3581 4); False: no readable Via."""
+        try:
+            via = request.via
+        except SipParseError:
+            return False
+        rport_asked = "rport" in via.params
+        changes: dict[str, str | None] = {}
+        if rport_asked or via.host != source[0]:
+            changes["received"] = source[0]
+        if rport_asked:
+            changes["rport"] = str(source[1])
+        if changes:
+            request.replace_top_via(via.with_params(**changes))
+        return True
+
+    def _receive_ack(self, tx: ServerTransaction | None, ack: Request, source: Address, now_ms: int) -> None:
+        if tx is None:
+            # The ACK for a 2xx is a transaction of its own (RFC 3261 17.1.1.3): found by its dialog.
+            tx = self._unacknowledged.get(
+                (ack.call_id, ack.from_.tag or "", ack.to.tag or "", ack.cseq.number)
+            )
+        if tx is None:
+            self._counters.stray_acks += 1
+        else:
+            tx.source = source
+            self._step(tx, Input.ACK, ack, now_ms)
+
+    def _receive_cancel(self, key: ServerKey, cancel: Request, source: Address, now_ms: int) -> None:
+        """RFC 3261 9.2: the CANCEL has a transaction of its own, answered at once."""
+        invite = self._servers.get(_server_key(cancel, "INVITE"))
+        if invite is None:
+            self._counters.refused += 1
+            self._refuse(cancel, Refusal(481), source)
+            return
+        if not self._has_room("CANCEL"):
+            self._refuse_full(cancel, source)
+            return
+        tx = self._open_server(key, cancel, source, now_ms)
+        self._step(tx, Input.SUCCESS, respond(cancel, 200, to_tag=invite.local_tag), now_ms)
+        self._step(invite, Input.CANCEL, cancel, now_ms)
+
+    def _admit(self, key: ServerKey, request: Request, source: Address, now_ms: int) -> None:
+        """A request that is new to us."""
+        merge_key = None
+        if request.to.tag is None:
+            merge_key = (request.call_id, request.from_.tag or "", str(request.cseq))
+        refusal = judge(request, merged=merge_key in self._merging)
+        if refusal is not None:
+            self._counters.refused += 1
+            self._refuse(request, refusal, source)
+            return
+        if not self._has_room(request.method):
+            self._refuse_full(request, source)
+            return
+        tx = self._open_server(key, request, source, now_ms)
+        if merge_key is not None:
+            tx.merge_key = merge_key
+            self._merging[merge_key] = key
+        if tx.is_invite:
+            # RFC 3261 17.2.1: at once, which also stops the peer's timer A.
+            self._step(tx, Input.PROVISIONAL, respond(request, 100), now_ms)
+        self._env.outputs.append(RequestReceived(key, request, source))
+
+    def _open_server(
+        self, key: ServerKey, request: Request, source: Address, now_ms: int
+    ) -> ServerTransaction:
+        tx = ServerTransaction(self._env, key, request, _reply_address(request.via, source))
+        tx.local_tag = request.to.tag or self._stateless_tag(request)
+        self._servers[key] = tx
+        await_user(tx, None, now_ms)
+        self._env.timers.schedule(tx, now_ms)
+        return tx
+
+    # What our user wants
+
+    def send_request(self, request: Request, destination: Address, now_ms: int) -> ClientKey:
+        """Send a request in a new transaction; its top Via is added. Raises `TransactionsFullError`."""
+        if request.method == "ACK":
+            raise ValueError("an ACK is sent with send_ack")
+        if not self._has_room(request.method):
+            self._counters.refused_full += 1
+            raise TransactionsFullError
+        branch = self._new_branch()
+        request.push_via(self._via.with_params(branch=branch))
+        return self._open_client(branch, request, destination, now_ms, internal=False).key
+
+    def send_ack(self, key: ClientKey, ack: Request, destination: Address, now_ms: int) -> None:
+        """Acknowledge a 2xx to the INVITE `key`; done again by itself for every copy of that 2xx."""
+        del now_ms
+        ack.push_via(self._via.with_params(branch=self._new_branch()))
+        data = ack.to_bytes()
+        tx = self._clients.get(key)
+        if tx is not None:
+            tx.acks[ack.to.tag or ""] = (data, destination)
+        self._counters.requests_sent += 1
+        self._env.outputs.append(Send(data, destination, key))
+
+    def cancel(self, key: ClientKey, now_ms: int) -> bool:
+        """Cancel an INVITE. False: it has ended or was answered, so it needs a BYE or nothing."""
+        tx = self._clients.get(key)
+        if tx is None or tx.state not in (State.CALLING, State.PROCEEDING) or not tx.is_invite:
+            return False
+        self._step(tx, Input.CANCEL, None, now_ms)
+        return True
+
+    def send_response(self, key: ServerKey, response: Response, now_ms: int) -> bool:
+        """Answer a request. False: too late, it is finally answered or gone."""
+        tx = self._servers.get(key)
+        if tx is None or tx.state not in (State.TRYING, State.PROCEEDING):
+            self._counters.responses_late += 1
+            return False
+        if response.status > 100:
+            tag = response.to.tag
+            if tag is None:
+                response.set("To", f"{response.get('To')};tag={tx.local_tag}")
+            else:
+                tx.local_tag = tag
+            if tx.is_invite and 200 <= response.status < 300:
+                tx.ack_key = (
+                    response.call_id,
+                    response.from_.tag or "",
+                    tx.local_tag,
+                    response.cseq.number,
+                )
+                self._unacknowledged[tx.ack_key] = tx
+        self._step(tx, input_of_status(response.status), response, now_ms)
+        return True
+
+    def send_failed(self, failed: Send, now_ms: int) -> None:
+        """The transport could not send this. Responses are left to their repetition (RFC 6026 8.8)."""
+        tx = self._clients.get(ClientKey(failed.key)) if failed.key is not None else None
+        if tx is not None:
+            self._step(tx, Input.TRANSPORT_ERROR, None, now_ms)
+
+    # What comes out
+
+    def take_output(self) -> list[Output]:
+        """Everything since the last time, in order."""
+        outputs = self._env.outputs
+        self._env.outputs = []
+        return outputs
+
+    def statistics(self) -> Statistics:
+        """The counters as they are now."""
+        counters = self._counters
+        counters.clients_live = len(self._clients)
+        counters.servers_live = len(self._servers)
+        counters.timers = len(self._env.timers)
+        return Statistics(**{name: getattr(counters, name) for name in Statistics.__struct_fields__})
+
+    # Inside
+
+    def _step(
+        self,
+        tx: ClientTransaction | ServerTransaction,
+        what: Input,
+        message: Request | Response | None,
+        now_ms: int,
+    ) -> None:
+        step(_machine(tx), tx, what, message, now_ms)
+        if tx.state is State.TERMINATED:
+            self._forget(tx)
+        else:
+            self._env.timers.schedule(tx, now_ms)
+
+    def _forget(self, tx: ClientTransaction | ServerTransaction) -> None:
+        if isinstance(tx, ClientTransaction):
+            del self._clients[tx.key]
+            return
+        del self._servers[tx.key]
+        if tx.ack_key is not None:
+            self._unacknowledged.pop(tx.ack_key, None)
+        if tx.merge_key is not None:
+            self._merging.pop(tx.merge_key, None)
+
+    def _has_room(self, method: str) -> bool:
+        """New work stops at the maximum; hanging up has a reserve beyond it."""
+        room = self._limits.transactions_max - len(self._clients) - len(self._servers)
+        if method in ("BYE", "CANCEL"):
+            room += self._limits.transactions_reserve
+        return room > 0
+
+    def _open_client(
+        self, branch: str, request: Request, destination: Address, now_ms: int, *, internal: bool
+    ) -> ClientTransaction:
+        key = _client_key(branch, request.method)
+        tx = ClientTransaction(self._env, key, request, destination, internal=internal)
+        self._clients[key] = tx
+        tx.wire = request.to_bytes()
+        self._counters.requests_sent += 1
+        self._env.outputs.append(Send(tx.wire, destination, key))
+        (start_calling if tx.is_invite else start_trying)(tx, None, now_ms)
+        self._env.timers.schedule(tx, now_ms)
+        return tx
+
+    def _send_cancel(self, invite: ClientTransaction, now_ms: int) -> None:
+        assert invite.request is not None
+        cancel = derived_request("CANCEL", invite.request)
+        self._open_client(invite.request.via.branch, cancel, invite.destination, now_ms, internal=True)
+
+    def _new_branch(self) -> str:
+        return MAGIC_COOKIE + self._token(_BRANCH_CHARS)
+
+    def _stateless_tag(self, request: Request) -> str:
+        """RFC 3261 8.2.7: the same for every copy of the request, and not to be guessed."""
+        seed = f"{request.get('Call-ID')}\n{request.get('CSeq')}\n{request.via.branch}".encode()
+        return hashlib.blake2s(seed, key=self._tag_secret, digest_size=_TAG_BYTES).hexdigest()
+
+    def _refuse(self, request: Request, refusal: Refusal, source: Address) -> None:
+        """Answer without a transaction."""
+        response = respond(request, refusal.status, refusal.reason, headers=refusal.headers)
+        try:
+            if response.to.tag is None:
+                response.set("To", f"{response.get('To')};tag={self._stateless_tag(request)}")
+        except SipParseError:
+            pass  # a To that cannot be read is given back as it came
+        self._counters.responses_sent += 1
+        self._env.outputs.append(Send(response.to_bytes(), _reply_address(request.via, source)))
+        self._env.outputs.append(Refused(source, refusal.status, response.reason))
+
+    def _refuse_full(self, request: Request, source: Address) -> None:
+        self._counters.refused_full += 1
+        retry_after = ("Retry-After", str(self._limits.retry_after_s))
+        self._refuse(request, Refusal(503, headers=(retry_after,)), source)
+
+
+def _machine(tx: ClientTransaction | ServerTransaction) -> Machine:
+    if isinstance(tx, ClientTransaction):
+        return machines.INVITE_CLIENT if tx.is_invite else machines.REQUEST_CLIENT
+    return machines.INVITE_SERVER if tx.is_invite else machines.REQUEST_SERVER
+
+
+def _client_key(branch: str, method: str) -> ClientKey:
+    return ClientKey(f"{method} {branch}")
+
+
+def _server_key(request: Request, method: str = "") -> ServerKey:
+    """RFC 3261 17.2.3: ACK and CANCEL are matched to their INVITE."""
+    via = request.via
+    method = method or request.method
+    if method == "ACK":
+        method = "INVITE"
+    branch = via.branch
+    if branch.startswith(MAGIC_COOKIE) and len(branch) > len(MAGIC_COOKIE):
+        return ServerKey(f"{method} {via.sent_by} {branch}")
+    # An element of RFC 2543 (17.2.3): what its requests have in common with their copies, ACK and CANCEL.
+    parts = (
+        method,
+        request.uri,
+        request.from_.tag or "",
+        request.call_id,
+        str(request.cseq.number),
+        str(via),
+    )
+    return ServerKey("\n".join(parts))
+
+
+def _reply_address(via: Via, source: Address) -> Address:
+    """RFC 3261 18.2.2 and RFC 3581 4: to where the request came from.
+
+    `maddr` is not followed: it would let anybody aim our responses at a third party.
+    """
+    if "rport" in via.params:
+        return source
+    return source[0], via.port or DEFAULT_PORT

@@ -1,0 +1,446 @@
+"""Requests and responses: reading, changing and writing them.
+
+Parsing is lazy. `parse_message` cuts the header into lines, spells each name in its one canonical way and
+checks only what every message needs (start line, limits, the mandatory headers, CSeq); a structured value
+is parsed when it is first asked for and kept until the headers change. `Message.check` asks for all of
+them, so that a message which passed it never raises from an accessor; the transaction layer hands out no
+message that did not.
+
+Text is UTF-8 (RFC 3261 7); octets that are not become U+FFFD instead of refusing the message.
+Content-Length is no entry of `headers`: it is checked when read and computed when written.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from gateways.sip.errors import SipParseError
+from gateways.sip.headers import CSeq, NameAddr, Via, canonical_name
+from gateways.sip.limits import (
+    EXPIRES_S_MAX,
+    HEADER_CHARS_MAX,
+    HEADERS_MAX,
+    LIST_ELEMENTS_MAX,
+    MAX_FORWARDS_MAX,
+    MESSAGE_BYTES_MAX,
+    URI_CHARS_MAX,
+)
+from gateways.sip.scan import is_token, parse_number, split_list
+from gateways.sip.uri import Uri
+
+Headers = list[tuple[str, str]]
+
+_MANDATORY = (
+    "Via",
+    "From",
+    "To",
+    "Call-ID",
+    "CSeq",
+)  # RFC 3261 8.1.1; Max-Forwards is often missing in practice
+# RFC 3261 7.3.1: headers that are no lists must not be repeated.
+_SINGLE = frozenset(
+    (
+        "From",
+        "To",
+        "Call-ID",
+        "CSeq",
+        "Max-Forwards",
+        "Content-Type",
+        "Content-Length",
+        "Expires",
+        "Min-Expires",
+        "Date",
+        "Retry-After",
+        "Event",
+        "Refer-To",
+        "Replaces",
+        "Session-Expires",
+        "Min-SE",
+    )
+)
+
+
+class Message:
+    """What requests and responses share: ordered headers and a body."""
+
+    __slots__ = ("_contacts", "_cseq", "_from", "_index", "_to", "_via", "body", "headers")
+
+    def __init__(self, headers: Iterable[tuple[str, str]] = (), body: bytes = b"") -> None:
+        self.headers: Headers = [(canonical_name(name), value) for name, value in headers]
+        self.body = body
+        self._forget()
+
+    def _forget(self) -> None:
+        """Drop everything parsed: the headers changed."""
+        self._index: dict[str, str] | None = None
+        self._via: Via | None = None
+        self._from: NameAddr | None = None
+        self._to: NameAddr | None = None
+        self._cseq: CSeq | None = None
+        self._contacts: list[NameAddr] | None = None
+
+    def read_headers(self, lines: list[str]) -> tuple[list[str], SipParseError | None]:
+        """Fill in the headers from lines; returned are the values of Content-Length and the first problem.
+
+        Reading goes on after a problem: Via, From, To, Call-ID and CSeq are needed to answer with it.
+        """
+        headers = self.headers
+        index: dict[str, str] = {}
+        lengths: list[str] = []
+        problem: SipParseError | None = None
+        if len(lines) > HEADERS_MAX + 1:
+            problem = SipParseError("too many headers", "message")
+        for line in lines[1 : HEADERS_MAX + 1]:
+            name, colon, value = line.partition(":")
+            try:
+                canonical = canonical_name(name)
+            except SipParseError:
+                colon = canonical = ""
+            if not colon or len(line) > HEADER_CHARS_MAX:
+                problem = problem or SipParseError(
+                    "header too long" if colon else "bad header line", canonical
+                )
+                continue
+            value = value.strip(" \t")
+            if canonical == "Content-Length":
+                lengths.append(value)
+                continue
+            if canonical in index:
+                if canonical in _SINGLE:
+                    problem = problem or SipParseError("given twice", canonical)
+                    continue
+            else:
+                index[canonical] = value
+            headers.append((canonical, value))
+        self._index = index
+        return lengths, problem
+
+    # Headers as text
+
+    def get(self, name: str) -> str | None:
+        """The first value of this header."""
+        index = self._index
+        if index is None:
+            index = self._index = {}
+            for header, text in self.headers:
+                index.setdefault(header, text)
+        value = index.get(name)
+        return index.get(canonical_name(name)) if value is None else value
+
+    def get_all(self, name: str) -> list[str]:
+        """The values of every header field of this name, in order, lists not taken apart."""
+        name = canonical_name(name)
+        return [value for header, value in self.headers if header == name]
+
+    def get_list(self, name: str) -> list[str]:
+        """The elements of a comma-separated header over all its fields, in order."""
+        elements: list[str] = []
+        for value in self.get_all(name):
+            if value:
+                elements += split_list(value, name)
+        if len(elements) > LIST_ELEMENTS_MAX:
+            raise SipParseError("too many elements", name)
+        return elements
+
+    def add(self, name: str, value: str) -> None:
+        """Append a header field."""
+        _check_value(value)
+        self.headers.append((canonical_name(name), value))
+        self._forget()
+
+    def set(self, name: str, value: str) -> None:
+        """Replace every header field of this name by one, in the place of the first."""
+        _check_value(value)
+        name = canonical_name(name)
+        at = next((i for i, (header, _) in enumerate(self.headers) if header == name), len(self.headers))
+        self.headers = [field for field in self.headers if field[0] != name]
+        self.headers.insert(at, (name, value))
+        self._forget()
+
+    def remove(self, name: str) -> None:
+        """Remove every header field of this name."""
+        name = canonical_name(name)
+        self.headers = [field for field in self.headers if field[0] != name]
+        self._forget()
+
+    # Headers as values
+
+    @property
+    def call_id(self) -> str:
+        """Call-ID."""
+        return self._needed("Call-ID")
+
+    @property
+    def cseq(self) -> CSeq:
+        """CSeq."""
+        if self._cseq is None:
+            self._cseq = CSeq.parse(self._needed("CSeq"))
+        return self._cseq
+
+    @property
+    def from_(self) -> NameAddr:
+        """From."""
+        if self._from is None:
+            self._from = NameAddr.parse(self._needed("From"), "From")
+        return self._from
+
+    @property
+    def to(self) -> NameAddr:
+        """To."""
+        if self._to is None:
+            self._to = NameAddr.parse(self._needed("To"), "To")
+        return self._to
+
+    @property
+    def via(self) -> Via:
+        """The topmost Via."""
+        if self._via is None:
+            value = self._needed("Via")
+            self._via = Via.parse(value if "," not in value else split_list(value, "Via")[0])
+        return self._via
+
+    @property
+    def vias(self) -> list[Via]:
+        """Every Via, topmost first."""
+        return [Via.parse(element) for element in self.get_list("Via")]
+
+    def replace_top_via(self, via: Via) -> None:
+        """Put `via` in the place of the topmost one."""
+        for at, (header, value) in enumerate(self.headers):
+            if header == "Via":
+                others = split_list(value, "Via")[1:] if "," in value else []
+                self.headers[at] = ("Via", ", ".join([str(via), *others]))
+                self._index = None
+                self._via = via
+                return
+        raise SipParseError("missing", "Via")
+
+    def push_via(self, via: Via) -> None:
+        """Add a Via on top."""
+        self.headers.insert(0, ("Via", str(via)))
+        self._index = None
+        self._via = via
+
+    @property
+    def contacts(self) -> list[NameAddr]:
+        """Contact addresses; empty for `Contact: *` too, which `is_contact_star` tells."""
+        if self._contacts is None:
+            if self.get("Contact") is None or self.is_contact_star:
+                self._contacts = []
+            else:
+                self._contacts = [NameAddr.parse(element, "Contact") for element in self.get_list("Contact")]
+        return self._contacts
+
+    @property
+    def is_contact_star(self) -> bool:
+        """RFC 3261 10.2.2: every binding is meant."""
+        return self.get("Contact") == "*"
+
+    @property
+    def record_route(self) -> list[NameAddr]:
+        """Record-Route, in the order written."""
+        if self.get("Record-Route") is None:
+            return []
+        return [NameAddr.parse(element, "Record-Route") for element in self.get_list("Record-Route")]
+
+    @property
+    def route(self) -> list[NameAddr]:
+        """Route, in the order written."""
+        if self.get("Route") is None:
+            return []
+        return [NameAddr.parse(element, "Route") for element in self.get_list("Route")]
+
+    @property
+    def content_type(self) -> str:
+        """Media type and subtype in lower case, without parameters; empty when there is none."""
+        return (self.get("Content-Type") or "").partition(";")[0].strip(" \t").lower()
+
+    @property
+    def expires_s(self) -> int | None:
+        """Expires."""
+        return self._number("Expires", EXPIRES_S_MAX)
+
+    @property
+    def max_forwards(self) -> int | None:
+        """Max-Forwards."""
+        return self._number("Max-Forwards", MAX_FORWARDS_MAX)
+
+    def _needed(self, name: str) -> str:
+        value = self.get(name)
+        if value is None:
+            raise SipParseError("missing", name)
+        return value
+
+    def _number(self, name: str, highest: int) -> int | None:
+        value = self.get(name)
+        return None if value is None else parse_number(value, highest, name)
+
+    def check(self) -> None:
+        """Parse every structured header that is there; raise the first `SipParseError`."""
+        if not self.call_id:
+            raise SipParseError("empty", "Call-ID")
+        self.from_, self.to, self.cseq, self.via  # noqa: B018 - each access parses and raises
+        if len(self.get_all("Via")) > 1 or "," in self._needed("Via"):
+            self.vias  # noqa: B018
+        self.contacts, self.record_route, self.route, self.expires_s, self.max_forwards  # noqa: B018
+
+    def _write(self, start_line: str) -> bytes:
+        lines = [f"{name}: {value}\r\n" for name, value in self.headers]
+        return (
+            f"{start_line}\r\n{''.join(lines)}Content-Length: {len(self.body)}\r\n\r\n".encode() + self.body
+        )
+
+
+class Request(Message):
+    """A SIP request. `uri` is the text of the Request-URI."""
+
+    __slots__ = ("method", "uri")
+
+    def __init__(
+        self, method: str, uri: str, headers: Iterable[tuple[str, str]] = (), body: bytes = b""
+    ) -> None:
+        super().__init__(headers, body)
+        self.method = method
+        self.uri = uri
+
+    @property
+    def request_uri(self) -> Uri:
+        """The Request-URI, parsed."""
+        return Uri.parse(self.uri, "Request-URI")
+
+    def copy(self) -> Request:
+        """An independent copy."""
+        return Request(self.method, self.uri, self.headers, self.body)
+
+    def check(self) -> None:
+        """Parse everything structured; raise the first `SipParseError`."""
+        super().check()
+        self.request_uri  # noqa: B018
+        if self.get("Require") is not None:
+            self.get_list("Require")
+        if self.is_contact_star and self.method != "REGISTER":
+            raise SipParseError("* is for REGISTER only", "Contact")
+
+    def to_bytes(self) -> bytes:
+        """The request as it goes on the wire."""
+        return self._write(f"{self.method} {self.uri} SIP/2.0")
+
+    def __repr__(self) -> str:
+        """For logs and debuggers."""
+        return f"<Request {self.method} {self.uri} call_id={self.get('Call-ID')} cseq={self.get('CSeq')}>"
+
+
+class Response(Message):
+    """A SIP response."""
+
+    __slots__ = ("reason", "status")
+
+    def __init__(
+        self, status: int, reason: str, headers: Iterable[tuple[str, str]] = (), body: bytes = b""
+    ) -> None:
+        super().__init__(headers, body)
+        self.status = status
+        self.reason = reason
+
+    @property
+    def is_final(self) -> bool:
+        """Not provisional."""
+        return self.status >= 200
+
+    def to_bytes(self) -> bytes:
+        """The response as it goes on the wire."""
+        return self._write(f"SIP/2.0 {self.status} {self.reason}")
+
+    def __repr__(self) -> str:
+        """For logs and debuggers."""
+        return f"<Response {self.status} {self.reason} call_id={self.get('Call-ID')} cseq={self.get('CSeq')}>"
+
+
+def _check_value(value: str) -> None:
+    """A line break in a value would let the text of one header become another header."""
+    if "\r" in value or "\n" in value:
+        raise ValueError("line break in a header value")
+
+
+def parse_message(data: bytes) -> Request | Response:
+    """One datagram as a message; a `SipParseError` carries the part that was understood."""
+    if len(data) > MESSAGE_BYTES_MAX:
+        raise SipParseError("message too long", "message", 513)
+    data = data.lstrip(b"\r\n")  # RFC 3261 7.5
+    end = data.find(b"\r\n\r\n")
+    if end < 0:
+        raise SipParseError("header does not end", "message")
+    text = data[:end].decode("utf-8", "replace")
+    if "\r\n " in text or "\r\n\t" in text:
+        text = _unfold(text)
+    lines = text.split("\r\n")
+    breaks = len(lines) - 1
+    if text.count("\r") != breaks or text.count("\n") != breaks or "\0" in text:
+        raise SipParseError("stray line break or NUL", "message")
+    message, problem = _parse_start_line(lines[0])
+    try:
+        lengths, header_problem = message.read_headers(lines)
+        problem = problem or header_problem
+        if problem is not None:
+            raise problem
+        _check_mandatory(message)
+        message.body = _cut_body(data, end + 4, lengths)
+    except SipParseError as error:
+        error.message = message
+        raise
+    return message
+
+
+def _unfold(text: str) -> str:
+    """RFC 3261 7.3.1: a line that begins with white space continues the one before."""
+    first, *rest = text.split("\r\n")
+    lines = [first]
+    for line in rest:
+        if line[:1] in (" ", "\t"):
+            lines[-1] = lines[-1].rstrip(" \t") + " " + line.lstrip(" \t")
+        else:
+            lines.append(line)
+    return "\r\n".join(lines)
+
+
+def _parse_start_line(line: str) -> tuple[Request | Response, SipParseError | None]:
+    """The empty message, and what is wrong with its start line if it is still clear whom to answer."""
+    if line[:8].upper() == "SIP/2.0 ":
+        # RFC 3261 7.2: the reason may be empty or hold anything.
+        code, _, reason = line[8:].partition(" ")
+        if len(code) != 3 or not code.isascii() or not code.isdigit() or not "1" <= code[0] <= "6":
+            raise SipParseError("bad status code", "start line")
+        return Response(int(code), reason), None
+    method, _, rest = line.strip(" ").partition(" ")
+    uri, _, version = rest.rpartition(" ")
+    version = version.upper()
+    if not is_token(method) or not version.startswith("SIP/"):
+        raise SipParseError("not a SIP message", "start line")
+    problem: SipParseError | None = None
+    if version != "SIP/2.0":
+        problem = SipParseError("version not supported", "start line", 505)
+    elif len(uri) > URI_CHARS_MAX:
+        problem = SipParseError("URI too long", "Request-URI", 414)
+    elif not uri or " " in uri or line[-1] == " ":
+        problem = SipParseError("bad white space", "start line")  # RFC 3261 7.1: single spaces
+    return Request(method, uri), problem
+
+
+def _check_mandatory(message: Request | Response) -> None:
+    for name in _MANDATORY:
+        if message.get(name) is None:
+            raise SipParseError("missing", name)
+    if isinstance(message, Request) and message.cseq.method != message.method:
+        raise SipParseError("is of another method", "CSeq")
+
+
+def _cut_body(data: bytes, start: int, lengths: list[str]) -> bytes:
+    """RFC 3261 18.3: in a datagram, octets beyond Content-Length are dropped, too few are an error."""
+    if not lengths:
+        return data[start:]
+    length = parse_number(lengths[0], MESSAGE_BYTES_MAX, "Content-Length")
+    if any(other != lengths[0] for other in lengths):
+        raise SipParseError("given twice with different values", "Content-Length")
+    if length > len(data) - start:
+        raise SipParseError("body shorter than Content-Length", "Content-Length")
+    return data[start : start + length]
