@@ -1,0 +1,67 @@
+"""The heart of the core process: an event is stamped, journalled, applied and its commands handed out, without a
+pause in between.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from acd_core.clock import Clock
+from acd_core.digest import next_digest
+from acd_core.domain.commands import AnyCommand
+from acd_core.domain.events import AnyEvent
+from acd_core.domain.state import encode_state
+from acd_core.journal.records import EventRecord, StoryRecord
+from acd_core.journal.snapshot import Snapshot
+from acd_core.journal.writer import JournalWriter
+from acd_core.recovery import Recovered, stories_of
+
+
+class Engine:
+    """Owns the router, the journal's end and the decisions' digest. All of it is synchronous."""
+
+    def __init__(
+        self,
+        recovered: Recovered,
+        writer: JournalWriter,
+        clock: Clock,
+        dispatch: Callable[[int, tuple[AnyCommand, ...]], None],
+    ) -> None:
+        """`dispatch(seq, commands)` hands out what was decided."""
+        self.router = recovered.router
+        self.received = recovered.received
+        self.seq = recovered.seq
+        self.digest = recovered.digest
+        self.clock = clock
+        self._last_ms = recovered.now_ms
+        self._writer, self._dispatch = writer, dispatch
+        if recovered.missing_stories:
+            writer.append(StoryRecord(seq=self.seq, stories=recovered.missing_stories))
+
+    def handle(self, event: AnyEvent, stream: str = "", number: int = 0) -> None:
+        """Take one event; `stream` and `number` are its identity on the link, empty for the core's own."""
+        now_ms = self._last_ms = max(self._last_ms, self.clock.now_ms())
+        seq = self.seq + 1
+        self._writer.append(
+            EventRecord(seq=seq, now_ms=now_ms, stream=stream, number=number, digest=self.digest, event=event)
+        )
+        self.seq = seq
+        if stream:
+            self.received[stream.partition(":")[0]] = (stream, number)
+        commands = self.router.apply(event, now_ms)
+        if stories := stories_of(commands):
+            self._writer.append(StoryRecord(seq=seq, stories=stories))
+        self.digest = next_digest(self.digest, commands)
+        self._dispatch(seq, commands)
+
+    def snapshot(self, code_version: str) -> Snapshot:
+        """The state after the last event, whole."""
+        return Snapshot(
+            journal_id=self._writer.journal_id,
+            seq=self.seq,
+            now_ms=self._last_ms,
+            digest=self.digest,
+            code_version=code_version,
+            received=dict(self.received),
+            state=encode_state(self.router.state),
+        )

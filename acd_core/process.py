@@ -1,0 +1,185 @@
+"""The core process: recover, serve the link, keep the actors, write snapshots, stop cleanly."""
+
+from __future__ import annotations
+
+import fcntl
+import importlib.metadata
+import logging
+import os
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import trio
+
+from acd_core.actors.board import Board
+from acd_core.actors.dispatch import Dispatcher
+from acd_core.actors.peers import Peers
+from acd_core.actors.reception import Reception
+from acd_core.actors.registry import Registry
+from acd_core.actors.supervisor import Supervisor
+from acd_core.clock import Clock
+from acd_core.config import Config
+from acd_core.documents import DocumentError, load_plan, load_roster
+from acd_core.domain.commands import AnyCommand
+from acd_core.domain.events import CoreStarted, PlanChanged, RosterChanged
+from acd_core.engine import Engine
+from acd_core.journal.segments import JournalError
+from acd_core.journal.snapshot import write_snapshot
+from acd_core.journal.writer import JournalWriter
+from acd_core.link import signals
+from acd_core.link.trio_server import TrioLinkServer
+from acd_core.logs import set_up
+from acd_core.ready import ReadyFile
+from acd_core.recovery import Recovered, recover
+
+_log = logging.getLogger(__name__)
+
+SNAPSHOT_CHECK_S = 30.0
+SNAPSHOT_EVENTS = 5_000  # a restart replays at most about this many events
+
+
+def main(config: Config) -> int:
+    """Run the core until SIGTERM; 0 after a clean stop, 2 when it can't begin (the log says why)."""
+    set_up(config, "core")
+    try:
+        with ReadyFile(config, "core") as ready, _only_one(config.journal_path):
+            recovered = recover(config.journal_path)
+            _log.info("recovered event %d, %d replayed", recovered.seq, recovered.replayed)
+            trio.run(Core(config, recovered).run, ready, strict_exception_groups=True)
+    except (JournalError, DocumentError, AlreadyServedError) as error:
+        _log.error("%s", error)
+        return 2
+    return 0
+
+
+class AlreadyServedError(Exception):
+    """Another core serves this journal."""
+
+
+@contextmanager
+def _only_one(folder: Path) -> Iterator[None]:
+    folder.mkdir(parents=True, exist_ok=True)
+    fd = os.open(folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
+    except BlockingIOError as error:
+        raise AlreadyServedError(f"{folder}: another core serves this journal; stop it first") from error
+    finally:
+        os.close(fd)
+
+
+class Core:
+    """Everything of one core process, put together."""
+
+    def __init__(self, config: Config, recovered: Recovered) -> None:
+        """Opens the journal behind what was recovered."""
+        self._config = config
+        self._code_version = importlib.metadata.version("santral")
+        self._upgraded = recovered.code_version not in ("", self._code_version)
+        self._clock = Clock(not_before_ms=recovered.now_ms)
+        self._writer = JournalWriter(
+            config.journal_path,
+            last_seq=recovered.seq,
+            end=recovered.end,
+            journal_id=recovered.journal_id,
+            segment_max_bytes=config.core.segment_max_bytes,
+            sync_interval_ms=config.core.journal_sync_interval_ms,
+        )
+        self._peers = Peers(recovered, self._writer.journal_id)
+        self._engine = Engine(recovered, self._writer, self._clock, self._dispatch)
+        self._board = Board(
+            lambda: self._engine.router.state,
+            self._clock.now_ms,
+            lambda picture: self._peers.signal_all("web", picture),
+        )
+        self._reception = Reception(self._engine, self._peers, self._board)
+        self._dispatcher: Dispatcher | None = None
+        self._snapshot_seq = recovered.seq - recovered.replayed
+
+    async def run(self, ready: ReadyFile) -> None:
+        """Serve until a signal says stop."""
+        try:
+            async with trio.open_nursery() as nursery:
+                supervisor = Supervisor(nursery)
+                registry = Registry(
+                    supervisor,
+                    lambda: self._engine.router.state,
+                    self._clock.now_ms,
+                    self._engine.handle,
+                    self._board,
+                )
+                self._dispatcher = Dispatcher(self._peers, registry, self._board, self._engine.router.state)
+                registry.rebuild()
+                if self._upgraded:
+                    await self._write_snapshot()
+                self._engine.handle(CoreStarted(code_version=self._code_version))
+                self._load_documents()
+                registry.ensure_queues()
+                supervisor.start("board", self._board.run)
+                supervisor.start("snapshots", self._keep_snapshots)
+                await nursery.start(self._server().run)
+                ready.write()
+                await _stop_signal()
+                nursery.cancel_scope.cancel()
+            # Only after a clean stop: after a failure of ours the state may be half changed, and the journal tells it all.
+            await self._write_snapshot()
+        finally:
+            self._writer.close()
+
+    def _dispatch(self, seq: int, commands: tuple[AnyCommand, ...]) -> None:
+        assert self._dispatcher is not None, "events come after the actors"
+        self._dispatcher.dispatch(seq, commands)
+
+    def _server(self) -> TrioLinkServer:
+        return TrioLinkServer(
+            self._config.socket("core"),
+            name="core",
+            receive_type=signals.ToCore,
+            peer_of=self._peers.of_hello,
+            on_message=self._reception.on_message,
+            on_up=self._reception.on_up,
+            on_down=self._reception.on_down,
+        )
+
+    def _load_documents(self) -> None:
+        """Plan and roster of the configuration take effect when they differ from what is in force."""
+        state = self._engine.router.state
+        if self._config.plan_file:
+            path = self._config.resolve(self._config.plan_file)
+            plan = load_plan(_read(path), path.parent, str(path))
+            if plan != state.plan:
+                self._engine.handle(PlanChanged(version=state.plan_version + 1, plan=plan))
+        if self._config.roster_file:
+            path = self._config.resolve(self._config.roster_file)
+            roster = load_roster(_read(path), state.plan, str(path))
+            if roster != state.roster:
+                self._engine.handle(RosterChanged(version=state.roster_version + 1, roster=roster))
+
+    async def _keep_snapshots(self) -> None:
+        while True:
+            await trio.sleep(SNAPSHOT_CHECK_S)
+            if self._engine.seq - self._snapshot_seq >= SNAPSHOT_EVENTS:
+                await self._write_snapshot()
+
+    async def _write_snapshot(self) -> None:
+        if self._engine.seq == self._snapshot_seq:
+            return
+        snapshot = self._engine.snapshot(self._code_version)
+        self._snapshot_seq = snapshot.seq
+        await trio.to_thread.run_sync(write_snapshot, self._config.journal_path, snapshot)
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise DocumentError(f"{path}: can't be read: {error}") from error
+
+
+async def _stop_signal() -> None:
+    with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals_:
+        async for _ in signals_:
+            return
