@@ -13,7 +13,7 @@ import secrets
 import stat
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from acd_core.link.session import Channel, Hello, LinkError, LinkSession
 
@@ -44,8 +44,7 @@ class _Connection(asyncio.Protocol):
         self.session = make_session(self._wake)
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        self._transport = cast(asyncio.Transport, transport)  # uvloop's are of no class of asyncio's
         self._wake()
 
     def data_received(self, data: bytes) -> None:
