@@ -21,6 +21,8 @@ from pathlib import Path
 from persistence.embedded.errors import EmbeddedPostgresError
 
 _PROC = Path("/proc")
+_LOCK_FILE = "postmaster.pid"
+_STATUS_LINE = 8  # of the lock file, the last
 _POLL_S = 0.05
 _STEPS = (
     (signal.SIGINT, 30.0),
@@ -52,19 +54,29 @@ def clear_leftovers(cluster: Path, socket_folder: Path) -> None:
                 f"a server left by an earlier run still holds {cluster}",
                 "end the processes called postgres by hand",
             )
-    for stale in (cluster / "postmaster.pid", *socket_folder.glob(".s.PGSQL.*")):
+    for stale in (cluster / _LOCK_FILE, *socket_folder.glob(".s.PGSQL.*")):
         stale.unlink(missing_ok=True)
 
 
+def says_ready(cluster: Path) -> bool:
+    """What the server itself notes in the lock file of its cluster; a killed one goes on saying it."""
+    lines = _lock_lines(cluster)
+    return len(lines) >= _STATUS_LINE and lines[_STATUS_LINE - 1].strip() == "ready"
+
+
 def _locked_by(cluster: Path) -> int | None:
+    lines = _lock_lines(cluster)
     try:
-        return int(
-            (cluster / "postmaster.pid").read_text(encoding="ascii", errors="replace").split("\n", 1)[0]
-        )
-    except FileNotFoundError:
+        return int(lines[0])
+    except (IndexError, ValueError):  # none, or cut short by a full disk
         return None
-    except ValueError:  # cut short by a full disk
-        return -1
+
+
+def _lock_lines(cluster: Path) -> list[str]:
+    try:
+        return (cluster / _LOCK_FILE).read_text(encoding="utf-8", errors="replace").splitlines()
+    except FileNotFoundError:
+        return []
 
 
 def _processes_of(cluster: Path) -> list[int]:

@@ -23,7 +23,7 @@ from persistence.embedded.account import ACCOUNT_NAMES, Account, choose_account
 from persistence.embedded.binaries import copy_binaries, find_binaries, is_reachable, major_version
 from persistence.embedded.cluster import DATABASE, SUPERUSER, Cluster
 from persistence.embedded.errors import EmbeddedPostgresError
-from persistence.embedded.leftovers import clear_leftovers
+from persistence.embedded.leftovers import clear_leftovers, says_ready
 from persistence.embedded.places import FALLBACK_DIR, PORT, Places, make_folder
 
 _PROBE_TIMEOUT_S = 1.0
@@ -122,7 +122,12 @@ class EmbeddedPostgres:
         ]
 
     def ready(self) -> bool:
-        """Whether the server takes connections: it answers a start-up packet by asking for a password."""
+        """Whether the server takes connections: it answers a start-up packet by asking for a password.
+
+        One that still starts says so in its lock file; asked over the socket it would log an error each time.
+        """
+        if not says_ready(self.cluster_dir):
+            return False
         path = self._ready_to_run.socket_folder / f".s.PGSQL.{PORT}"
         names = f"user\0{SUPERUSER}\0database\0{DATABASE}\0\0".encode()
         packet = struct.pack("!ii", 8 + len(names), _PROTOCOL_3_0) + names
