@@ -30,6 +30,8 @@ def judge(request: Request, *, merged: bool) -> Refusal | None:
         return Refusal(483)  # an OPTIONS may ask for the element at which it stops: 11
     if merged:
         return Refusal(482)
+    if request.method == "INVITE" and request.to.tag is None and not request.contacts:
+        return Refusal(400, "Bad Request - Contact: missing")  # 8.1.1.8: a dialog needs one
     if request.get("Require") is not None:
         unsupported = [option for option in request.get_list("Require") if option.lower() not in EXTENSIONS]
         if unsupported:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 SERVER_NAME = "santral"
-METHODS = ("INVITE", "ACK", "CANCEL", "BYE", "OPTIONS", "REGISTER")
+METHODS = ("INVITE", "ACK", "CANCEL", "BYE", "OPTIONS", "INFO", "REGISTER")
 ALLOW = ", ".join(METHODS)
 # Extensions that a peer may Require of us (RFC 3261 8.2.2.3). None needs more than the base protocol yet.
 EXTENSIONS: tuple[str, ...] = ()

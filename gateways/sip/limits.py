@@ -15,6 +15,8 @@ HEADER_CHARS_MAX = 8_192
 URI_CHARS_MAX = 2_048
 LIST_ELEMENTS_MAX = 64  # elements of one kind in a message: Via, Route, Record-Route, Contact
 PARAMS_MAX = 32
+SDP_LINES_MAX = 512
+SDP_MEDIA_MAX = 32
 
 CSEQ_MAX = 2**31 - 1  # RFC 3261 8.1.1.5
 EXPIRES_S_MAX = 2**32 - 1  # RFC 3261 20.19
@@ -46,3 +48,4 @@ class RegistrarLimits(msgspec.Struct, frozen=True, kw_only=True):
     expires_min_s: int = 60
     expires_max_s: int = 3_600
     expires_default_s: int = 3_600
+    retry_after_s: int = 60
