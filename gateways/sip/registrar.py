@@ -113,7 +113,8 @@ class Registrar:
     def bindings(self, aor: str, now_ms: int) -> tuple[Binding, ...]:
         """The contacts to try: highest q first, the latest first among equals."""
         live = [binding for binding in self._bindings.get(aor, ()) if binding.expires_at_ms > now_ms]
-        return tuple(sorted(live[::-1], key=lambda binding: -binding.q))
+        live.reverse()
+        return tuple(sorted(live, key=lambda binding: -binding.q))
 
     def sweep(self, now_ms: int) -> list[BindingRemoved]:
         """Remove what has expired."""

@@ -245,11 +245,9 @@ def accept_answer(offer: SessionDescription, answer: SessionDescription) -> Medi
     theirs = answer.media[0] if answer.media else None
     if theirs is None or theirs.kind != "audio" or theirs.port == 0 or not answer.address_of(theirs):
         raise NoCommonCodecError
-    offered = [ours.codec(int(number)) for number in ours.formats]
-    for number in theirs.formats:
-        codec = (
-            theirs.codec(int(number)) if number.isascii() and number.isdigit() and len(number) <= 3 else ""
-        )
+    offered = [ours.codec(number) for number in ours.payload_types()]
+    for number in theirs.payload_types():
+        codec = theirs.codec(number)
         if codec in _PAYLOAD_TYPES and codec in offered:
             events = ours.payload_type(EVENTS) if theirs.payload_type(EVENTS) is not None else None
             direction = _common(offer.direction(ours), _reverse(_meant(answer, theirs)))
@@ -284,9 +282,7 @@ def _agreement(
         codec=codec,
         payload_type=payload_type,
         dtmf_payload_type=events,
-        ptime_ms=int(ptime)
-        if ptime.isascii() and ptime.isdigit() and 0 < int(ptime[:4]) <= 200
-        else PTIME_MS,
+        ptime_ms=_ptime_ms(media),
         remote_address=remote.address_of(media),
         remote_port=media.port,
         direction=direction,
@@ -295,7 +291,7 @@ def _agreement(
 
 def _ptime_ms(media: Media) -> int:
     text = next(iter(media.values("ptime")), "")
-    sensible = text.isascii() and text.isdigit() and len(text) <= 3 and int(text) > 0
+    sensible = text.isascii() and text.isdigit() and len(text) <= 3 and 0 < int(text) <= 200
     return int(text) if sensible else PTIME_MS
 
 
