@@ -8,16 +8,22 @@ EDGES_MAX = 64  # a further edge's link is refused
 WEBS_MAX = 64  # a further web's link is refused
 PROMPTS_A_PLAY_MAX = 16
 STALE_NAMES_MAX = 1_000
+# Ended calls whose recordings are still awaited; full: the oldest is forgotten, its recording will be stale.
+ENDED_CALLS_MAX = 10_000
+# A playback that is not reported done by then counts as done: no caller hears silence for ever.
+PLAYBACK_MAX_MS = 300_000
 
-MAILBOX_ACTOR_MAX = (
-    256  # notes one actor may have before it; full: the actor is rebuilt from the domain's state
-)
-LINK_OUTBOX_MAX = (
-    100_000  # unacknowledged messages towards a peer; full: the oldest go, the inventory reconciles
-)
+# Notes one actor may have before it; full: the actor is rebuilt from the domain's state.
+MAILBOX_ACTOR_MAX = 256
+# Unacknowledged messages towards one peer; full: the oldest go, and the inventory reconciles.
+LINK_OUTBOX_MAX = 100_000
 LINK_FRAME_MAX_BYTES = 8 * 1024 * 1024
-COMMANDS_AN_EVENT_MAX = 1_024  # a command's number is journal sequence x this + index
+COMMANDS_AN_EVENT_MAX = 1 << 20  # a command's number is journal sequence x this + index
+COMMANDS_AN_ENTITY_MAX = 8  # a call or agent that one event touches gives at most this many commands
 
 RETRY_AFTER_S = 10
 
 assert LINK_OUTBOX_MAX >= CALLS_LIVE_MAX * 2, "an edge must be able to hear of the end of every call"
+assert COMMANDS_AN_EVENT_MAX >= (CALLS_LIVE_MAX + AGENTS_MAX) * COMMANDS_AN_ENTITY_MAX, (
+    "one event must be able to touch every call and agent"
+)

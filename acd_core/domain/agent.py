@@ -1,0 +1,58 @@
+"""The operator as the core sees them, and the moves they may make.
+
+An agent outlives their page: `session` names the page they work at, or worked at last, and `online` says whether it is
+connected. Audio is a browser leg, which belongs to a page, or the SIP phone, when chosen and registered. Their deadlines:
+`offer` while ringing, `wrap_up`, and `session` while the page is away.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from acd_core.domain.commands import AgentState, DeskCall, OfferView
+from acd_core.domain.deadline import Deadline
+
+MOVES: dict[AgentState, frozenset[AgentState]] = {
+    "logged_out": frozenset({"not_ready"}),
+    "not_ready": frozenset({"ready", "not_ready", "logged_out"}),
+    "ready": frozenset({"ringing", "not_ready", "logged_out"}),
+    "ringing": frozenset({"ready", "not_ready", "talking", "logged_out"}),
+    "talking": frozenset({"wrap_up", "ready", "not_ready", "logged_out"}),
+    "wrap_up": frozenset({"ready", "not_ready", "logged_out"}),
+}
+
+# Reasons that the core gives for not ready, beside those of the plan; keys of the page's texts.
+LOGGED_IN = "logged_in"
+NO_AUDIO = "no_audio"
+NO_ANSWER = "no_answer"
+REJECTED = "rejected"
+PHONE_UNREACHABLE = "phone_unreachable"
+PAGE_LOST = "page_lost"
+
+
+class Agent(msgspec.Struct, omit_defaults=True, kw_only=True):
+    """An agent who has logged in once. `call` and `offer` are set while ringing and talking, and that call names this agent."""
+
+    id: str
+    state: AgentState = "logged_out"
+    since_ms: int = 0
+    reason: str = ""
+    next_reason: str = ""  # not ready asked for, in force after this call
+    idle_since_ms: int = 0  # kept through offers that failed through no fault of theirs
+    session: str = ""
+    web: str = ""
+    online: bool = False
+    replaced_session: str = (
+        ""  # the page that lost to this one, to be told so again when it asks for something
+    )
+    replaced_web: str = ""
+    leg: str = ""
+    leg_edge: str = ""
+    leg_session: str = ""
+    audio_lost_ms: int = 0  # when audio last went away
+    phone_chosen: bool = False
+    call: str = ""
+    offer: int = 0
+    offered: OfferView | None = None
+    desk: DeskCall | None = None  # the call they have, and in wrap-up the one they had
+    deadlines: dict[str, Deadline] = {}

@@ -1,0 +1,106 @@
+"""A core begins to serve; a new plan; a new roster. Nobody who waits is dropped or reordered."""
+
+from __future__ import annotations
+
+from acd_core.domain import plan as plans
+from acd_core.domain.commands import PreparePrompts
+from acd_core.domain.events import CoreStarted, PlanChanged, RosterChanged
+from acd_core.domain.inventory import take_down, take_web_down, texts
+from acd_core.domain.offers import take_back
+from acd_core.domain.queue import Queue
+from acd_core.domain.roster import Agent as Entry
+from acd_core.domain.shift import check_audio, log_out
+from acd_core.domain.turn import Turn
+
+REMOVED = "removed"
+
+
+def core_started(turn: Turn, event: CoreStarted) -> None:
+    """A new core process has no links yet, and may have missed what was said while there was none."""
+    state = turn.state
+    state.code_version = event.code_version
+    for id_ in sorted(state.edges):
+        edge = state.edges[id_]
+        edge.unsure = True
+        if edge.up:
+            take_down(turn, edge)
+    for id_ in sorted(state.webs):
+        if state.webs[id_].up:
+            take_web_down(turn, state.webs[id_])
+
+
+def plan_changed(turn: Turn, event: PlanChanged) -> None:
+    """The plan is replaced. Calls in a flow find their step in the new one (flow.py), waiting calls keep their places."""
+    state, plan = turn.state, event.plan
+    if event.version <= state.plan_version:
+        turn.stale(event, "old version")
+        return
+    before, state.plan, state.plan_version = state.plan, plan, event.version
+    for id_ in sorted(plan.queues):
+        queue = state.queues.get(id_)
+        if queue is None:
+            state.queues[id_] = Queue(id=id_, definition=plan.queues[id_])
+        else:
+            queue.definition, queue.retired = plan.queues[id_], False
+    for id_ in sorted(state.queues):
+        queue = state.queues[id_]
+        if id_ in plan.queues:
+            continue
+        if queue.waiting or queue.talking:
+            queue.retired = True
+        else:
+            del state.queues[id_]
+    _keep_prompts(turn, before)
+    turn.index.plan_changed(state)
+    for id_ in sorted(state.edges):
+        if state.edges[id_].up:
+            turn.emit(PreparePrompts(edge=id_, prompts=texts(plan)))
+
+
+def _keep_prompts(turn: Turn, before: plans.Plan | None) -> None:
+    """What a retired queue says must outlive the plan that had it."""
+    state = turn.state
+    known = dict(state.old_prompts)
+    if before is not None:
+        known.update(before.prompts)
+    kept: dict[str, plans.PromptText] = {}
+    for id_ in sorted(state.queues):
+        queue = state.queues[id_]
+        if queue.retired:
+            for prompt in (queue.definition.music, *queue.definition.operator_lost):
+                if prompt not in turn.plan.prompts:
+                    kept[prompt] = known[prompt]
+    state.old_prompts = kept
+
+
+def roster_changed(turn: Turn, event: RosterChanged) -> None:
+    """The roster is replaced. Who is no longer on it is logged out, after the current call."""
+    state = turn.state
+    if event.version <= state.roster_version:
+        turn.stale(event, "old version")
+        return
+    before = {} if state.roster is None else state.roster.agents
+    state.roster, state.roster_version = event.roster, event.version
+    turn.index.roster_changed(state)
+    for id_ in sorted(state.agents):
+        if id_ not in event.roster.agents:
+            _remove(turn, id_)
+        elif _differ(before.get(id_), event.roster.agents[id_]):
+            agent = state.agents[id_]
+            if agent.state != "logged_out":
+                check_audio(turn, agent)
+
+
+def _differ(before: Entry | None, after: Entry) -> bool:
+    return before is None or before != after
+
+
+def _remove(turn: Turn, id_: str) -> None:
+    agent = turn.state.agents[id_]
+    if agent.state == "logged_out":
+        del turn.state.agents[id_]
+    elif agent.state == "ringing":
+        take_back(turn, turn.state.calls[agent.call], agent, "withdrawn", detail=REMOVED)
+        log_out(turn, agent)
+    elif agent.state in ("ready", "not_ready"):
+        log_out(turn, agent)

@@ -1,0 +1,80 @@
+"""What an operator's page shows, from the state."""
+
+from __future__ import annotations
+
+import msgspec
+
+from acd_core.domain.agent import Agent
+from acd_core.domain.call import Call
+from acd_core.domain.commands import AudioKind, DeskCall, DeskView, RequestRefused
+from acd_core.domain.order import audio_edge
+from acd_core.domain.state import State
+from acd_core.domain.turn import Turn
+
+
+def audio_kind(state: State, agent: Agent) -> AudioKind:
+    """What the agent hears and speaks with now."""
+    if not audio_edge(state, agent):
+        return "none"
+    return "phone" if agent.phone_chosen else "browser"
+
+
+def show(turn: Turn, agent: Agent) -> None:
+    """Send the agent's page the whole of its desk, if there is a page."""
+    if not agent.online:
+        return
+    state = turn.state
+    entry = None if state.roster is None else state.roster.agents.get(agent.id)
+    phone = "" if entry is None else entry.phone
+    state.revisions += 1
+    turn.emit(
+        DeskView(
+            web=agent.web,
+            agent=agent.id,
+            session=agent.session,
+            revision=state.revisions,
+            state=agent.state,
+            since_ms=agent.since_ms,
+            reason=agent.reason,
+            next_reason=agent.next_reason,
+            deadline_ms=_deadline_ms(agent),
+            audio=audio_kind(state, agent),
+            phone=phone,
+            phone_registered=phone in state.phones,
+            offer=agent.offered,
+            call=agent.desk,
+        )
+    )
+
+
+def refuse(turn: Turn, agent: Agent, request: str, reason: str) -> None:
+    """Tell the agent's page that what was asked for can't be."""
+    turn.emit(
+        RequestRefused(web=agent.web, agent=agent.id, session=agent.session, request=request, reason=reason)
+    )
+
+
+def desk_call(state: State, call: Call) -> DeskCall:
+    """The call as its agent's page shows it from the moment they are connected."""
+    return DeskCall(
+        call=call.id,
+        caller=call.caller,
+        caller_name=call.caller_name,
+        dialled=call.dialled,
+        service=call.service,
+        queue=call.queue,
+        queue_name=state.queues[call.queue].definition.name,
+        arrived_ms=call.arrived_ms,
+        answered_ms=call.since_ms,
+    )
+
+
+def put_on_air(agent: Agent, on_air: bool) -> None:
+    """Say whether the agent's call hears them."""
+    assert agent.desk is not None
+    agent.desk = msgspec.structs.replace(agent.desk, on_air=on_air)
+
+
+def _deadline_ms(agent: Agent) -> int:
+    deadline = agent.deadlines.get("offer" if agent.state == "ringing" else "wrap_up")
+    return 0 if deadline is None else deadline.at_ms

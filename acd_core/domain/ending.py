@@ -1,0 +1,50 @@
+"""The end of a call, from whatever state it is in: once, with a cause."""
+
+from __future__ import annotations
+
+from acd_core.domain.call import Call, EndedCall
+from acd_core.domain.commands import EndCall, EntityGone
+from acd_core.domain.limits import ENDED_CALLS_MAX
+from acd_core.domain.offers import lift
+from acd_core.domain.shift import back_to_ready
+from acd_core.domain.talk import leave
+from acd_core.domain.turn import Turn
+
+
+def end(turn: Turn, call: Call, cause: str, *, edge_knows: bool = False, phone_is_gone: bool = False) -> None:
+    """End the call; `edge_knows` when the caller's leg is gone already."""
+    state, partner = turn.state, call.agent
+    if call.state == "waiting":
+        turn.index.remove_call(call)
+    elif call.state == "ringing":
+        agent = state.agents[call.agent]
+        lift(turn, call, agent, "withdrawn", detail=cause)
+        back_to_ready(turn, agent)
+    elif call.state in ("talking", "held"):
+        leave(turn, call, phone_is_gone=phone_is_gone)
+    if call.state in ("waiting", "ringing"):
+        state.queues[call.queue].waiting -= 1
+    if not edge_knows:
+        turn.emit(EndCall(edge=call.edge, call=call.id, cause=cause))
+    turn.story(call, "ended", agent=partner, detail=cause)
+    state.calls_ended += 1
+    del state.calls[call.id]
+    call.deadlines.clear()  # the actor that waits on them goes with `EntityGone`
+    turn.gone.append(EntityGone(entity="call", id=call.id))
+    _await_recordings(turn, call)
+    forget_if_empty(turn, call.queue)
+
+
+def _await_recordings(turn: Turn, call: Call) -> None:
+    if call.unrecorded:
+        ended = turn.state.ended
+        while len(ended) >= ENDED_CALLS_MAX:
+            del ended[next(iter(ended))]
+        ended[call.id] = EndedCall(unrecorded=call.unrecorded)
+
+
+def forget_if_empty(turn: Turn, id_: str) -> None:
+    """A queue that the plan no longer has goes when its last call has left."""
+    queue = turn.state.queues.get(id_)
+    if queue is not None and queue.retired and not queue.waiting and not queue.talking:
+        del turn.state.queues[id_]

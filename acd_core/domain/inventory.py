@@ -1,0 +1,220 @@
+"""The links to edges and webs break and come back, theirs or our process new or old: what they hold is reconciled with
+what we know.
+
+While a link is down nothing of its is offered, and what it holds is kept: an edge's calls for the plan's grace, a web's pages
+for the session's grace. The inventory comes behind everything that the peer had still to say. An edge process that is the same
+as before has heard, or is about to hear, all that we told it, so only differences are mended (and mending twice does no
+harm); a new one, or the same one after a restart of the core (`unsure`), is also told again what should be heard.
+"""
+
+from __future__ import annotations
+
+from acd_core.domain.agent import Agent
+from acd_core.domain.call import Call
+from acd_core.domain.commands import (
+    AnswerCaller,
+    DropAudio,
+    EndCall,
+    EntityGone,
+    Part,
+    PreparePrompts,
+    Prompt,
+)
+from acd_core.domain.devices import lose_leg, register, take_leg, unregister
+from acd_core.domain.ending import end
+from acd_core.domain.events import EdgeDown, EdgeInventory, HeldCall, WebDown, WebInventory
+from acd_core.domain.flow import sound_again
+from acd_core.domain.limits import AGENTS_MAX
+from acd_core.domain.link_ends import Edge, Web
+from acd_core.domain.offers import ring_phone
+from acd_core.domain.order import audio_edge
+from acd_core.domain.plan import Plan
+from acd_core.domain.sessions import lose_page, open_page
+from acd_core.domain.shift import forget_leg
+from acd_core.domain.talk import say_join
+from acd_core.domain.turn import Turn
+
+LOST_AT_EDGE = "lost_at_edge"
+EDGE_LOST = "edge_lost"
+UNKNOWN_CALL = "unknown_call"
+
+
+def edge_down(turn: Turn, event: EdgeDown) -> None:
+    """The link to an edge broke."""
+    edge = turn.state.edges.get(event.edge)
+    if edge is None or not edge.up:
+        turn.stale(event, "unknown" if edge is None else "down")
+    else:
+        take_down(turn, edge)
+
+
+def take_down(turn: Turn, edge: Edge) -> None:
+    """Offer nothing there until it is back; after the grace its calls end."""
+    edge.up = False
+    plan = turn.state.plan
+    grace_ms = 0 if plan is None else plan.edge_grace_ms
+    turn.set_deadline("edge", edge, "grace", turn.now_ms + grace_ms)
+    _touch_agents_at(turn, edge)
+
+
+def edge_grace_over(turn: Turn, edge: Edge) -> None:
+    """The edge stayed away: its calls end, its audio and phones are gone."""
+    state = turn.state
+    for call in _calls_at(turn, edge):
+        end(turn, call, EDGE_LOST, edge_knows=True, phone_is_gone=True)
+    for agent in _legs_at(turn, edge):
+        _lose(turn, agent)
+    for user in sorted(user for user, at in state.phones.items() if at == edge.id):
+        unregister(turn, user)
+    del state.edges[edge.id]
+    turn.gone.append(EntityGone(entity="edge", id=edge.id))
+
+
+def edge_inventory(turn: Turn, event: EdgeInventory) -> None:
+    """The link to an edge is up, and this is all it holds."""
+    state = turn.state
+    edge = state.edges.get(event.edge)
+    if edge is None:
+        edge = state.edges[event.edge] = Edge(id=event.edge, instance=event.instance)
+    turn.clear_deadline("edge", edge, "grace")
+    sound = edge.unsure or edge.instance != event.instance
+    edge.instance, edge.up, edge.unsure = event.instance, True, False
+    held = {call.call: call for call in event.calls}
+    for call in _calls_at(turn, edge):
+        if call.id not in held:
+            end(turn, call, LOST_AT_EDGE, edge_knows=True, phone_is_gone=True)
+    _reconcile_legs(turn, edge, event)
+    for id_ in sorted(held):
+        known = state.calls.get(id_)
+        if known is None or known.edge != edge.id:
+            turn.emit(EndCall(edge=edge.id, call=id_, cause=UNKNOWN_CALL))
+        else:
+            _mend(turn, known, held[id_], sound)
+    _reconcile_phones(turn, edge, event)
+    if state.plan is not None:
+        turn.emit(PreparePrompts(edge=edge.id, prompts=texts(state.plan)))
+    _touch_agents_at(turn, edge)
+    turn.fresh_calls.extend(call for call in _calls_at(turn, edge) if call.state == "waiting")
+
+
+def texts(plan: Plan) -> tuple[Prompt, ...]:
+    """All that a plan may have spoken, in every language it has."""
+    return tuple(
+        Prompt(id=id_, language=language, text=plan.prompts[id_].text[language], wav=plan.prompts[id_].wav)
+        for id_ in sorted(plan.prompts)
+        for language in sorted(plan.prompts[id_].text)
+    )
+
+
+def _mend(turn: Turn, call: Call, held: HeldCall, sound: bool) -> None:
+    if not held.answered:
+        turn.emit(AnswerCaller(edge=call.edge, call=call.id))
+        sound = True
+    if call.state == "talking":
+        if held.agent != call.agent:
+            say_join(turn, call)
+        return
+    if held.agent:
+        turn.emit(Part(edge=call.edge, call=call.id, agent=held.agent, part=call.part))
+        sound = True
+    if not sound:
+        return
+    sound_again(turn, call)
+    if call.state == "ringing" and call.audio == "phone":
+        ring_phone(turn, call, turn.state.agents[call.agent])
+
+
+def _reconcile_legs(turn: Turn, edge: Edge, event: EdgeInventory) -> None:
+    held = {(leg.agent, leg.leg) for leg in event.browser_legs}
+    for agent in _legs_at(turn, edge):
+        if (agent.id, agent.leg) not in held:
+            _lose(turn, agent)
+    for id_, leg in sorted(held):
+        known = turn.state.agents.get(id_)
+        if known is not None and known.leg == leg and known.leg_edge == edge.id:
+            continue
+        if known is None or known.state == "logged_out" or known.leg:
+            turn.emit(DropAudio(edge=edge.id, agent=id_, leg=leg))
+        else:
+            # We missed its coming; the page it belongs to is the one we know, or it will be dropped at the next log-in.
+            take_leg(turn, known, edge.id, leg)
+
+
+def _reconcile_phones(turn: Turn, edge: Edge, event: EdgeInventory) -> None:
+    phones = turn.state.phones
+    there = set(event.phones)
+    for user in sorted(user for user, at in phones.items() if at == edge.id and user not in there):
+        unregister(turn, user)
+    for user in sorted(there):
+        if user in phones or len(phones) < AGENTS_MAX:
+            register(turn, user, edge.id)
+
+
+def web_down(turn: Turn, event: WebDown) -> None:
+    """The link to a web process broke: its pages are as good as lost."""
+    web = turn.state.webs.get(event.web)
+    if web is None or not web.up:
+        turn.stale(event, "unknown" if web is None else "down")
+    else:
+        take_web_down(turn, web)
+
+
+def take_web_down(turn: Turn, web: Web) -> None:
+    """All its pages are away until it says otherwise."""
+    web.up = False
+    _lose_pages(turn, web, frozenset())
+
+
+def web_inventory(turn: Turn, event: WebInventory) -> None:
+    """The link to a web process is up, and these are its pages."""
+    state = turn.state
+    web = state.webs.get(event.web)
+    if web is None:
+        web = state.webs[event.web] = Web(id=event.web)
+    web.instance, web.up = event.instance, True
+    pages: dict[str, list[str]] = {}
+    for page in event.sessions:
+        pages.setdefault(page.agent, []).append(page.session)
+    _lose_pages(turn, web, frozenset((page.agent, page.session) for page in event.sessions))
+    for id_ in sorted(pages):
+        known = state.agents.get(id_)
+        sessions = pages[id_]
+        if known is not None and known.session in sessions:
+            # Of several pages of one agent, the one they worked at last stays theirs.
+            sessions.remove(known.session)
+            sessions.append(known.session)
+        for session in sessions:
+            if known is None or known.replaced_session != session:
+                open_page(turn, id_, session, web.id)
+
+
+def _lose_pages(turn: Turn, web: Web, kept: frozenset[tuple[str, str]]) -> None:
+    agents = turn.state.agents
+    for id_ in sorted(agents):
+        agent = agents[id_]
+        if agent.online and agent.web == web.id and (id_, agent.session) not in kept:
+            lose_page(turn, agent)
+
+
+def _lose(turn: Turn, agent: Agent) -> None:
+    leg = agent.leg
+    forget_leg(agent)
+    lose_leg(turn, agent, leg)
+
+
+def _calls_at(turn: Turn, edge: Edge) -> list[Call]:
+    calls = turn.state.calls
+    return [calls[id_] for id_ in sorted(calls) if calls[id_].edge == edge.id]
+
+
+def _legs_at(turn: Turn, edge: Edge) -> list[Agent]:
+    agents = turn.state.agents
+    return [agents[id_] for id_ in sorted(agents) if agents[id_].leg_edge == edge.id]
+
+
+def _touch_agents_at(turn: Turn, edge: Edge) -> None:
+    """Have ready agents with audio there put in, or taken out of, the lines."""
+    agents = turn.state.agents
+    for id_ in sorted(agents):
+        if agents[id_].state == "ready" and audio_edge(turn.state, agents[id_]) == edge.id:
+            turn.touch(agents[id_])

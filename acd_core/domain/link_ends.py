@@ -1,0 +1,26 @@
+"""The other ends of the core's links: edges, which hold calls and audio, and webs, which hold the operators' pages."""
+
+from __future__ import annotations
+
+import msgspec
+
+from acd_core.domain.deadline import Deadline
+
+
+class Edge(msgspec.Struct, omit_defaults=True, kw_only=True):
+    """An edge. While it is not `up`, nothing there is offered or rung. Its deadline: `grace`, after which its calls end."""
+
+    id: str
+    instance: str = ""
+    up: bool = True
+    # The core itself restarted since the last inventory: what the edge said meanwhile may be lost.
+    unsure: bool = False
+    deadlines: dict[str, Deadline] = {}
+
+
+class Web(msgspec.Struct, omit_defaults=True, kw_only=True):
+    """A web process."""
+
+    id: str
+    instance: str = ""
+    up: bool = True

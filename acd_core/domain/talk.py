@@ -1,0 +1,121 @@
+"""Conversations: joined, held while the agent's audio is away, joined again, given back to the queue.
+
+Each time caller and agent are joined is one part of the recording, numbered from 1 over the whole call.
+"""
+
+from __future__ import annotations
+
+from acd_core.domain.agent import NO_AUDIO, Agent
+from acd_core.domain.call import Call, move
+from acd_core.domain.commands import EndPhone, Join, Part, PlayMusic
+from acd_core.domain.desk import desk_call, put_on_air
+from acd_core.domain.shift import begin_wrap_up, log_out, on_roster, stop
+from acd_core.domain.turn import Turn
+
+
+def connect(turn: Turn, call: Call, agent: Agent) -> None:
+    """The offer is accepted."""
+    turn.clear_deadline("agent", agent, "offer")
+    queue = turn.state.queues[call.queue]
+    queue.waiting -= 1
+    queue.talking += 1
+    move(call, "talking", turn.now_ms)
+    if not call.answered_ms:
+        call.answered_ms = turn.now_ms
+        queue.day_answered += 1
+    agent.offered = None
+    agent.desk = desk_call(turn.state, call)
+    join(turn, call, agent)
+    turn.story(call, "connected", agent=agent.id)
+    turn.move_agent(agent, "talking")
+
+
+def join(turn: Turn, call: Call, agent: Agent) -> None:
+    """Connect the two as the next part of the recording."""
+    call.part += 1
+    call.unrecorded += (call.part,)
+    call.leg = "" if call.audio == "phone" else agent.leg
+    assert call.leg or call.audio == "phone"
+    say_join(turn, call)
+
+
+def say_join(turn: Turn, call: Call) -> None:
+    """Tell the edge who is joined, now or once more."""
+    turn.emit(
+        Join(edge=call.edge, call=call.id, agent=call.agent, offer=call.offer, part=call.part, leg=call.leg)
+    )
+
+
+def hold(turn: Turn, call: Call, agent: Agent) -> None:
+    """The agent's audio is away: the caller hears why, then music, and the agent has the queue's grace to come back."""
+    queue = turn.state.queues[call.queue].definition
+    turn.emit(Part(edge=call.edge, call=call.id, agent=agent.id, part=call.part))
+    call.leg = ""
+    move(call, "held", turn.now_ms)
+    play_music(turn, call, queue.operator_lost)
+    turn.set_deadline("call", call, "held", turn.now_ms + queue.agent_grace_ms)
+    put_on_air(agent, False)
+    turn.story(call, "held", agent=agent.id)
+    turn.touch(agent)
+
+
+def resume(turn: Turn, call: Call, agent: Agent) -> None:
+    """The agent is back within the grace."""
+    turn.clear_deadline("call", call, "held")
+    move(call, "talking", turn.now_ms)
+    join(turn, call, agent)
+    put_on_air(agent, True)
+    turn.story(call, "resumed", agent=agent.id)
+    turn.touch(agent)
+
+
+def switch_leg(turn: Turn, call: Call, agent: Agent) -> None:
+    """The agent's page set its audio up anew in mid-call."""
+    turn.emit(Part(edge=call.edge, call=call.id, agent=agent.id, part=call.part))
+    join(turn, call, agent)
+    turn.story(call, "resumed", agent=agent.id, detail="new_leg")
+
+
+def give_back(turn: Turn, call: Call) -> None:
+    """The grace is over: the call waits again at its old place, which is the first; the agent must log in or get audio."""
+    agent = turn.state.agents[call.agent]
+    queue = turn.state.queues[call.queue]
+    queue.talking -= 1
+    queue.waiting += 1
+    turn.story(call, "requeued", agent=agent.id)
+    _separate(call, agent)
+    agent.desk = None
+    move(call, "waiting", turn.now_ms)
+    turn.index.add_call(call)
+    turn.fresh_calls.append(call)
+    if agent.online and on_roster(turn, agent):
+        stop(turn, agent, NO_AUDIO)
+    else:
+        log_out(turn, agent)
+
+
+def leave(turn: Turn, call: Call, *, phone_is_gone: bool) -> None:
+    """The call ends out of a conversation: the agent goes to wrap-up."""
+    agent = turn.state.agents[call.agent]
+    queue = turn.state.queues[call.queue]
+    queue.talking -= 1
+    if call.audio == "phone" and not phone_is_gone:
+        turn.emit(EndPhone(edge=call.edge, call=call.id, agent=agent.id, offer=call.offer))
+    _separate(call, agent)
+    begin_wrap_up(turn, agent, queue.definition.wrap_up_ms)
+
+
+def play_music(turn: Turn, call: Call, announce: tuple[str, ...] = ()) -> None:
+    """Loop the queue's music to the caller, after these prompts."""
+    music = turn.prompts((turn.state.queues[call.queue].definition.music,), call.language)
+    turn.emit(
+        PlayMusic(
+            edge=call.edge, call=call.id, music=music[0], announce=turn.prompts(announce, call.language)
+        )
+    )
+
+
+def _separate(call: Call, agent: Agent) -> None:
+    assert (agent.call, call.agent) == (call.id, agent.id)
+    call.agent, call.offer, call.audio, call.leg = "", 0, "none", ""
+    agent.call, agent.offer = "", 0
