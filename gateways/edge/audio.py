@@ -1,0 +1,394 @@
+"""The edge's side of the audio engine: handles of legs, and a mirror of all that the engine was told.
+
+Every command goes into the mirror first. A leg is *bound* while the engine holds its ports; commands about a
+leg that is not bound only change the mirror, and the moment the engine reports the ports everything mirrored
+is said: where to send, what to play, who hears whom, what is recorded. So a first allocation and an engine
+that was killed and came back (a *fresh* one) are the same case: the legs ask for the ports they had, which
+the far ends still send to, and the conversations go on. A recording that a dead engine left behind goes on in
+a new file beside it, because the unfinished one has no valid end.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from pathlib import Path
+from typing import Protocol
+
+import msgspec
+
+from acd_core.link.aio import LinkClient
+from gateways.edge.limits import Timing
+from gateways.media import messages as engine
+
+_log = logging.getLogger(__name__)
+
+
+class AudioUser(Protocol):
+    """Who owns a leg hears this about it."""
+
+    def audio_bound(self, port: int) -> None:
+        """The ports are there: for the first time, or again elsewhere than before."""
+
+    def audio_refused(self, reason: str) -> None:
+        """There are no ports, or they could not be had again; the leg is useless."""
+
+    def audio_played(self, play: int, failed: bool) -> None:
+        """Playback number `play` ended."""
+
+    def audio_key(self, key: str) -> None:
+        """A key was pressed."""
+
+    def audio_heard(self) -> None:
+        """The first packet, or the first after a silence."""
+
+    def audio_silent(self, silent_ms: int) -> None:
+        """No packet for that long."""
+
+
+class RecordingResult(msgspec.Struct, frozen=True):
+    """A closed recording; `context` is what `start_recording` was given."""
+
+    context: object
+    done: engine.RecordingDone
+
+
+class _Recording:
+    def __init__(self, path: Path, left: AudioLeg, right: AudioLeg, context: object) -> None:
+        self.path, self.left, self.right, self.context = path, left, right, context
+        self.file = path
+        self.started = False
+        self.files = 0
+
+    def next_file(self) -> Path:
+        """The first file has the recording's name, those after an engine's death `-r2`, `-r3` …"""
+        self.files += 1
+        if self.files > 1:
+            self.file = self.path.with_name(f"{self.path.stem}-r{self.files}{self.path.suffix}")
+        return self.file
+
+
+class AudioLeg:
+    """One leg in the engine. All methods are allowed at any time; after `free` they do nothing."""
+
+    def __init__(self, audio: Audio, leg: str, local_host: str, loopback: bool, user: AudioUser) -> None:
+        """Made by `Audio.allocate`."""
+        self.id = leg
+        self.port = 0
+        self.bound = False
+        self.freed = False
+        self.user = user
+        self.local_host, self.loopback = local_host, loopback
+        self.connection: engine.ConnectLeg | None = None
+        self.playing: engine.PlayFiles | engine.PlayLoop | None = None
+        self.attempts = 0
+        self.timer: asyncio.TimerHandle | None = None
+        self._audio = audio
+
+    def connect(
+        self,
+        remote_host: str,
+        remote_port: int,
+        *,
+        payload_type: int = 0,
+        dtmf_payload_type: int = -1,
+        send: bool = True,
+        receive: bool = True,
+    ) -> None:
+        """Where and how the engine sends; again for a change."""
+        connection = engine.ConnectLeg(
+            leg=self.id,
+            remote_host=remote_host,
+            remote_port=remote_port,
+            payload_type=payload_type,
+            dtmf_payload_type=dtmf_payload_type,
+            send=send,
+            receive=receive,
+        )
+        if connection != self.connection:
+            self.connection = connection
+            self._audio.say(self, connection)
+
+    def play(self, play: int, paths: tuple[str, ...]) -> None:
+        """Play files once, then the user hears `audio_played`."""
+        self.playing = engine.PlayFiles(leg=self.id, play=play, paths=paths)
+        self._audio.say(self, self.playing)
+
+    def loop(self, path: str, first: tuple[str, ...] = ()) -> None:
+        """Play `first` once and `path` without end."""
+        self.playing = engine.PlayLoop(leg=self.id, path=path, first=first)
+        self._audio.say(self, self.playing)
+
+    def stop_playing(self) -> None:
+        """Silence prompts and music."""
+        if self.playing is not None:
+            self.playing = None
+            self._audio.say(self, engine.StopPlay(leg=self.id))
+
+    def free(self) -> None:
+        """Give the ports back; recordings of the leg end."""
+        self._audio.free(self)
+
+
+class Statistics(msgspec.Struct, frozen=True):
+    """What was counted on legs that are gone."""
+
+    legs: int
+    legs_freed: int
+    packets_sent: int
+    packets_received: int
+    packets_lost: int
+    refusals: int
+    engine_restarts: int
+
+
+class Audio:
+    """Client of one audio engine."""
+
+    def __init__(
+        self, path: Path, name: str, timing: Timing, on_recorded: Callable[[RecordingResult], None]
+    ) -> None:
+        """`path` is the engine's socket; `on_recorded` hears of each closed recording."""
+        self._timing = timing
+        self._on_recorded = on_recorded
+        self._legs: dict[str, AudioLeg] = {}
+        self._gains: dict[tuple[str, str], float] = {}
+        self._recordings: dict[str, _Recording] = {}
+        self._closing: dict[str, _Recording] = {}  # stopped, the engine's last word is due
+        self._legs_freed = self._packets_sent = self._packets_received = self._packets_lost = 0
+        self._refusals = self._restarts = 0
+        self.link = LinkClient(
+            path,
+            role="edge",
+            name=name,
+            send_type=engine.ToEngine,
+            receive_type=engine.FromEngine,
+            on_message=self._message,
+            on_up=self._up,
+            on_down=lambda: None,
+        )
+
+    def statistics(self) -> Statistics:
+        """A frozen copy of the counters."""
+        return Statistics(
+            len(self._legs),
+            self._legs_freed,
+            self._packets_sent,
+            self._packets_received,
+            self._packets_lost,
+            self._refusals,
+            self._restarts,
+        )
+
+    def allocate(self, leg: str, local_host: str, user: AudioUser, *, loopback: bool = False) -> AudioLeg:
+        """A new leg; its user hears `audio_bound` or `audio_refused` later, never from within this call."""
+        handle = AudioLeg(self, leg, local_host, loopback, user)
+        self._legs[leg] = handle
+        self._ask_ports(handle)
+        handle.timer = asyncio.get_running_loop().call_later(
+            self._timing.allocate_timeout_s, self._give_up, handle, "the audio engine does not answer"
+        )
+        return handle
+
+    def join(self, one: AudioLeg, other: AudioLeg) -> None:
+        """Both hear each other."""
+        self._set_gains(one, other, 1.0)
+
+    def part(self, one: AudioLeg, other: AudioLeg) -> None:
+        """Neither hears the other."""
+        self._set_gains(one, other, 0.0)
+
+    def start_recording(
+        self, recording: str, left: AudioLeg, right: AudioLeg, path: Path, context: object
+    ) -> None:
+        """Record two legs into a stereo file at the absolute `path`."""
+        entry = self._recordings[recording] = _Recording(path, left, right, context)
+        self._record(recording, entry)
+
+    def stop_recording(self, recording: str) -> None:
+        """Close the file; `on_recorded` follows."""
+        entry = self._recordings.pop(recording, None)
+        if entry is None or not entry.started:
+            return
+        self._closing[recording] = entry
+        self.link.send(engine.StopRecording(recording=recording))
+
+    def say(self, leg: AudioLeg, message: engine.ToEngine) -> None:
+        """Tell the engine about a leg that it has; what concerns another waits in the mirror."""
+        if leg.bound and not leg.freed:
+            self.link.send(message)
+
+    def free(self, leg: AudioLeg) -> None:
+        """Forget a leg and all that concerns it."""
+        if leg.freed:
+            return
+        leg.freed = True
+        if leg.timer is not None:
+            leg.timer.cancel()
+        del self._legs[leg.id]
+        for cell in [cell for cell in self._gains if leg.id in cell]:
+            del self._gains[cell]
+        for name, entry in list(self._recordings.items()):
+            if leg in (entry.left, entry.right):
+                self.stop_recording(name)
+        self.link.send(engine.FreeLeg(leg=leg.id))
+
+    # --- the engine's word ------------------------------------------------------------------------
+
+    def _up(self, fresh: bool) -> None:
+        if not fresh:
+            return
+        for recording, entry in self._closing.items():
+            _log.error("recording %s: the audio engine ended before it closed %s", recording, entry.file)
+        self._closing.clear()
+        if self._legs:
+            self._restarts += 1
+            _log.warning("the audio engine is new: %d legs are made again", len(self._legs))
+        for entry in self._recordings.values():
+            entry.started = False
+        for leg in list(self._legs.values()):
+            leg.bound = False
+            leg.attempts = 0
+            self._ask_ports(leg)
+
+    def _message(self, message: engine.FromEngine) -> None:
+        match message:
+            case engine.LegAllocated():
+                self._allocated(message)
+            case engine.LegRefused():
+                self._refused(message)
+            case engine.PlaybackDone():
+                self._played(message)
+            case engine.Key(leg=name, key=key):
+                if leg := self._legs.get(name):
+                    leg.user.audio_key(key)
+            case engine.LegHeard(leg=name):
+                if leg := self._legs.get(name):
+                    leg.user.audio_heard()
+            case engine.LegSilent(leg=name, silent_ms=silent_ms):
+                if leg := self._legs.get(name):
+                    leg.user.audio_silent(silent_ms)
+            case engine.RecordingDone():
+                self._recorded(message)
+            case engine.LegFreed():
+                self._legs_freed += 1
+                self._packets_sent += message.packets_sent
+                self._packets_received += message.packets_received
+                self._packets_lost += message.packets_lost
+
+    def _ask_ports(self, leg: AudioLeg) -> None:
+        self.link.send(
+            engine.AllocateLeg(leg=leg.id, local_host=leg.local_host, port=leg.port, loopback=leg.loopback)
+        )
+
+    def _allocated(self, message: engine.LegAllocated) -> None:
+        leg = self._legs.get(message.leg)
+        if leg is None or leg.bound:
+            return
+        if leg.timer is not None:
+            leg.timer.cancel()
+        moved = leg.port != message.port
+        leg.bound, leg.port = True, message.port
+        for told in (leg.connection, leg.playing):
+            if told is not None:
+                self.link.send(told)
+        self._say_gains([cell for cell in self._gains if leg.id in cell])
+        for name, entry in self._recordings.items():
+            if leg in (entry.left, entry.right):
+                self._record(name, entry)
+        if moved:
+            leg.user.audio_bound(message.port)
+
+    def _refused(self, message: engine.LegRefused) -> None:
+        self._refusals += 1
+        leg = self._legs.get(message.leg)
+        if leg is None:
+            return
+        if message.command == "AllocateLeg" and not leg.bound:
+            if leg.port == 0:
+                self._give_up(leg, message.reason)
+            else:
+                self._try_again(leg, message.reason)
+            return
+        _log.error("leg %s: %s was refused: %s", leg.id, message.command, message.reason)
+        if message.command == "PlayFiles" and isinstance(leg.playing, engine.PlayFiles):
+            play, leg.playing = leg.playing.play, None
+            leg.user.audio_played(play, True)
+
+    def _try_again(self, leg: AudioLeg, reason: str) -> None:
+        """The dead engine's sockets may live a moment longer than it. A browser's leg may have any other
+        port.
+        """
+        if leg.loopback:
+            leg.port = 0
+            self._ask_ports(leg)
+            return
+        leg.attempts += 1
+        if leg.attempts > self._timing.remake_attempts_max:
+            self._give_up(leg, reason)
+            return
+        leg.timer = asyncio.get_running_loop().call_later(
+            self._timing.remake_interval_s, self._ask_ports_unless_gone, leg
+        )
+
+    def _ask_ports_unless_gone(self, leg: AudioLeg) -> None:
+        if not leg.freed and not leg.bound:
+            self._ask_ports(leg)
+
+    def _give_up(self, leg: AudioLeg, reason: str) -> None:
+        if leg.freed or leg.bound:
+            return
+        _log.error("leg %s: no ports: %s", leg.id, reason)
+        self.free(leg)
+        leg.user.audio_refused(reason)
+
+    def _played(self, message: engine.PlaybackDone) -> None:
+        leg = self._legs.get(message.leg)
+        if leg is None or not isinstance(leg.playing, engine.PlayFiles) or leg.playing.play != message.play:
+            return  # replaced while the word was on its way
+        if message.failed:
+            _log.error("leg %s: %s could not be played", leg.id, message.failed)
+        leg.playing = None
+        leg.user.audio_played(message.play, bool(message.failed))
+
+    def _recorded(self, message: engine.RecordingDone) -> None:
+        entry = self._closing.pop(message.recording, None) or self._recordings.pop(message.recording, None)
+        if entry is None:
+            _log.error("recording %s is unknown here: %s", message.recording, message.path)
+            return
+        if message.failed:
+            _log.error("recording %s is incomplete: %s", message.path, message.failed)
+        self._on_recorded(RecordingResult(entry.context, message))
+
+    # --- what the engine is told ------------------------------------------------------------------
+
+    def _set_gains(self, one: AudioLeg, other: AudioLeg, gain: float) -> None:
+        if one.freed or other.freed:
+            return
+        cells = [(one.id, other.id), (other.id, one.id)]
+        for cell in cells:
+            self._gains[cell] = gain
+        self._say_gains(cells)
+        if gain == 0.0:
+            for cell in cells:
+                del self._gains[cell]
+
+    def _say_gains(self, cells: list[tuple[str, str]]) -> None:
+        gains = tuple(
+            engine.Gain(source, target, self._gains[source, target])
+            for source, target in cells
+            if self._legs[source].bound and self._legs[target].bound
+        )
+        if gains:
+            self.link.send(engine.SetGains(gains=gains))
+
+    def _record(self, recording: str, entry: _Recording) -> None:
+        if entry.started or not (entry.left.bound and entry.right.bound):
+            return
+        entry.started = True
+        self.link.send(
+            engine.StartRecording(
+                recording=recording, left=entry.left.id, right=entry.right.id, path=str(entry.next_file())
+            )
+        )

@@ -1,0 +1,238 @@
+"""One call: what the core wants of it, carried out on the caller's leg, the operator's leg and the audio
+engine.
+
+What is heard is one thing at a time: each `Play`, `PlayMusic` and `Join` replaces what was there, also when
+its prompts were still being spoken. When the caller is gone everything of the call ends here and now, with or
+without a core.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from pathlib import Path
+from typing import Protocol
+
+import msgspec
+
+from acd_core.domain import commands, events
+from gateways.edge.audio import AudioLeg
+from gateways.edge.parts import Parts
+from gateways.edge.phone_leg import PhoneLeg
+from gateways.edge.prompts import Resolution
+from gateways.edge.recordings import RecordedPart, recording_path
+
+_UNREPORTED = -1  # a playback whose end nobody waits for
+
+
+class CallerSide(Protocol):
+    """The caller's leg, over SIP or from the page."""
+
+    audio: AudioLeg
+    answered: bool
+
+    def ring(self) -> None:
+        """Tell the caller that we are at it."""
+
+    def answer(self) -> None:
+        """Audio begins."""
+
+    def refuse(self, status: int, reason: str, retry_after_s: int = 0) -> None:
+        """Not answered and never will be."""
+
+    def end(self, cause: str) -> None:
+        """Over."""
+
+
+class Joined(msgspec.Struct, frozen=True):
+    """The operator the caller talks to."""
+
+    agent: str
+    offer: int
+    part: int
+    leg: str
+    audio: AudioLeg
+
+
+class Call:
+    """One call."""
+
+    def __init__(
+        self, parts: Parts, arrived: events.CallArrived, caller: CallerSide, forget: Callable[[Call], None]
+    ) -> None:
+        """Made by `Calls.arrived`, which `forget`s it at its end."""
+        self._parts, self._forget = parts, forget
+        self.id, self.arrival, self.caller = arrived.call, arrived, caller
+        self.decided = False  # the core has said something about it
+        self.ended = False
+        self.joined: Joined | None = None
+        self.phones: dict[int, PhoneLeg] = {}
+        self._resolution: Resolution | None = None
+        self._play: int | None = None  # the playback whose end the core wants to know
+        self._skipped = False  # a prompt of the present playback could not be had
+        self.timer: asyncio.TimerHandle | None = None
+
+    # --- from the legs ----------------------------------------------------------------------------
+
+    def caller_gone(self, cause: str) -> None:
+        """The caller ended the call, or their leg failed."""
+        if not self.ended:
+            self._parts.tell(events.CallerHungUp(call=self.id, cause=cause))
+            self._finish()
+
+    def key_pressed(self, key: str) -> None:
+        """The caller pressed a key."""
+        if not self.ended:
+            self._parts.tell(events.KeyPressed(call=self.id, key=key))
+
+    def played(self, play: int, failed: bool) -> None:
+        """The engine is through with a playback."""
+        if not self.ended and play == self._play:
+            self._play = None
+            self._parts.tell(events.PlaybackDone(call=self.id, play=play, failed=failed or self._skipped))
+
+    def phone_answered(self, phone: PhoneLeg) -> None:
+        """The operator's phone took the call."""
+        self._parts.tell(events.PhoneAnswered(agent=phone.agent, call=self.id, offer=phone.offer))
+
+    def phone_failed(self, phone: PhoneLeg, status: int) -> None:
+        """It could not be rung."""
+        self.phones.pop(phone.offer, None)
+        self._parts.tell(
+            events.PhoneFailed(agent=phone.agent, call=self.id, offer=phone.offer, status=status)
+        )
+
+    def phone_hung_up(self, phone: PhoneLeg) -> None:
+        """The operator hung up; the phone's audio leg is gone, and with it the recording's right side."""
+        self.phones.pop(phone.offer, None)
+        if self.joined is not None and self.joined.audio is phone.audio:
+            self.joined = None
+        self._parts.tell(events.PhoneHungUp(agent=phone.agent, call=self.id))
+
+    # --- from the core ----------------------------------------------------------------------------
+
+    def refuse(self, command: commands.RefuseCall) -> None:
+        """Final error."""
+        self._finish()
+        self.caller.refuse(command.status, command.reason, command.retry_after_s)
+
+    def ring_caller(self, command: commands.RingCaller) -> None:
+        """180."""
+        self.caller.ring()
+
+    def answer_caller(self, command: commands.AnswerCaller) -> None:
+        """200."""
+        self.caller.answer()
+
+    def play(self, command: commands.Play) -> None:
+        """Prompts, once."""
+        self._stop_sound()
+        self._play = command.play
+        self._resolution = self._parts.prompts.resolve(command.prompts, self._play_found)
+
+    def play_music(self, command: commands.PlayMusic) -> None:
+        """Announcements, then music without end."""
+        self._stop_sound()
+        self._resolution = self._parts.prompts.resolve((*command.announce, command.music), self._loop_found)
+
+    def end(self, command: commands.EndCall) -> None:
+        """The core ends the call."""
+        self._finish()
+        self.caller.end(command.cause)
+
+    def ring_phone(self, command: commands.RingPhone) -> None:
+        """Offer the call to an operator's phone."""
+        if command.offer not in self.phones:
+            self.phones[command.offer] = PhoneLeg(self._parts, self, command)
+
+    def end_phone(self, command: commands.EndPhone) -> None:
+        """No longer."""
+        phone = self.phones.pop(command.offer, None)
+        if phone is not None:
+            if self.joined is not None and self.joined.audio is phone.audio:
+                self._part_now()
+            phone.end()
+
+    def join(self, command: commands.Join) -> None:
+        """Caller and operator hear each other and are recorded."""
+        audio = self._operator_audio(command)
+        if audio is None:
+            return
+        self._stop_sound()
+        if self.joined is not None:
+            self._part_now()
+        self.joined = Joined(command.agent, command.offer, command.part, command.leg, audio)
+        self._parts.audio.join(self.caller.audio, audio)
+        relative = recording_path(self.id, command.part, self._parts.clock.now_ms())
+        self._parts.audio.start_recording(
+            f"{self.id}-{command.part}",
+            self.caller.audio,
+            audio,
+            self._parts.recordings / relative,
+            RecordedPart(self.id, command.part, command.agent),
+        )
+
+    def part(self, command: commands.Part) -> None:
+        """They no longer hear each other."""
+        if self.joined is not None and (self.joined.agent, self.joined.part) == (command.agent, command.part):
+            self._part_now()
+
+    # --- inside -----------------------------------------------------------------------------------
+
+    def _operator_audio(self, command: commands.Join) -> AudioLeg | None:
+        """The operator's leg; when it has gone meanwhile, the core hears that again."""
+        if command.leg:
+            audio = self._parts.operator_legs.get(command.leg)
+            if audio is None:
+                self._parts.tell(events.AudioLost(agent=command.agent, leg=command.leg))
+            return audio
+        phone = self.phones.get(command.offer)
+        if phone is not None and phone.answered:
+            return phone.audio
+        self._parts.tell(events.PhoneHungUp(agent=command.agent, call=self.id))
+        return None
+
+    def _part_now(self) -> None:
+        if self.joined is not None:
+            self._parts.audio.part(self.caller.audio, self.joined.audio)
+            self._parts.audio.stop_recording(f"{self.id}-{self.joined.part}")
+            self.joined = None
+
+    def _stop_sound(self) -> None:
+        if self._resolution is not None:
+            self._resolution.cancel()
+            self._resolution = None
+        self._play = None
+        self._skipped = False
+        self.caller.audio.stop_playing()
+
+    def _play_found(self, paths: list[Path | None]) -> None:
+        assert self._play is not None
+        files = tuple(str(path) for path in paths if path is not None)
+        self._skipped = len(files) < len(paths)
+        if files:
+            self.caller.audio.play(self._play, files)
+        else:
+            self.played(self._play, False)
+
+    def _loop_found(self, paths: list[Path | None]) -> None:
+        *announce, music = paths
+        first = tuple(str(path) for path in announce if path is not None)
+        if music is not None:
+            self.caller.audio.loop(str(music), first)
+        elif first:
+            self.caller.audio.play(_UNREPORTED, first)  # silence follows
+
+    def _finish(self) -> None:
+        """Everything of the call ends but the caller's leg; from here on nobody is told anything."""
+        if self.ended:
+            return
+        self.ended = True
+        if self.timer is not None:
+            self.timer.cancel()
+        self._stop_sound()
+        self._part_now()
+        for phone in self.phones.values():
+            phone.end()
+        self.phones.clear()
+        self._forget(self)

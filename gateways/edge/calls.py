@@ -1,0 +1,178 @@
+"""The calls of this edge, from the door on.
+
+An INVITE that is let in gets audio ports first; when it has them the call *arrives* and the core hears of it.
+From then on the core commands, and a command about a call that ended is ignored and counted, because the
+core's word and the caller's hang-up cross each other every day. A call about which the core says nothing is
+refused after a while: soon when the core is away, later when it is there and slow. Nothing of a request is
+ever sent on to an address that the request names: the number is looked up by the core, or refused.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+
+from acd_core.domain import commands, events
+from gateways.edge.call import Call, CallerSide
+from gateways.edge.caller_leg import CallerLeg, check_invite
+from gateways.edge.identity import new_call_id
+from gateways.edge.parts import Parts
+from gateways.edge.point import token
+from gateways.edge.sources import RateLimiter
+from gateways.sip.build import respond
+from gateways.sip.events import Address, ServerKey
+from gateways.sip.message import Request
+
+_log = logging.getLogger(__name__)
+
+_TAG_CHARS = 12
+
+_CARRIED_OUT: dict[type[commands.EdgeCommand], Callable[[Call, Any], None]] = {
+    commands.RefuseCall: Call.refuse,
+    commands.RingCaller: Call.ring_caller,
+    commands.AnswerCaller: Call.answer_caller,
+    commands.Play: Call.play,
+    commands.PlayMusic: Call.play_music,
+    commands.EndCall: Call.end,
+    commands.RingPhone: Call.ring_phone,
+    commands.EndPhone: Call.end_phone,
+    commands.Join: Call.join,
+    commands.Part: Call.part,
+}
+
+
+class Statistics(msgspec.Struct, frozen=True):
+    """Counters of calls."""
+
+    live: int
+    arrived: int
+    refused_at_door: int
+    commands_late: int
+    undecided: int
+
+
+class Calls:
+    """All calls by id."""
+
+    def __init__(self, parts: Parts, calls_max: int) -> None:
+        """Beyond `calls_max` an INVITE is answered 503."""
+        self._parts, self._calls_max = parts, calls_max
+        self._calls: dict[str, Call] = {}
+        self._coming: set[str] = set()  # let in, without audio yet
+        self._rates = RateLimiter(
+            parts.limits.invites_per_second, parts.limits.invites_burst, parts.limits.sources_max
+        )
+        self._closing = False
+        self._arrived = self._refused = self._commands_late = self._undecided = 0
+
+    def statistics(self) -> Statistics:
+        """A frozen copy of the counters."""
+        return Statistics(
+            len(self._calls), self._arrived, self._refused, self._commands_late, self._undecided
+        )
+
+    @property
+    def full(self) -> bool:
+        """No further call is let in."""
+        return self._closing or len(self._calls) + len(self._coming) >= self._calls_max
+
+    def invite_received(self, key: ServerKey, invite: Request, source: Address) -> None:
+        """A new INVITE: refuse it at the door, or take ports for it."""
+        allowed = self._rates.allow(source[0], self._parts.clock.monotonic_ms())
+        if self.full or not allowed:
+            self._refused += 1
+            retry_after = ("Retry-After", str(self._parts.limits.retry_after_s))
+            self._parts.point.respond(key, respond(invite, 503, headers=[retry_after]))
+            return
+        offer, refusal = check_invite(invite)
+        if refusal is not None:
+            self._refused += 1
+            self._parts.point.respond(key, refusal)
+            return
+        call_id = self.new_id()
+        CallerLeg(self._parts, self, call_id, key, invite, offer, source, token(_TAG_CHARS))
+
+    def new_id(self) -> str:
+        """A call is let in; `arrived` or `never_arrived` follows."""
+        call_id = new_call_id(self._parts.clock.now_ms())
+        self._coming.add(call_id)
+        return call_id
+
+    def never_arrived(self, call_id: str) -> None:
+        """The caller gave up, or there was no audio, before the core heard of the call."""
+        self._coming.discard(call_id)
+
+    def arrived(self, caller: CallerSide, arrival: events.CallArrived) -> Call:
+        """The call has audio: it is the core's now."""
+        self._coming.discard(arrival.call)
+        call = self._calls[arrival.call] = Call(self._parts, arrival, caller, self._forget)
+        self._arrived += 1
+        self._parts.tell(arrival)
+        self._await_decision(call)
+        return call
+
+    def carry_out(self, command: commands.EdgeCommand) -> None:
+        """A command of the core."""
+        call = self._calls.get(command.call)
+        if call is None:
+            self._commands_late += 1
+            return
+        call.decided = True
+        if call.timer is not None:
+            call.timer.cancel()
+            call.timer = None
+        _CARRIED_OUT[type(command)](call, command)
+
+    def inventory(self) -> tuple[events.HeldCall, ...]:
+        """What is held."""
+        return tuple(
+            events.HeldCall(
+                call=call.id,
+                answered=call.caller.answered,
+                agent=call.joined.agent if call.joined is not None else "",
+            )
+            for call in self._calls.values()
+        )
+
+    def undecided(self) -> list[events.CallArrived]:
+        """Arrivals that no core has said anything about."""
+        return [call.arrival for call in self._calls.values() if not call.decided]
+
+    def core_changed(self) -> None:
+        """The core came or went: patience with it is another."""
+        for call in self._calls.values():
+            if not call.decided:
+                self._await_decision(call)
+
+    def browser_leg_gone(self, leg: str) -> None:
+        """An operator's browser leg was closed; whoever talked to it stands alone until the core says more."""
+        for call in self._calls.values():
+            if call.joined is not None and call.joined.leg == leg:
+                call.joined = None
+
+    def close(self) -> None:
+        """The edge stops: every call ends, none is let in."""
+        self._closing = True
+        for call in list(self._calls.values()):
+            call.caller_gone("edge_stopped")
+            call.caller.end("edge_stopped")
+
+    def _await_decision(self, call: Call) -> None:
+        if call.timer is not None:
+            call.timer.cancel()
+        timing = self._parts.timing
+        wait_s = timing.decision_core_up_s if self._parts.core_is_up() else timing.decision_core_down_s
+        call.timer = asyncio.get_running_loop().call_later(wait_s, self._not_decided, call)
+
+    def _not_decided(self, call: Call) -> None:
+        self._undecided += 1
+        _log.error("call %s: no word from the core, refused with 503", call.id)
+        call.caller_gone("core_unreachable")
+        call.caller.refuse(503, "", self._parts.limits.retry_after_s)
+
+    def _forget(self, call: Call) -> None:
+        self._calls.pop(call.id, None)

@@ -1,0 +1,262 @@
+"""The edge put together: links, listening point, calls, browsers; and where each incoming request and command
+goes.
+
+SIP dialogs live here and audio lives in the engine, so a core that dies takes no conversation with it. On
+every connection to the core the edge first says what it holds; what happened while the core was away is kept
+by the link and follows its number.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import secrets
+from collections.abc import Awaitable
+
+import msgspec
+
+from acd_core.config import Config
+from acd_core.domain import commands, events
+from acd_core.link.aio import LinkClient
+from acd_core.link.signals import (
+    BrowserAnswer,
+    BrowserEnded,
+    BrowserHangUp,
+    BrowserKey,
+    BrowserOffer,
+    FromCore,
+    ToCore,
+)
+from gateways.edge import audio, calls, recordings, registrar
+from gateways.edge.addresses import LocalAddresses
+from gateways.edge.browsers import Browsers
+from gateways.edge.clock import Clock
+from gateways.edge.dialogs import Dialogs
+from gateways.edge.limits import EdgeLimits, Timing
+from gateways.edge.parts import Parts
+from gateways.edge.phones import Phones, phones_path
+from gateways.edge.point import SipPoint
+from gateways.edge.prompts import Prompts
+from gateways.edge.sources import SourceLog
+from gateways.edge.trace import Trace
+from gateways.sip import events as sip_events
+from gateways.sip.build import respond
+from gateways.sip.dialog import dialog_id_of
+from gateways.sip.message import Request
+
+_log = logging.getLogger(__name__)
+
+STATISTICS_INTERVAL_S = 60.0
+
+
+class Statistics(msgspec.Struct, frozen=True):
+    """A picture of the whole edge."""
+
+    calls: calls.Statistics
+    dialogs: int
+    browser_legs: int
+    audio: audio.Statistics
+    registrar: registrar.Statistics
+    sip: sip_events.Statistics
+    refusals: int
+    sends_failed: int
+    trace_lost: int
+
+
+class Edge:
+    """One edge process' work. `open`, then `run` until cancelled, then `close`."""
+
+    def __init__(
+        self, config: Config, name: str, *, timing: Timing | None = None, limits: EdgeLimits | None = None
+    ) -> None:
+        """Nothing is bound or connected yet."""
+        timing = timing or Timing()
+        limits = limits or EdgeLimits(browser_legs_max=config.webrtc.legs_max)
+        clock = Clock()
+        self.name, self.instance = name, secrets.token_hex(8)
+        self.trace = Trace(config.traces_path, config.sip.trace_messages_max, clock)
+        addresses = LocalAddresses(config)
+        self._refusals = SourceLog(_log, "SIP from", limits.sources_max, clock.monotonic_ms)
+        self.point = SipPoint(
+            config.sip.listen_host, config.sip.listen_port, addresses, clock, self.trace, self._refusals
+        )
+        self.core = LinkClient(
+            config.socket("core"),
+            role="edge",
+            name=name,
+            send_type=ToCore,
+            receive_type=FromCore,
+            on_message=self._core_said,
+            on_up=self._core_up,
+            on_down=self._core_down,
+        )
+        folder = config.recordings_path
+        self.audio = audio.Audio(
+            config.socket("media"),
+            name,
+            timing,
+            lambda result: recordings.report(result, folder, self.core.send),
+        )
+        self.prompts = Prompts(
+            config.socket("speech"), name, config.prompts_path, config.speech.words_per_minute, timing
+        )
+        phones = Phones(phones_path(config.data_path), config.sip.realm)
+        self.registrar = registrar.PhoneRegistrar(
+            name, config.sip.realm, phones, self.point, clock, limits, self.core.send
+        )
+        self._parts = Parts(
+            edge=name,
+            timing=timing,
+            limits=limits,
+            clock=clock,
+            addresses=addresses,
+            point=self.point,
+            dialogs=Dialogs(),
+            audio=self.audio,
+            prompts=self.prompts,
+            registrar=self.registrar,
+            trace=self.trace,
+            recordings=folder,
+            operator_legs={},
+            tell=self.core.send,
+            signal=self._signal,
+            core_is_up=lambda: self.core.connected,
+        )
+        self.calls = calls.Calls(self._parts, config.sip.calls_max)
+        self.browsers = Browsers(config.socket("webrtc"), self._parts, self.calls)
+
+    def open(self) -> None:
+        """Bind the SIP port; raises `PointError`."""
+        self.trace.start()
+        self.point.open(self)
+
+    async def run(self) -> None:
+        """Keep the links until cancelled."""
+        await _all(
+            self.core.run(),
+            self.audio.link.run(),
+            self.prompts.link.run(),
+            self.browsers.link.run(),
+            self._log_statistics(),
+        )
+
+    def end_calls(self) -> None:
+        """The edge stops: say goodbye to everybody. The links still stand for a moment."""
+        self.calls.close()
+        self.browsers.close()
+
+    def close(self) -> None:
+        """Free the port, finish the trace."""
+        self.registrar.close()
+        self.point.close()
+        self.trace.stop()
+
+    def statistics(self) -> Statistics:
+        """A frozen picture."""
+        return Statistics(
+            calls=self.calls.statistics(),
+            dialogs=len(self._parts.dialogs),
+            browser_legs=len(self.browsers),
+            audio=self.audio.statistics(),
+            registrar=self.registrar.statistics(),
+            sip=self.point.statistics(),
+            refusals=self._refusals.total,
+            sends_failed=self.point.sends_failed,
+            trace_lost=self.trace.lost,
+        )
+
+    # --- SIP --------------------------------------------------------------------------------------
+
+    def request_received(
+        self, key: sip_events.ServerKey, request: Request, source: sip_events.Address
+    ) -> None:
+        """Every request that opens a transaction."""
+        dialog_id = dialog_id_of(request)
+        if dialog_id is not None:
+            user = self._parts.dialogs.find(dialog_id)
+            if user is not None:
+                user.request_received(key, request, source)
+            else:
+                self.point.respond(key, respond(request, 481))  # RFC 3261 12.2.2
+            return
+        match request.method:
+            case "INVITE":
+                self.calls.invite_received(key, request, source)
+            case "REGISTER":
+                self.registrar.register_received(key, request, source)
+            case "OPTIONS":
+                # RFC 3261 11.2: as an INVITE would be answered, as far as that is known.
+                status = 503 if self.calls.full else 200
+                self.point.respond(key, respond(request, status, contact=self.point.contact(source[0])))
+            case "BYE" | "INFO":
+                self.point.respond(key, respond(request, 481))
+            case _:
+                self.point.respond(key, respond(request, 405))
+
+    # --- the core ---------------------------------------------------------------------------------
+
+    def _core_up(self, fresh: bool) -> None:
+        _log.info("link to the core is up%s", ", it is a new one" if fresh else "")
+        held = self.calls.inventory()
+        undecided = self.calls.undecided() if fresh else []
+        strangers = {arrival.call for arrival in undecided}
+        self.core.send(
+            events.EdgeInventory(
+                edge=self.name,
+                instance=self.instance,
+                calls=tuple(call for call in held if call.call not in strangers),
+                browser_legs=self.browsers.inventory(),
+                phones=self.registrar.users,
+            )
+        )
+        # A fresh core was never told of these; one that goes on hears of them from the link's outbox.
+        for arrival in undecided:
+            self.core.send(arrival)
+        self.calls.core_changed()
+
+    def _core_down(self) -> None:
+        _log.warning("link to the core is down; calls go on, their events are kept")
+        self.calls.core_changed()
+
+    def _core_said(self, message: FromCore) -> None:
+        match message:
+            case commands.EdgeCommand():
+                self.calls.carry_out(message)
+            case commands.DropAudio():
+                self.browsers.drop(message)
+            case commands.PreparePrompts(prompts=prompts):
+                self.prompts.prepare(prompts)
+            case BrowserOffer():
+                self.browsers.offered(message)
+            case BrowserKey():
+                self.browsers.key_pressed(message)
+            case BrowserHangUp():
+                self.browsers.hung_up(message)
+            case _:
+                _log.error("the core sent an edge what is not for edges: %s", type(message).__name__)
+
+    def _signal(self, message: BrowserAnswer | BrowserEnded) -> None:
+        self.core.signal(message)  # lost while the core is away: the page asks again
+
+    async def _log_statistics(self) -> None:
+        said = ""
+        while True:
+            await asyncio.sleep(STATISTICS_INTERVAL_S)
+            text = msgspec.json.encode(self.statistics()).decode()
+            if text != said:
+                said = text
+                _log.info("statistics %s", text)
+
+
+async def _all(*works: Awaitable[None]) -> None:
+    """Run all until cancelled; when one fails, the others end and its error is raised."""
+    tasks = [asyncio.ensure_future(work) for work in works]
+    try:
+        await asyncio.gather(*tasks)
+    finally:
+        for task in tasks:
+            task.cancel()
+        for task in tasks:
+            with contextlib.suppress(asyncio.CancelledError):
+                await task

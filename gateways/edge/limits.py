@@ -1,0 +1,40 @@
+"""What the edge keeps and how long it waits; each limit says what happens when it is reached."""
+
+from __future__ import annotations
+
+import msgspec
+
+CALLER_CHARS_MAX = 64  # of a number, a dialled number or a display name; the rest is cut off
+SDP_BYTES_MAX = 65_536  # of a page's offer; a longer one is refused
+PROMPTS_WANTED_MAX = (
+    4_096  # texts being made or prepared; a further one is not asked for and counts as failed
+)
+KEYS = frozenset("0123456789*#ABCD")
+
+
+class Timing(msgspec.Struct, frozen=True, kw_only=True):
+    """How long the edge waits for others."""
+
+    allocate_timeout_s: float = 1.5  # the engine gives no port: 503
+    decision_core_down_s: float = 2.0  # the core is away and nobody decided what becomes of a call: 503
+    decision_core_up_s: float = 8.0  # the core is there and silent: 503
+    prompt_wait_s: float = 3.0  # for a text to be spoken; then it is skipped
+    browser_answer_timeout_s: float = 10.0  # the browser-audio process has no answer: the page is told
+    browser_connect_timeout_s: float = 30.0  # the browser never gets through: the leg is closed
+    ring_max_s: float = 180.0  # a phone rings no longer than this, whatever happened to the core
+    caller_silence_s: float = 60.0  # no RTP for this long: is the caller's phone still there?
+    remake_interval_s: float = 0.2  # between attempts to have a leg's ports again from a restarted engine
+    remake_attempts_max: int = 25
+
+
+class EdgeLimits(msgspec.Struct, frozen=True, kw_only=True):
+    """How much one source may ask for, and how many sources are remembered (the least recent is forgotten)."""
+
+    invites_per_second: float = 1_000.0  # one trunk carries a whole city; more is a flood: 503
+    invites_burst: float = 2_000.0
+    sources_max: int = 10_000
+    register_failures_max: int = 8  # wrong passwords from one host before it is refused unread, with 403
+    register_failures_window_s: float = 60.0
+    register_refusal_s: float = 60.0
+    browser_legs_max: int = 64
+    retry_after_s: int = 10  # told in every 503

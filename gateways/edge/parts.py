@@ -1,0 +1,41 @@
+"""What the objects of the edge share: its configuration, its clock and the ways to everybody else."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from acd_core.domain.events import EdgeEvent
+from acd_core.link.signals import BrowserAnswer, BrowserEnded
+from gateways.edge.addresses import LocalAddresses
+from gateways.edge.audio import Audio, AudioLeg
+from gateways.edge.clock import Clock
+from gateways.edge.dialogs import Dialogs
+from gateways.edge.limits import EdgeLimits, Timing
+from gateways.edge.point import SipPoint
+from gateways.edge.prompts import Prompts
+from gateways.edge.registrar import PhoneRegistrar
+from gateways.edge.trace import Trace
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """One set for each edge."""
+
+    edge: str
+    timing: Timing
+    limits: EdgeLimits
+    clock: Clock
+    addresses: LocalAddresses
+    point: SipPoint
+    dialogs: Dialogs
+    audio: Audio
+    prompts: Prompts
+    registrar: PhoneRegistrar
+    trace: Trace
+    recordings: Path
+    operator_legs: dict[str, AudioLeg]  # browser legs that can be joined, kept by `browser_leg`
+    tell: Callable[[EdgeEvent], None]  # numbered: kept while the core is away
+    signal: Callable[[BrowserAnswer | BrowserEnded], None]  # not kept
+    core_is_up: Callable[[], bool]

@@ -1,0 +1,103 @@
+"""What is remembered of single sources: how fast they may ask, how often they failed, what was refused of
+them.
+
+Every table is bounded; the source that was quiet longest is forgotten first. A source is a host, because
+ports cost nothing to change.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import OrderedDict
+from collections.abc import Callable
+
+
+class RateLimiter:
+    """A token bucket for each source."""
+
+    def __init__(self, per_second: float, burst: float, sources_max: int) -> None:
+        """`burst` tokens at first, refilled at `per_second`."""
+        self._per_second, self._burst, self._sources_max = per_second, burst, sources_max
+        self._buckets: OrderedDict[str, tuple[float, int]] = OrderedDict()
+        self.refused = 0
+
+    def allow(self, source: str, now_ms: int) -> bool:
+        """Take a token if there is one."""
+        tokens, at_ms = self._buckets.pop(source, (self._burst, now_ms))
+        tokens = min(self._burst, tokens + (now_ms - at_ms) * self._per_second / 1000)
+        allowed = tokens >= 1
+        self._buckets[source] = (tokens - 1 if allowed else tokens, now_ms)
+        if len(self._buckets) > self._sources_max:
+            self._buckets.popitem(last=False)
+        if not allowed:
+            self.refused += 1
+        return allowed
+
+
+class FailureGuard:
+    """After `failures_max` failures within the window a source is refused for a while, unread."""
+
+    def __init__(self, failures_max: int, window_s: float, refusal_s: float, sources_max: int) -> None:
+        """Times are whole milliseconds inside."""
+        self._failures_max, self._sources_max = failures_max, sources_max
+        self._window_ms, self._refusal_ms = int(window_s * 1000), int(refusal_s * 1000)
+        self._failures: OrderedDict[str, tuple[int, int]] = OrderedDict()  # count, since
+        self._refused_until: OrderedDict[str, int] = OrderedDict()
+        self.refused = 0
+
+    def is_refused(self, source: str, now_ms: int) -> bool:
+        """Asked before anything is done for the source."""
+        until_ms = self._refused_until.get(source, 0)
+        if now_ms < until_ms:
+            self.refused += 1
+            return True
+        if until_ms:
+            del self._refused_until[source]
+        return False
+
+    def failed(self, source: str, now_ms: int) -> bool:
+        """Count a failure; True when it was one too many."""
+        count, since_ms = self._failures.pop(source, (0, now_ms))
+        if now_ms - since_ms > self._window_ms:
+            count, since_ms = 0, now_ms
+        if count + 1 >= self._failures_max:
+            self._refused_until[source] = now_ms + self._refusal_ms
+            if len(self._refused_until) > self._sources_max:
+                self._refused_until.popitem(last=False)
+            return True
+        self._failures[source] = (count + 1, since_ms)
+        if len(self._failures) > self._sources_max:
+            self._failures.popitem(last=False)
+        return False
+
+    def succeeded(self, source: str) -> None:
+        """Forget earlier failures."""
+        self._failures.pop(source, None)
+
+
+class SourceLog:
+    """One log line a source and interval, with the number of times it happened."""
+
+    INTERVAL_MS = 60_000
+
+    def __init__(
+        self, log: logging.Logger, what: str, sources_max: int, monotonic_ms: Callable[[], int]
+    ) -> None:
+        """`what` begins each line."""
+        self._log, self._what, self._sources_max, self._monotonic_ms = log, what, sources_max, monotonic_ms
+        self._seen: OrderedDict[str, tuple[int, int]] = OrderedDict()  # last logged at, since then
+        self.total = 0
+
+    def note(self, source: str, reason: str) -> None:
+        """Count; log unless this source was logged within the last interval."""
+        self.total += 1
+        now_ms = self._monotonic_ms()
+        entry = self._seen.pop(source, None)
+        if entry is not None and now_ms - entry[0] < self.INTERVAL_MS:
+            self._seen[source] = (entry[0], entry[1] + 1)
+            return
+        more = f" ({entry[1]} more since the last line)" if entry is not None and entry[1] else ""
+        self._log.warning("%s %s: %s%s", self._what, source, reason, more)
+        self._seen[source] = (now_ms, 0)
+        if len(self._seen) > self._sources_max:
+            self._seen.popitem(last=False)
