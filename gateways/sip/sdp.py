@@ -57,7 +57,7 @@ class Media(msgspec.Struct, frozen=True):
 
     def payload_type(self, codec: str) -> int | None:
         """The first payload type of this codec."""
-        return next((number for number in self.payload_types() if self.codec(number) == codec), None)
+        return next((number for number in self.payload_types() if self.codec(number) == codec.upper()), None)
 
 
 class SessionDescription(msgspec.Struct, frozen=True):
