@@ -1,4 +1,4 @@
-"""The live picture for supervisors: kept row by row, published whole to every web process a few times a second,
+"""The live picture for supervisors, published whole to every web process a few times a second,
 when it changed.
 """
 
@@ -9,7 +9,7 @@ from collections.abc import Callable
 import trio
 
 from acd_core.domain.state import State
-from acd_core.link.signals import QueueRow, Wallboard
+from acd_core.link.signals import Wallboard
 from acd_core.views import wallboard
 
 PUBLISH_INTERVAL_S = 0.3
@@ -24,9 +24,7 @@ class Board:
         """`publish` sends a picture to all web processes."""
         self._state, self._now_ms, self._publish = state, now_ms, publish
         self._changed = trio.Event()
-        self.queue_rows: dict[str, QueueRow] = {}
         self.store_behind = 0
-        self.edges: tuple[str, ...] = ()
 
     def touch(self) -> None:
         """Something on the board changed."""
@@ -34,13 +32,7 @@ class Board:
 
     def picture(self) -> Wallboard:
         """The whole picture now."""
-        return wallboard(
-            self._state(),
-            self._now_ms(),
-            store_behind=self.store_behind,
-            edges=self.edges,
-            queue_rows=self.queue_rows,
-        )
+        return wallboard(self._state(), self._now_ms(), self.store_behind)
 
     async def run(self) -> None:
         """Publish after changes until cancelled."""

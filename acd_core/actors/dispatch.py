@@ -51,21 +51,21 @@ class Dispatcher:
                 self._on_agent(command)
             elif isinstance(command, StaleEvent):
                 self._on_stale(command)
-        if commands:
-            self._board.touch()
 
     def _on_call(self, story: CallStory) -> None:
         if story.step == "arrived":
             self._registry.ensure("call", story.call)
         if story.queue:
             self._registry.touch_queues((story.queue,))
+        else:
+            self._board.touch()
 
     def _on_agent(self, story: AgentStory) -> None:
         self._registry.ensure("agent", story.agent)
         roster = self._state.roster
         agent = roster.agents.get(story.agent) if roster is not None else None
-        if agent is not None:
-            self._registry.touch_queues(agent.queues)
+        self._registry.touch_queues(agent.queues if agent is not None else ())
+        self._board.touch()
 
     def _on_stale(self, stale: StaleEvent) -> None:
         name = f"{stale.event} while {stale.state}"

@@ -14,9 +14,9 @@ PICTURE_INTERVAL_S = 0.25
 class QueueActor:
     """One queue's task. Its mailbox holds one note at most: "something changed"; more of them mean the same."""
 
-    def __init__(self, publish: Callable[[], bool]) -> None:
-        """`publish` makes the queue's row from the domain's state; False when the plan no longer has the queue."""
-        self._publish = publish
+    def __init__(self, lives: Callable[[], bool], show: Callable[[], None]) -> None:
+        """`lives`: whether the domain still has the queue; `show` has the board take a new look at it."""
+        self._lives, self._show = lives, show
         self._mailbox: Mailbox[None] = Mailbox(1)
 
     def touch(self) -> None:
@@ -27,8 +27,9 @@ class QueueActor:
             pass  # it will look anyway
 
     async def run(self) -> None:
-        """Publish after every change, at most once an interval, until the queue is gone."""
-        while self._publish():
+        """Show every change, several within an interval as one, until the queue is gone."""
+        while self._lives():
+            self._show()
             await self._mailbox.wait_nonempty()
             self._mailbox.drain_nowait()
             await trio.sleep(PICTURE_INTERVAL_S)

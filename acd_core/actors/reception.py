@@ -52,7 +52,6 @@ class Reception:
     def on_up(self, peer: CorePeer, fresh: bool) -> None:
         """A peer connected; its inventory follows. A web process gets the present picture at once."""
         _log.info("%s %s connected%s", peer.role, peer.name, ", new" if fresh else "")
-        self._board.edges = tuple(self._peers.connected("edge"))
         if peer.role == "web":
             peer.signal(self._board.picture())
         self._board.touch()
@@ -60,7 +59,6 @@ class Reception:
     def on_down(self, peer: CorePeer) -> None:
         """A peer's connection ended."""
         _log.warning("%s %s is away", peer.role, peer.name)
-        self._board.edges = tuple(self._peers.connected("edge"))
         if peer.role == "edge":
             self._engine.handle(EdgeDown(edge=peer.name))
         elif peer.role == "web":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 
 from acd_core.actors.board import Board
 from acd_core.actors.entity import EntityActor, Note
@@ -12,7 +13,6 @@ from acd_core.domain.commands import EntityGone, SetDeadline
 from acd_core.domain.deadline import EntityKind, Timed
 from acd_core.domain.events import DeadlinePassed
 from acd_core.domain.state import State, deadlines
-from acd_core.views import queue_row
 
 
 class Registry:
@@ -73,7 +73,7 @@ class Registry:
         """Make the actors of the plan's queues."""
         for id_ in self._state().queues:
             if id_ not in self._queues:
-                actor = self._queues[id_] = QueueActor(lambda queue=id_: self._publish_row(queue))  # type: ignore[misc]
+                actor = self._queues[id_] = QueueActor(partial(self._queue_lives, id_), self._board.touch)
                 self._supervisor.start(f"queue {id_}", actor.run, restart="transient")
 
     def touch_queues(self, queues: Iterable[str]) -> None:
@@ -83,15 +83,11 @@ class Registry:
             if actor is not None:
                 actor.touch()
 
-    def _publish_row(self, queue: str) -> bool:
-        row = queue_row(self._state(), queue)
-        if row is None:
-            self._board.queue_rows.pop(queue, None)
-            self._queues.pop(queue, None)
-        else:
-            self._board.queue_rows[queue] = row
-        self._board.touch()
-        return row is not None
+    def _queue_lives(self, queue: str) -> bool:
+        if queue in self._state().queues:
+            return True
+        self._queues.pop(queue, None)
+        return False
 
     def _pending(self, kind: EntityKind, id_: str) -> list[SetDeadline]:
         state = self._state()
