@@ -120,9 +120,11 @@ class PostgresStore:
             async with self._pool.acquire() as connection:
                 yield connection
         except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
-            if is_away(error):
-                raise StoreAwayError(str(error) or type(error).__name__) from error
-            raise
+            if not is_away(error):
+                raise
+            # A transaction whose connection broke ends with the complaint that it can't be rolled back.
+            cause = error.__context__ if isinstance(error, asyncpg.InterfaceError) else None
+            raise StoreAwayError(str(cause or error) or type(error).__name__) from error
 
 
 async def _copy(connection: asyncpg.Connection, table: str, columns: Sequence[str], records: Any) -> None:

@@ -55,7 +55,7 @@ def project_calls(rows: Mapping[str, CallRow], records: Iterable[Record]) -> dic
         if isinstance(record, EventRecord):
             event = record.event
             if isinstance(event, CallArrived) and event.call not in changed:
-                changed[event.call] = rows.get(event.call) or _arrived(event)
+                changed[event.call] = rows.get(event.call) or _arrived(event, record.now_ms)
             continue
         for story in record.stories:
             if isinstance(story, CallStory):
@@ -65,10 +65,10 @@ def project_calls(rows: Mapping[str, CallRow], records: Iterable[Record]) -> dic
     return changed
 
 
-def _arrived(event: CallArrived) -> CallRow:
+def _arrived(event: CallArrived, now_ms: int) -> CallRow:
     return CallRow(
         call=event.call,
-        arrived_ms=event.at_ms,
+        arrived_ms=min(event.at_ms, now_ms),  # as the domain takes it, should the edge's clock be ahead
         caller=event.caller,
         caller_name=event.caller_name,
         dialled=event.dialled,

@@ -24,8 +24,8 @@ AGENT_STATE_COLUMNS = ("journal", "seq", "index", "agent", "state", "at", "reaso
 RECORDING_COLUMNS = ("call", "part", "agent", "path", "started_at", "duration_ms", "size_bytes", "sha256")
 
 _TEXT_COLUMNS = ("caller", "caller_name", "dialled", "via", "edge", "queue", "agent", "outcome", "cause")
-_TIMES = ("arrived", "picked_up", "queued", "answered", "ended")
-CALL_COLUMNS = ("call", *_TEXT_COLUMNS, *(f"{name}_at" for name in _TIMES))
+_TIMES = ("picked_up", "queued", "answered", "ended")  # that may not have come
+CALL_COLUMNS = ("call", *_TEXT_COLUMNS, "arrived_at", *(f"{name}_at" for name in _TIMES))
 
 _EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 _MILLISECOND = dt.timedelta(milliseconds=1)
@@ -56,7 +56,7 @@ def call_step_rows(journal: int, records: Sequence[Record]) -> Iterator[Row]:
     """One row a step of a call's story."""
     for seq, index, story in _stories(records):
         if isinstance(story, CallStory):
-            call, queue, agent = _text(story.call), _text(story.queue), _text(story.agent)
+            call, queue, agent = storable(story.call), _text(story.queue), _text(story.agent)
             yield (
                 journal,
                 seq,
@@ -78,7 +78,7 @@ def agent_state_rows(journal: int, records: Sequence[Record]) -> Iterator[Row]:
                 journal,
                 seq,
                 index,
-                _text(story.agent),
+                storable(story.agent),
                 story.state,
                 moment(story.at_ms),
                 _text(story.reason),
@@ -88,17 +88,17 @@ def agent_state_rows(journal: int, records: Sequence[Record]) -> Iterator[Row]:
 def call_row(row: CallRow) -> Row:
     """In the order of `CALL_COLUMNS`."""
     texts = (_text(getattr(row, name)) for name in _TEXT_COLUMNS)
-    times = (moment(getattr(row, f"{name}_ms")) for name in _TIMES)
-    return (_text(row.call), *texts, *times)
+    times = (moment(at_ms) if (at_ms := getattr(row, f"{name}_ms")) else None for name in _TIMES)
+    return (storable(row.call), *texts, moment(row.arrived_ms), *times)
 
 
 def recording_row(event: RecordingFinished) -> Row:
     """In the order of `RECORDING_COLUMNS`."""
     return (
-        _text(event.call),
+        storable(event.call),
         event.part,
         _text(event.agent),
-        _text(event.path),
+        storable(event.path),
         moment(event.started_at_ms),
         event.duration_ms,
         event.size_bytes,
@@ -121,8 +121,9 @@ def to_event(row: Any) -> EventRecord:
 def to_call(row: Any) -> CallRow:
     """Of a row of calls."""
     texts = {name: row[name] or "" for name in _TEXT_COLUMNS}
-    times = {f"{name}_ms": milliseconds(row[f"{name}_at"]) for name in _TIMES}
-    return msgspec.convert({"call": row["call"], **texts, **times}, CallRow)
+    times = {f"{name}_ms": milliseconds(at) if (at := row[f"{name}_at"]) else 0 for name in _TIMES}
+    fixed = {"call": row["call"], "arrived_ms": milliseconds(row["arrived_at"])}
+    return msgspec.convert({**fixed, **texts, **times}, CallRow)
 
 
 def to_call_story(row: Any) -> CallStory:
@@ -158,14 +159,14 @@ def to_recording(row: Any) -> RecordingFinished:
     )
 
 
-def moment(at_ms: int) -> dt.datetime | None:
-    """Milliseconds since the epoch as a time; 0 is none."""
-    return _EPOCH + at_ms * _MILLISECOND if at_ms else None
+def moment(at_ms: int) -> dt.datetime:
+    """Milliseconds since the epoch as a time."""
+    return _EPOCH + at_ms * _MILLISECOND
 
 
-def milliseconds(at: dt.datetime | None) -> int:
+def milliseconds(at: dt.datetime) -> int:
     """And back."""
-    return (at - _EPOCH) // _MILLISECOND if at is not None else 0
+    return (at - _EPOCH) // _MILLISECOND
 
 
 def _stories(records: Sequence[Record]) -> Iterator[tuple[int, int, CallStory | AgentStory]]:

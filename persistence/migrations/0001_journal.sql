@@ -33,7 +33,7 @@ CREATE INDEX journal_events_at ON journal_events USING brin (at);
 CREATE TABLE call_steps (
     journal integer NOT NULL REFERENCES journals,
     seq bigint NOT NULL,
-    index smallint NOT NULL,
+    index integer NOT NULL,
     call text NOT NULL,
     step text NOT NULL,
     at timestamptz NOT NULL,
@@ -49,7 +49,7 @@ CREATE INDEX call_steps_agent ON call_steps (agent, at) WHERE agent IS NOT NULL;
 CREATE TABLE agent_states (
     journal integer NOT NULL REFERENCES journals,
     seq bigint NOT NULL,
-    index smallint NOT NULL,
+    index integer NOT NULL,
     agent text NOT NULL,
     state text NOT NULL,
     at timestamptz NOT NULL,

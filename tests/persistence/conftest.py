@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import secrets
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -9,8 +11,11 @@ from pathlib import Path
 
 import pytest
 
+from acd_core.config import Config, Database
 from persistence.embedded import EmbeddedPostgres
-from tests.persistence.servers import public_folder
+from persistence.migrate import migrate, read_migrations
+from persistence.pool import connection_when_there
+from tests.persistence.servers import execute, public_folder, running
 
 
 @pytest.fixture
@@ -45,3 +50,34 @@ def server(data_dir: Path, public_dir: Path) -> Iterator[EmbeddedPostgres]:
     yield embedded
     embedded.close()
     shutil.rmtree(public_dir / "run", ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def database_server(pristine_dir: Path) -> Iterator[EmbeddedPostgres]:
+    """A running server for all tests that need a database and not a server of their own."""
+    with public_folder() as folder:
+        subprocess.run(["cp", "-a", str(pristine_dir), str(folder / "data")], check=True)
+        server = EmbeddedPostgres(folder / "data", folder / "run")
+        with running(server):
+            yield server
+
+
+@pytest.fixture
+def empty_config(database_server: EmbeddedPostgres, public_dir: Path) -> Config:
+    """A configuration of its own folders and an empty database."""
+    name = f"test_{secrets.token_hex(8)}"
+    asyncio.run(execute(database_server.dsn, f"CREATE DATABASE {name}"))
+    dsn = database_server.dsn.replace("/santral?", f"/{name}?")
+    return Config(data_dir=str(public_dir / "data"), database=Database(dsn=dsn))
+
+
+@pytest.fixture
+def config(empty_config: Config) -> Config:
+    """The same with a migrated database."""
+
+    async def prepare() -> None:
+        async with connection_when_there(empty_config, "test") as connection:
+            await migrate(connection, read_migrations())
+
+    asyncio.run(prepare())
+    return empty_config

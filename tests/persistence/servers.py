@@ -97,6 +97,15 @@ async def query(dsn: str, sql: str) -> Any:
         await connection.close()
 
 
+async def execute(dsn: str, sql: str) -> None:
+    """Any statements."""
+    connection = await asyncpg.connect(dsn, timeout=PATIENCE_S)
+    try:
+        await connection.execute(sql)
+    finally:
+        await connection.close()
+
+
 def as_nobody(function: Callable[[], Any]) -> Any:
     """What `function` returns when an ordinary user calls it, in a forked child that gave up root.
 
