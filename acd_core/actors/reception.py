@@ -63,6 +63,7 @@ class Reception:
             self._engine.handle(EdgeDown(edge=peer.name))
         elif peer.role == "web":
             self._engine.handle(WebDown(web=peer.name))
+        self._board.touch()
 
     def _relay(self, peer: CorePeer, message: object) -> bool:
         if peer.role == "web":

@@ -11,11 +11,14 @@ from typing import Literal, TypeAlias
 import msgspec
 
 
-class Command(msgspec.Struct, frozen=True, tag=True, omit_defaults=True, kw_only=True):
-    """Base of all commands; the tag is the class name."""
+class Command(msgspec.Struct, frozen=True, tag=True, kw_only=True):
+    """Base of all commands; the tag is the class name.
+
+    Every field is written (no `omit_defaults`, which goes by identity, not equality): the same decision is the same bytes.
+    """
 
 
-class Prompt(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
+class Prompt(msgspec.Struct, frozen=True, kw_only=True):
     """Something to be heard: the recorded `wav` (absolute path) when that file exists, else `text` spoken in `language`."""
 
     id: str
@@ -127,7 +130,7 @@ class PreparePrompts(Command, frozen=True, kw_only=True):
 # --- to a web process ------------------------------------------------------------------------------------------------
 
 
-class OfferView(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
+class OfferView(msgspec.Struct, frozen=True, kw_only=True):
     """The pop-up: who calls which service, in which queue, until when the offer stands."""
 
     offer: int
@@ -142,7 +145,7 @@ class OfferView(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     deadline_ms: int
 
 
-class DeskCall(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
+class DeskCall(msgspec.Struct, frozen=True, kw_only=True):
     """The call an operator has, or had when in wrap-up."""
 
     call: str
