@@ -30,7 +30,7 @@ PHONE_UNREACHABLE = "phone_unreachable"
 PAGE_LOST = "page_lost"
 
 
-class Agent(msgspec.Struct, omit_defaults=True, kw_only=True):
+class Agent(msgspec.Struct, kw_only=True):
     """An agent who has logged in once. `call` and `offer` are set while ringing and talking, and that call names this agent."""
 
     id: str

@@ -27,7 +27,7 @@ MOVES: dict[CallState, frozenset[CallState]] = {
 }
 
 
-class Call(msgspec.Struct, omit_defaults=True, kw_only=True):
+class Call(msgspec.Struct, kw_only=True):
     """A live call. `agent` and `offer` are set while ringing, talking and held, and that agent names this call."""
 
     id: str
@@ -63,7 +63,7 @@ class Call(msgspec.Struct, omit_defaults=True, kw_only=True):
     deadlines: dict[str, Deadline] = {}
 
 
-class EndedCall(msgspec.Struct, omit_defaults=True, kw_only=True):
+class EndedCall(msgspec.Struct, kw_only=True):
     """A call that ended with recordings not yet reported."""
 
     unrecorded: tuple[int, ...]

@@ -7,7 +7,7 @@ import msgspec
 from acd_core.domain.deadline import Deadline
 
 
-class Edge(msgspec.Struct, omit_defaults=True, kw_only=True):
+class Edge(msgspec.Struct, kw_only=True):
     """An edge. While it is not `up`, nothing there is offered or rung. Its deadline: `grace`, after which its calls end."""
 
     id: str
@@ -18,7 +18,7 @@ class Edge(msgspec.Struct, omit_defaults=True, kw_only=True):
     deadlines: dict[str, Deadline] = {}
 
 
-class Web(msgspec.Struct, omit_defaults=True, kw_only=True):
+class Web(msgspec.Struct, kw_only=True):
     """A web process."""
 
     id: str

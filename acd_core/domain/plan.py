@@ -7,7 +7,7 @@ from typing import TypeAlias
 import msgspec
 
 
-class Document(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True, kw_only=True):
+class Document(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Base of everything in a plan or roster; an unknown key is an error."""
 
 

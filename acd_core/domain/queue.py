@@ -7,7 +7,7 @@ import msgspec
 from acd_core.domain import plan as plans
 
 
-class Queue(msgspec.Struct, omit_defaults=True, kw_only=True):
+class Queue(msgspec.Struct, kw_only=True):
     """A queue: the plan's definition and what the counts stand at.
 
     A queue that a new plan no longer has is `retired`: it keeps its last definition and serves its calls until none is left.

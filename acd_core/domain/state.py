@@ -26,7 +26,7 @@ class SnapshotError(Exception):
     """These bytes are no state that this version of the code can read."""
 
 
-class State(msgspec.Struct, omit_defaults=True, kw_only=True):
+class State(msgspec.Struct, kw_only=True):
     """The whole routing state; written by the router alone."""
 
     now_ms: int = 0
