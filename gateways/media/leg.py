@@ -1,0 +1,235 @@
+"""One leg: a pair of ports, what arrives on them and where it is sent.
+
+Everything from the network passes here and none of it is trusted: a datagram is audio, a key, a report, or it
+is counted and forgotten. The peer's address comes from signalling first; then the first valid packet's source
+takes over, for a peer behind address translation knows not its own address. Once latched, other sources are
+dropped, so that nobody can talk into a call or draw its audio away by guessing a port; another takes over
+only if it is the address that was signalled or when the leg has been silent.
+"""
+
+from __future__ import annotations
+
+import enum
+import socket
+from collections.abc import Callable
+from typing import Any, TypeAlias
+
+from gateways.media import rtp, telephone_event
+from gateways.media.g711 import TO_LAW
+from gateways.media.jitter import JitterBuffer
+from gateways.media.limits import LEG_SILENT_MS
+from gateways.media.messages import ConnectLeg, FromEngine, Key, LegFreed, LegHeard, LegSilent
+from gateways.media.player import Playback
+from gateways.media.ports import Pair
+from gateways.media.reception import Reception, Verdict
+from gateways.media.reports import Reports
+
+Address: TypeAlias = Any  # as the socket module gives it: (host, port), with two more numbers for IPv6
+
+_PAYLOAD_MAX_BYTES = 8 * rtp.FRAME_SAMPLES  # longer packets than 160 ms are no telephone's
+_SILENT_S = LEG_SILENT_MS / 1_000
+
+
+class _Kind(enum.IntEnum):
+    """What a payload type means on a leg."""
+
+    AUDIO = 0
+    OTHER_LAW = 1  # a static type needs no agreement to be understood
+    EVENT = 2
+    NOISE = 3
+
+
+class Leg:
+    """The state of one leg. The engine owns its row in the matrix."""
+
+    def __init__(
+        self,
+        owner: str,
+        name: str,
+        row: int,
+        pair: Pair,
+        ssrc: int,
+        outgoing: memoryview,
+        tell: Callable[[str, FromEngine], None],
+    ) -> None:
+        """`outgoing` is the leg's packet in the array of all; `tell` reports to the owner."""
+        self.owner, self.name, self.row, self.pair = owner, name, row, pair
+        self.reports = Reports(ssrc)
+        self.outgoing = outgoing
+        self.sendto: Callable[[memoryview, Address], int] = pair.rtp.sendto
+        self.destination: Address = None  # where the audio goes; None: nowhere yet
+        self.ip_version = 6 if pair.rtp.family == socket.AF_INET6 else 4
+        self.connected = self.sending = self.receiving = False
+        self.payload_type = 0
+        self.playback: Playback | None = None
+        self.jitter = JitterBuffer()
+        self.last_frame = b""
+        self.concealed = 0
+        self.sent = 0
+        self.send_errors = 0
+        self.foreign = self.malformed = self.unexpected = self.duplicates = 0
+        self._tell = tell
+        self._kinds: dict[int, _Kind] = {}
+        self._signalled: Address = None
+        self._source: Address = None
+        self._heard = False
+        self._heard_at = 0.0
+        self._reception: Reception | None = None
+        self._received_before = self._lost_before = 0  # of earlier sources on this leg
+        self._keys = telephone_event.KeyDetector()
+        self._rtcp_source: Address = None
+
+    def connect(self, command: ConnectLeg, address: Address) -> None:
+        """Take over what signalling agreed; a changed address must be latched anew."""
+        if self._signalled != address or not self.connected:
+            self._signalled = address
+            self._source = self._rtcp_source = None
+            self.destination = address
+        if command.payload_type != self.payload_type:
+            self.payload_type = command.payload_type
+            self._forget_audio()  # what is buffered is in the other law
+        if not command.receive:
+            self._forget_audio()
+            self._heard = False
+        self._kinds = dict.fromkeys(TO_LAW, _Kind.OTHER_LAW)
+        self._kinds[rtp.COMFORT_NOISE] = _Kind.NOISE
+        if command.dtmf_payload_type >= 0:
+            self._kinds[command.dtmf_payload_type] = _Kind.EVENT
+        self._kinds[command.payload_type] = _Kind.AUDIO
+        self.connected = True
+        self.sending, self.receiving = command.send, command.receive
+
+    def _forget_audio(self) -> None:
+        self.jitter.reset()
+        self.last_frame = b""
+        self.concealed = 0
+
+    def receive(self, data: bytes, source: Address, now: float) -> None:
+        """Take a datagram that came to the RTP port."""
+        packet = rtp.parse(data)
+        if packet is None or len(packet[5]) > _PAYLOAD_MAX_BYTES:
+            self.malformed += 1
+            return
+        payload_type, _, sequence, timestamp, ssrc, payload = packet
+        kind = self._kinds.get(payload_type)
+        if kind is None:
+            self._receive_unexpected(data, source, now)
+            return
+        if source != self._source and not self._latch(source, now):
+            self.foreign += 1
+            return
+        reception = self._reception
+        if reception is None or reception.ssrc != ssrc:
+            reception = self._begin_reception(ssrc, sequence)
+        verdict = reception.update(sequence)
+        if verdict >= Verdict.DUPLICATE and not self._accept(verdict):
+            return
+        self._heard_at = now
+        if self.receiving and not self._heard:
+            self._heard = True
+            self._tell(self.owner, LegHeard(leg=self.name))
+        if kind <= _Kind.OTHER_LAW:
+            reception.update_jitter(timestamp, now * 8_000)
+            if self.receiving:
+                if kind == _Kind.OTHER_LAW:
+                    payload = payload.translate(TO_LAW[self.payload_type])
+                self.jitter.put(timestamp, payload, verdict != Verdict.REORDERED)
+        elif kind == _Kind.EVENT:
+            self._receive_event(timestamp, payload, now)
+
+    def _accept(self, verdict: Verdict) -> bool:
+        """Whether a packet out of its place counts."""
+        if verdict == Verdict.RESTARTED:
+            self.jitter.reset()
+            return True
+        if verdict == Verdict.DUPLICATE:
+            self.duplicates += 1
+        return False
+
+    def _receive_unexpected(self, data: bytes, source: Address, now: float) -> None:
+        if rtp.is_rtcp(data):
+            self.receive_rtcp(data, source, now)
+        else:
+            self.unexpected += 1
+
+    def _latch(self, source: Address, now: float) -> bool:
+        """Whether this source may take the leg over, and let it."""
+        taken = self._source is not None
+        if taken and source != self._signalled and now - self._heard_at < _SILENT_S:
+            return False
+        self._source = self.destination = source
+        if taken:
+            self._forget_audio()
+        return True
+
+    def _begin_reception(self, ssrc: int, sequence: int) -> Reception:
+        """Another synchronization source: its numbers have nothing to do with those before (RFC 3550, section 8)."""
+        if self._reception is not None:
+            self._received_before += self._reception.received
+            self._lost_before += self._reception.lost
+            self._forget_audio()
+        self._reception = Reception(ssrc, sequence)
+        return self._reception
+
+    def _receive_event(self, timestamp: int, payload: bytes, now: float) -> None:
+        event = telephone_event.parse(payload)
+        if event is None:
+            self.malformed += 1
+            return
+        self._tell_presses(self._keys.put(timestamp, event, now))
+
+    def _tell_presses(self, presses: list[telephone_event.Press]) -> None:
+        for press in presses:
+            self._tell(self.owner, Key(leg=self.name, key=press.key, duration_ms=press.duration_ms))
+
+    def check(self, now: float) -> None:
+        """What time alone brings: silence, a key whose end was lost. Called several times a second."""
+        if self._keys.down:
+            self._tell_presses(self._keys.check(now))
+        if self._heard and now - self._heard_at >= _SILENT_S:
+            self._heard = False
+            silent_ms = int((now - self._heard_at) * 1_000)
+            self._tell(self.owner, LegSilent(leg=self.name, silent_ms=silent_ms))
+
+    def receive_rtcp(self, data: bytes, source: Address, now: float) -> None:
+        """Take a datagram that came to the RTCP port, or RTCP that came to the RTP port (RFC 5761)."""
+        if self._source is None or source[0] != self._source[0]:
+            self.foreign += 1
+        elif self.reports.receive(data, now):
+            self._rtcp_source = source
+        else:
+            self.malformed += 1
+
+    def report(self, now: float, timestamp: int, goodbye: bool = False) -> None:
+        """Send a report, to where the peer's come from, else to the port after its RTP port."""
+        target = self._rtcp_source
+        if target is None:
+            if self.destination is None or self.destination[1] >= 65_535:
+                return
+            target = (self.destination[0], self.destination[1] + 1, *self.destination[2:])
+        try:
+            self.pair.rtcp.sendto(
+                self.reports.build(now, self.sent, timestamp, self._reception, goodbye), target
+            )
+        except OSError:
+            self.send_errors += 1
+
+    def freed(self) -> LegFreed:
+        """What was counted."""
+        reception = self._reception
+        return LegFreed(
+            leg=self.name,
+            packets_sent=self.sent,
+            packets_received=self._received_before + (reception.received if reception else 0),
+            packets_lost=self._lost_before + (reception.lost if reception else 0),
+            packets_late=self.jitter.late,
+            jitter_ms=round(reception.jitter / 8, 1) if reception else 0.0,
+        )
+
+    def counters(self) -> str:
+        """What is only of interest when something was wrong."""
+        return (
+            f"foreign {self.foreign}, malformed {self.malformed}, unexpected {self.unexpected}, "
+            f"duplicates {self.duplicates}, skipped {self.jitter.skipped}, send errors {self.send_errors}, "
+            f"lost at the peer {self.reports.peer_lost}, round trip {self.reports.round_trip_ms:.1f} ms"
+        )

@@ -1,0 +1,59 @@
+"""What plays to one leg: files one after the other, then perhaps one without end.
+
+A playback is mixed into what its leg hears and into nothing else: neither other legs nor recordings hear it.
+It runs on the clock from the tick at which its files are loaded, whether or not the leg is sending, so its
+end always comes.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gateways.media.g711 import Samples
+from gateways.media.rtp import FRAME_SAMPLES
+
+
+class Playback:
+    """One PlayFiles or PlayLoop."""
+
+    __slots__ = ("_at", "_clips", "_index", "_loaded", "_loop", "failed", "play")
+
+    def __init__(self, play: int | None) -> None:
+        """`play` is the number to report at the end; None: a loop, which has no end."""
+        self.play = play
+        self.failed = ""
+        self._loaded = False
+        self._clips: tuple[Samples, ...] = ()
+        self._loop: Samples | None = None
+        self._index = 0
+        self._at = 0
+
+    def start(self, clips: tuple[Samples, ...], loop: Samples | None, failed: str) -> None:
+        """The files are there: begin at the next tick. `failed` is the first that is not."""
+        self._clips, self._loop, self.failed = clips, loop, failed
+        self._loaded = True
+
+    def fail(self, path: str) -> None:
+        """Nothing can be loaded: end at the next tick."""
+        self.failed = path
+        self._loaded = True
+
+    def add_to(self, row: NDArray[np.float32]) -> bool:
+        """Add the next frame to what the leg hears; False when all was heard."""
+        if not self._loaded:
+            return True
+        while self._index < len(self._clips):
+            piece = self._clips[self._index][self._at : self._at + FRAME_SAMPLES]
+            if len(piece):
+                self._at += FRAME_SAMPLES
+                row[: len(piece)] += piece
+                return True
+            self._index += 1
+            self._at = 0
+        loop = self._loop
+        if loop is None or not len(loop):
+            return False
+        row += loop[self._at : self._at + FRAME_SAMPLES]
+        self._at = (self._at + FRAME_SAMPLES) % (len(loop) - FRAME_SAMPLES)
+        return True
