@@ -1,0 +1,163 @@
+"""Within a call: holds, new addresses, keys by INFO, questions, silence, and hang-ups that nobody sees."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+from acd_core.domain import commands, events
+from gateways.edge.limits import Timing
+from gateways.media import messages as engine
+from tests.edge.test_calls import EDGE, answered
+from tests.edge.world import sdp, world_in
+
+
+def test_hold_resume_and_a_new_address(tmp_path: Path) -> None:
+    async def story() -> None:
+        async with world_in(tmp_path) as world:
+            phone = world.phone()
+            _, tag = await answered(world, phone)
+            first = await world.engine.expect(engine.ConnectLeg)
+            assert (first.send, first.receive) == (True, True)
+            versions = []
+            for body, sends, receives, port, says in (
+                (sdp(40_000, "sendonly"), False, True, 40_000, b"a=recvonly"),
+                (sdp(40_000, "inactive"), False, False, 40_000, b"a=inactive"),
+                (sdp(42_000, "sendrecv"), True, True, 42_000, b"a=sendrecv"),
+            ):
+                await phone.call(body=body, to_tag=tag)
+                ok = await phone.response(200, "INVITE")
+                assert says in ok.body
+                versions.append(ok.body.split(b" ")[2])
+                phone.ack(ok)
+                connected = await world.engine.expect(engine.ConnectLeg)
+                assert (connected.send, connected.receive) == (sends, receives)
+                assert connected.remote_port == port
+            assert versions == [b"2", b"3", b"4"]
+
+    asyncio.run(story())
+
+
+def test_terms_that_cannot_be_agreed_change_nothing(tmp_path: Path) -> None:
+    async def story() -> None:
+        async with world_in(tmp_path) as world:
+            phone = world.phone()
+            _, tag = await answered(world, phone)
+            await phone.call(body=sdp().replace("RTP/AVP 8 0 101", "RTP/AVP 9"), to_tag=tag)
+            await phone.response(488)
+            await phone.call(body="v=1", to_tag=tag)
+            await phone.response(400)
+            await phone.call(body="", to_tag=tag)
+            offer = await phone.response(200, "INVITE")
+            phone.ack(offer, body=sdp(43_000))
+            await world.engine.expect(engine.ConnectLeg, lambda connect: connect.remote_port == 43_000)
+            assert len(world.engine.all(engine.ConnectLeg)) == 2
+
+    asyncio.run(story())
+
+
+def test_keys_by_info_and_other_requests_of_the_dialog(tmp_path: Path) -> None:
+    async def story() -> None:
+        async with world_in(tmp_path) as world:
+            phone = world.phone()
+            _, tag = await answered(world, phone)
+            relay = {"content_type": "application/dtmf-relay", "to_tag": tag}
+            phone.request("INFO", body="Signal=5\r\nDuration=160\r\n", **relay)
+            await phone.response(200, "INFO")
+            assert (await world.core.expect(events.KeyPressed)).key == "5"
+            phone.request("INFO", body="#", content_type="application/dtmf", to_tag=tag)
+            await phone.response(200, "INFO")
+            assert (await world.core.expect(events.KeyPressed)).key == "#"
+            phone.request("INFO", body="Signal=x\r\n", **relay)
+            assert (await phone.response(415)).get("Accept") == "application/dtmf-relay"
+            phone.request("OPTIONS", to_tag=tag)
+            await phone.response(200, "OPTIONS")
+            phone.request("UPDATE", to_tag=tag, body=sdp())
+            await phone.response(405)
+            phone.request("BYE", to_tag="somebody-else")
+            await phone.response(481)
+            phone.request("BYE", to_tag=tag)
+            await phone.response(200, "BYE")
+            assert (await world.core.expect(events.CallerHungUp)).cause == "caller_hung_up"
+
+    asyncio.run(story())
+
+
+def test_a_bye_before_the_answer_ends_the_invite_too(tmp_path: Path) -> None:
+    async def story() -> None:
+        async with world_in(tmp_path) as world:
+            phone = world.phone()
+            arrived = await world.arrive(phone)
+            world.core.send(commands.RingCaller(edge=EDGE, call=arrived.call))
+            ringing = await phone.response(180)
+            phone.request("BYE", to_tag=ringing.to.tag or "")
+            statuses = set()
+            while len(statuses) < 2:
+                message = await phone.receive()
+                statuses.add(getattr(message, "status", 0))
+            assert statuses == {200, 487}
+            await world.core.expect(events.CallerHungUp)
+
+    asyncio.run(story())
+
+
+def test_a_silent_caller_is_asked_and_a_dead_one_hung_up(tmp_path: Path) -> None:
+    async def story() -> None:
+        async with world_in(tmp_path, timing=Timing(caller_silence_s=0.05)) as world:
+            phone = world.phone()
+            call, _ = await answered(world, phone)
+            for _ in range(2):
+                question = await phone.asked("OPTIONS")
+                phone.reply(question, 200)
+            leg = world.engine.all(engine.AllocateLeg)[0].leg
+            world.engine.send(engine.LegHeard(leg=leg))
+            # Speaks now; asks again only after the next silence.
+            world.engine.send(engine.LegSilent(leg=leg, silent_ms=1_000))
+            question = await phone.asked("OPTIONS")
+            phone.reply(question, 481)
+            bye = await phone.asked("BYE")
+            phone.reply(bye, 481)
+            gone = await world.core.expect(events.CallerHungUp)
+            assert (gone.call, gone.cause) == (call, "media_timeout")
+
+    asyncio.run(story())
+
+
+def test_a_flood_of_calls_is_refused_with_503(tmp_path: Path) -> None:
+    async def story() -> None:
+        from tests.edge.world import config_for
+
+        async with world_in(tmp_path, config=config_for(tmp_path, calls_max=2)) as world:
+            for _ in range(2):
+                await world.arrive(world.phone())
+            third = world.phone()
+            await third.call()
+            assert (await third.response(503)).get("Retry-After") == "10"
+            third.request("OPTIONS", call="o")
+            await third.response(503, "OPTIONS")
+            assert world.edge.statistics().calls.refused_at_door == 1
+
+    asyncio.run(story())
+
+
+def test_what_is_no_sip_disturbs_nobody(tmp_path: Path) -> None:
+    async def story() -> None:
+        async with world_in(tmp_path) as world:
+            phone = world.phone()
+            for rubbish in (
+                b"\0\1\2",
+                b"INVITE sip:185@x SIP/2.0\r\n\r\n",
+                b"SIP/2.0 200 OK\r\n\r\n",
+                b"x" * 9_000,
+            ):
+                phone.put(rubbish)
+            phone.request("INVITE", body=sdp(), headers=("Content-Length: 99999",), call="bad")
+            phone.request("PUBLISH", call="p")
+            await phone.response(405)
+            phone.request("OPTIONS", call="o")
+            ok = await phone.response(200, "OPTIONS")
+            assert "INVITE" in (ok.get("Allow") or "")
+            await answered(world, phone)
+            assert world.edge.statistics().refusals >= 4
+
+    asyncio.run(story())
