@@ -14,7 +14,6 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from acd_core.config import Config, ConfigError, load_config
-from acd_core.logs import set_up
 
 EXIT_OK = 0
 EXIT_FAILED = 1
@@ -57,13 +56,8 @@ def _parser() -> argparse.ArgumentParser:
     up.set_defaults(command=_up)
     for name, (module, what) in PROCESSES.items():
         process = commands.add_parser(name, parents=[with_config], help=f"one process: {what}")
-        process.set_defaults(command=_process, module=module, name=name)
-    for kind in ("plan", "roster"):
-        document = commands.add_parser(kind, help=f"work with a {kind} as TOML")
-        verbs = document.add_subparsers(required=True, metavar="VERB")
-        check = verbs.add_parser("check", help="say whether it is valid, and if not, where and why")
-        check.add_argument("file", type=Path, metavar="FILE")
-        check.set_defaults(command=_check_document, kind=kind)
+        process.set_defaults(command=_process, module=module)
+    _add_documents(commands)
     doctor = commands.add_parser("doctor", parents=[with_config], help="check this machine, say what to do")
     doctor.set_defaults(command=_doctor)
     trace = commands.add_parser("trace", parents=[with_config], help="the SIP ladder of one call")
@@ -74,6 +68,21 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _add_documents(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    what = "say whether it is valid, and if not, where and why"
+    plan = commands.add_parser("plan", help="work with a plan as TOML")
+    plan_verbs = plan.add_subparsers(required=True, metavar="VERB")
+    plan_check = plan_verbs.add_parser("check", help=what)
+    plan_check.add_argument("file", type=Path, metavar="FILE")
+    plan_check.set_defaults(command=_check_plan)
+    roster = commands.add_parser("roster", help="work with a roster as TOML")
+    roster_verbs = roster.add_subparsers(required=True, metavar="VERB")
+    roster_check = roster_verbs.add_parser("check", help=what)
+    roster_check.add_argument("file", type=Path, metavar="FILE")
+    roster_check.add_argument("--plan", type=Path, metavar="FILE", help="also whether it fits this plan")
+    roster_check.set_defaults(command=_check_roster)
+
+
 def _up(options: argparse.Namespace) -> int:
     from santral.up.command import run_up
 
@@ -82,20 +91,34 @@ def _up(options: argparse.Namespace) -> int:
 
 def _process(options: argparse.Namespace) -> int:
     config = load_config(options.config)
-    set_up(config, options.name)
     run: Callable[[Config], int] = importlib.import_module(options.module).main
     return run(config)
 
 
-def _check_document(options: argparse.Namespace) -> int:
-    from santral.documents import check_document
+def _check_plan(options: argparse.Namespace) -> int:
+    from santral.documents import check_plan
 
-    complaint = check_document(options.kind, options.file)
-    if complaint is None:
-        print(f"{options.file}: valid")
-        return EXIT_OK
-    print(complaint, file=sys.stderr)
-    return EXIT_FAILED
+    return _report_check(options.file, lambda: check_plan(options.file))
+
+
+def _check_roster(options: argparse.Namespace) -> int:
+    from santral.documents import check_roster
+
+    return _report_check(options.file, lambda: check_roster(options.file, options.plan))
+
+
+def _report_check(file: Path, check: Callable[[], tuple[str, ...]]) -> int:
+    from acd_core.documents import DocumentError
+
+    try:
+        odd = check()
+    except DocumentError as error:
+        print(error, file=sys.stderr)
+        return EXIT_FAILED
+    for text in odd:
+        print(f"{file}: note: {text}")
+    print(f"{file}: valid")
+    return EXIT_OK
 
 
 def _doctor(options: argparse.Namespace) -> int:

@@ -1,28 +1,36 @@
-"""`santral plan check` and `santral roster check`: whether a document is valid, else where and why not."""
+"""Reads plan and roster files for `santral plan check`, `santral roster check` and the checks of this machine."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal, TypeAlias
 
-from acd_core.documents import DocumentError, load_plan, load_roster
-
-Kind: TypeAlias = Literal["plan", "roster"]
+from acd_core.documents import DocumentError, load_plan, load_roster, warnings
+from acd_core.domain.plan import Plan
 
 
-def check_document(kind: Kind, path: Path) -> str | None:
-    """None when valid, else one line."""
+def check_plan(path: Path) -> tuple[str, ...]:
+    """What is odd about the plan; raises `DocumentError` when it can't be used."""
+    return warnings(_plan(path))
+
+
+def check_roster(path: Path, plan_path: Path | None) -> tuple[str, ...]:
+    """What is odd about the roster beside the plan; raises `DocumentError` when it can't be used."""
+    plan = _plan(plan_path) if plan_path is not None else None
+    roster = load_roster(_text(path), plan, str(path))
+    if plan is None:
+        return ()
+    of_the_plan = set(warnings(plan))
+    return tuple(text for text in warnings(plan, roster) if text not in of_the_plan)
+
+
+def _plan(path: Path) -> Plan:
+    return load_plan(_text(path), path.parent, str(path))
+
+
+def _text(path: Path) -> str:
     try:
-        text = path.read_text(encoding="utf-8")
+        return path.read_text(encoding="utf-8")
     except OSError as error:
-        return f"{path} can't be read ({error.strerror})"
+        raise DocumentError(f"{path}: can't be read ({error.strerror})") from error
     except UnicodeDecodeError as error:
-        return f"{path} is not UTF-8 (byte {error.start})"
-    try:
-        if kind == "plan":
-            load_plan(text)
-        else:
-            load_roster(text)
-    except DocumentError as error:
-        return f"{path}: {error}"
-    return None
+        raise DocumentError(f"{path}: not UTF-8 (byte {error.start})") from error

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from acd_core.config import Config
-from santral.checks import database, folders, machine, network
-from santral.checks.documents import document_file
+from santral.checks import database, documents, folders, machine, network
 from santral.checks.finding import Check
 from santral.places import PAGE
 
@@ -21,8 +20,8 @@ def checks_for(config: Config, running: int | None = None) -> Iterator[Check]:
     yield Check("RTP ports", lambda: network.rtp_ports(config, running))
     yield Check("addresses", lambda: network.addresses(config))
     yield Check("database", lambda: database.database(config))
-    yield Check("plan", lambda: document_file("plan", config.plan_file, config))
-    yield Check("roster", lambda: document_file("roster", config.roster_file, config))
+    yield Check("plan", lambda: documents.plan(config))
+    yield Check("roster", lambda: documents.roster(config))
     yield Check("page", lambda: machine.page(PAGE))
     yield Check("speech", machine.speech, blocks_start=False)
     yield Check("browser audio", machine.browser_audio, blocks_start=False)

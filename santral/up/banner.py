@@ -6,6 +6,7 @@ import ipaddress
 from pathlib import Path
 
 from acd_core.config import Config
+from agent_web.certificate import wants_tls
 from santral.checks.network import machine_address
 
 DEMO_NUMBER = "185"
@@ -35,10 +36,10 @@ def banner(config: Config, *, is_demo: bool) -> str:
 
 
 def page_address(config: Config) -> str:
-    """The address people type; HTTPS off localhost, as the web process does it."""
+    """The address people type."""
     web = config.web
     is_loopback = ipaddress.ip_address(web.listen_host).is_loopback
-    scheme = "https" if web.tls == "on" or (web.tls == "auto" and not is_loopback) else "http"
+    scheme = "https" if wants_tls(config) else "http"
     host = (
         "localhost"
         if is_loopback and not web.advertised_host
@@ -67,8 +68,15 @@ def _told(listen: str, advertised: str) -> str:
 
 
 def _logins(file: Path) -> list[str]:
+    """The table of `agent_web.demo`: a heading, then a line a log-in; a user's last line counts."""
     try:
-        text = file.read_text(encoding="utf-8").strip()
-    except OSError:
+        rows = [line.split("\t") for line in file.read_text(encoding="utf-8").splitlines() if line.strip()]
+    except (OSError, UnicodeDecodeError):
         return []
-    return [f"Log-ins (from {file})", *(f"  {line}" for line in text.splitlines())]
+    latest = list({row[0]: row for row in rows}.values())
+    columns = max(map(len, latest), default=0)
+    widths = [max(len(row[index]) for row in latest if index < len(row)) for index in range(columns)]
+    table = (
+        "  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=False)) for row in latest
+    )
+    return [f"Log-ins (also in {file})", *(f"  {line.rstrip()}" for line in table)]

@@ -139,9 +139,69 @@ def test_the_address_of_the_pages(web: Web, address: str) -> None:
 def test_the_banner_says_where_as_whom_and_how(tmp_path: Path) -> None:
     config = msgspec.structs.replace(Config(base_dir=str(tmp_path)), sip=Sip(listen_port=5070))
     config.data_path.mkdir()
-    (config.data_path / "demo-logins.txt").write_text("ayse  secret-1\nmehmet  secret-2\n")
+    (config.data_path / "demo-logins.txt").write_text(
+        "user\tpassword\trole\tname\n"
+        "ayse\told-secret\toperator\tAyşe\n"
+        "mehmet\tsecret-2\toperator\tMehmet\n"
+        "ayse\tsecret-1\toperator\tAyşe\n"
+    )
     text = banner(config, is_demo=True)
     assert "sip:185@127.0.0.1:5070" in text
     assert "http://localhost:8185/call" in text
-    assert "  ayse  secret-1\n  mehmet  secret-2\n" in text
+    table = (
+        "  user    password  role      name\n"
+        "  ayse    secret-1  operator  Ayşe\n"
+        "  mehmet  secret-2  operator  Mehmet\n"
+    )
+    assert table in text
     assert "A first call" not in banner(config, is_demo=False)
+
+
+PLAN = """
+name = "City"
+
+[[numbers]]
+dialled = "185"
+service = "Water"
+flow = "water"
+
+[prompts.greeting]
+text.en = "Welcome."
+
+[flows.water]
+start = "greet"
+
+[flows.water.steps.greet]
+type = "hang_up"
+prompts = ["greeting"]
+"""
+ROSTER = """
+[agents.ayse]
+name = "Ayşe"
+queues = ["water"]
+"""
+
+
+def test_a_plan_is_checked(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "plan.toml"
+    file.write_text(PLAN)
+    assert main(["plan", "check", str(file)]) == 0
+    assert capsys.readouterr().out == f"{file}: valid\n"
+    file.write_text(PLAN.replace('flow = "water"', 'flow = "gas"'))
+    assert main(["plan", "check", str(file)]) == 1
+    error = capsys.readouterr().err
+    assert error.startswith(f"{file}, line ")
+    assert "there is no flow gas" in error
+    assert main(["plan", "check", str(tmp_path / "none.toml")]) == 1
+    assert "can't be read (No such file or directory)" in capsys.readouterr().err
+
+
+def test_a_roster_is_checked_alone_and_beside_a_plan(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    plan, roster = tmp_path / "plan.toml", tmp_path / "roster.toml"
+    plan.write_text(PLAN)
+    roster.write_text(ROSTER)
+    assert main(["roster", "check", str(roster)]) == 0
+    assert main(["roster", "check", str(roster), "--plan", str(plan)]) == 1
+    assert "the plan has no queue water" in capsys.readouterr().err
