@@ -63,7 +63,8 @@ async def answered(world: World, phone: Phone) -> tuple[str, str]:
     world.core.send(commands.AnswerCaller(edge=EDGE, call=arrived.call))
     ok = await phone.response(200)
     phone.ack(ok)
-    return arrived.call, ok.to.tag or ""
+    phone.to_tag = ok.to.tag or ""
+    return arrived.call, phone.to_tag
 
 
 def test_cancel_while_ringing_is_answered_487_and_told(tmp_path: Path) -> None:

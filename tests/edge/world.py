@@ -19,7 +19,7 @@ import msgspec
 
 from acd_core.config import Config, Rtp, Sip
 from acd_core.domain import events
-from acd_core.link.aio import LinkServer, Peer
+from acd_core.link.aio import LinkClient, LinkServer, Peer
 from acd_core.link.signals import FromCore, ToCore
 from gateways.edge.edge import Edge
 from gateways.edge.limits import EdgeLimits, Timing
@@ -135,6 +135,7 @@ class Phone:
         self.edge = ("127.0.0.1", world.edge.point.port)
         self.number = itertools.count(1)
         self.name = f"t{self.port}"
+        self.to_tag = ""  # the edge's, once it answered
 
     def close(self) -> None:
         self.socket.close()
@@ -187,9 +188,10 @@ class Phone:
         """The next response with this status; other messages are passed over."""
         while True:
             message = await self.receive()
-            if isinstance(message, Response) and message.status == status:
-                if not method or message.cseq.method == method:
-                    return message
+            if not isinstance(message, Response) or message.status != status:
+                continue
+            if not method or message.cseq.method == method:
+                return message
 
     async def asked(self, method: str) -> Request:
         """The next request of this method."""
@@ -246,6 +248,12 @@ class World:
     def phone(self) -> Phone:
         self.phones.append(Phone(self))
         return self.phones[-1]
+
+    async def went_away(self, link: LinkClient) -> None:
+        """The edge has noticed that this link is down."""
+        async with asyncio.timeout(PATIENCE_S):
+            while link.connected:  # noqa: ASYNC110 - the link tells its owner, not its onlookers
+                await asyncio.sleep(0.001)
 
     async def arrive(self, phone: Phone, **more: Any) -> events.CallArrived:
         await phone.call(**more)
