@@ -37,14 +37,14 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 # --- HTTP: errors, log-in ---------------------------------------------------------------------------------------------
 
 
-class FieldError(Said, kw_only=True):
+class FieldError(Said, frozen=True, kw_only=True):
     """One bad field of a form; `reason` is a key of the page's texts (required, too_long, unknown, not_a_phone_number …)."""
 
     field: str
     reason: str
 
 
-class Problem(Said, kw_only=True):
+class Problem(Said, frozen=True, kw_only=True):
     """The body of every answer of 400 and above. `error` is a key of the page's texts, `text` is for people who read the API."""
 
     error: str
@@ -52,14 +52,14 @@ class Problem(Said, kw_only=True):
     errors: list[FieldError]
 
 
-class LoginRequest(Asked, kw_only=True):
+class LoginRequest(Asked, frozen=True, kw_only=True):
     """POST /api/login."""
 
     user: Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
     password: Annotated[str, msgspec.Meta(min_length=1, max_length=256)]
 
 
-class Me(Said, kw_only=True):
+class Me(Said, frozen=True, kw_only=True):
     """Who is logged in. `csrf` goes into the header X-CSRF-Token of every POST, PATCH, PUT and DELETE."""
 
     user: str
@@ -71,7 +71,7 @@ class Me(Said, kw_only=True):
     now_ms: int
 
 
-class Health(Said, kw_only=True):
+class Health(Said, frozen=True, kw_only=True):
     """GET /healthz."""
 
     core: CoreState
@@ -81,7 +81,7 @@ class Health(Said, kw_only=True):
 # --- HTTP: catalogue and work orders ----------------------------------------------------------------------------------
 
 
-class Category(Said, kw_only=True):
+class Category(Said, frozen=True, kw_only=True):
     """A kind of work order; `names` by language, `deadline_h` hours until it is late (none: 0)."""
 
     id: str
@@ -90,7 +90,7 @@ class Category(Said, kw_only=True):
     deadline_h: int
 
 
-class Catalogue(Said, kw_only=True):
+class Catalogue(Said, frozen=True, kw_only=True):
     """GET /api/catalogue: what forms offer. `next_statuses` says what each status may become."""
 
     categories: list[Category]
@@ -99,7 +99,7 @@ class Catalogue(Said, kw_only=True):
     next_statuses: dict[OrderStatus, list[OrderStatus]]
 
 
-class NewOrder(Asked, kw_only=True):
+class NewOrder(Asked, frozen=True, kw_only=True):
     """POST /api/orders. `key` is made by the page once per form: the same key again gives the same order, not a second."""
 
     key: str
@@ -113,7 +113,7 @@ class NewOrder(Asked, kw_only=True):
     priority: str = "normal"
 
 
-class OrderRow(Said, kw_only=True):
+class OrderRow(Said, frozen=True, kw_only=True):
     """A work order as the register lists it. `call` is empty for an order without a call, `deadline_ms` 0 without one."""
 
     id: int
@@ -133,7 +133,7 @@ class OrderRow(Said, kw_only=True):
     version: int
 
 
-class OrderChange(Said, kw_only=True):
+class OrderChange(Said, frozen=True, kw_only=True):
     """One entry of an order's history: `field` changed (created, status, description), by whom, when."""
 
     at_ms: int
@@ -144,21 +144,21 @@ class OrderChange(Said, kw_only=True):
     version: int
 
 
-class Order(OrderRow, kw_only=True):
+class Order(OrderRow, frozen=True, kw_only=True):
     """A work order whole: the row, its description and its history, oldest first."""
 
     description: str
     history: list[OrderChange]
 
 
-class OrderPage(Said, kw_only=True):
+class OrderPage(Said, frozen=True, kw_only=True):
     """GET /api/orders: newest first; `next` is the `before` of the next page, null on the last."""
 
     orders: list[OrderRow]
     next: int | None
 
 
-class OrderPatch(Asked, kw_only=True):
+class OrderPatch(Asked, frozen=True, kw_only=True):
     """PATCH /api/orders/{id}: `version` is the one the page has seen; another one is answered by 409 with the present order."""
 
     version: int
@@ -166,13 +166,13 @@ class OrderPatch(Asked, kw_only=True):
     description: str | None = None
 
 
-class OrderConflict(Problem, kw_only=True):
+class OrderConflict(Problem, frozen=True, kw_only=True):
     """409: somebody was faster (version_conflict), or the call has its order already (call_has_order); `order` is what is there."""
 
     order: Order
 
 
-class PastCall(Said, kw_only=True):
+class PastCall(Said, frozen=True, kw_only=True):
     """A call as the store tells it; times are 0 when it did not come to that, `order` is its tracking number or empty."""
 
     call: str
@@ -183,11 +183,12 @@ class PastCall(Said, kw_only=True):
     arrived_ms: int
     answered_ms: int
     ended_ms: int
+    outcome: str
     cause: str
     order: str
 
 
-class PastCalls(Said, kw_only=True):
+class PastCalls(Said, frozen=True, kw_only=True):
     """GET /api/calls: newest first."""
 
     calls: list[PastCall]
@@ -196,25 +197,25 @@ class PastCalls(Said, kw_only=True):
 # --- every socket -----------------------------------------------------------------------------------------------------
 
 
-class Ping(Said, tag="ping", kw_only=True):
+class Ping(Said, tag="ping", frozen=True, kw_only=True):
     """The server asks whether the page lives; it answers `pong` with the same `n`. A page that hears nothing for 10 s reconnects."""
 
     n: int
 
 
-class Pong(Asked, tag="pong", kw_only=True):
+class Pong(Asked, tag="pong", frozen=True, kw_only=True):
     """The page lives."""
 
     n: int
 
 
-class Core(Said, tag="core", kw_only=True):
+class Core(Said, tag="core", frozen=True, kw_only=True):
     """Whether the core can be reached. While it is away conversations go on and nothing else moves."""
 
     state: CoreState
 
 
-class Error(Said, tag="error", kw_only=True):
+class Error(Said, tag="error", frozen=True, kw_only=True):
     """A message of the page was not understood or can't be obeyed now; the socket stays."""
 
     error: str  # bad_message, hello_first, core_away, too_fast, full
@@ -225,7 +226,7 @@ class Error(Said, tag="error", kw_only=True):
 # --- /ws/desk ---------------------------------------------------------------------------------------------------------
 
 
-class Hello(Asked, tag="hello", kw_only=True):
+class Hello(Asked, tag="hello", frozen=True, kw_only=True):
     """First message of a desk page.
 
     `tab` is kept in sessionStorage. `page` is made at random when the page loads and lives in its memory only, so a duplicated tab
@@ -237,20 +238,20 @@ class Hello(Asked, tag="hello", kw_only=True):
     lang: Literal["tr", "en", "pl", "zh"] = "en"
 
 
-class Ready(Asked, tag="ready", kw_only=True):
+class Ready(Asked, tag="ready", frozen=True, kw_only=True):
     """I take calls."""
 
     request: ShortText = ""
 
 
-class NotReady(Asked, tag="not_ready", kw_only=True):
+class NotReady(Asked, tag="not_ready", frozen=True, kw_only=True):
     """I take no calls."""
 
     request: ShortText = ""
     reason: ShortText = "break"
 
 
-class Accept(Asked, tag="accept", kw_only=True):
+class Accept(Asked, tag="accept", frozen=True, kw_only=True):
     """I take this call."""
 
     call: ShortText
@@ -258,7 +259,7 @@ class Accept(Asked, tag="accept", kw_only=True):
     request: ShortText = ""
 
 
-class Reject(Asked, tag="reject", kw_only=True):
+class Reject(Asked, tag="reject", frozen=True, kw_only=True):
     """I do not take this call."""
 
     call: ShortText
@@ -266,37 +267,37 @@ class Reject(Asked, tag="reject", kw_only=True):
     request: ShortText = ""
 
 
-class HangUp(Asked, tag="hang_up", kw_only=True):
+class HangUp(Asked, tag="hang_up", frozen=True, kw_only=True):
     """I end this conversation."""
 
     call: ShortText
     request: ShortText = ""
 
 
-class WrapUpDone(Asked, tag="wrap_up_done", kw_only=True):
+class WrapUpDone(Asked, tag="wrap_up_done", frozen=True, kw_only=True):
     """My work after the call is done."""
 
     request: ShortText = ""
 
 
-class Phone(Asked, tag="phone", kw_only=True):
+class Phone(Asked, tag="phone", frozen=True, kw_only=True):
     """My registered SIP phone is my audio (`use` false: no longer)."""
 
     use: bool = True
     request: ShortText = ""
 
 
-class AudioOffer(Asked, tag="audio_offer", kw_only=True):
+class AudioOffer(Asked, tag="audio_offer", frozen=True, kw_only=True):
     """The page's SDP offer, whole, after its candidates were gathered."""
 
     sdp: SdpText
 
 
-class AudioClose(Asked, tag="audio_close", kw_only=True):
+class AudioClose(Asked, tag="audio_close", frozen=True, kw_only=True):
     """The page lets go of its audio."""
 
 
-class Welcome(Said, tag="welcome", kw_only=True):
+class Welcome(Said, tag="welcome", frozen=True, kw_only=True):
     """Answer to `hello`. `session` is this page as the core knows it."""
 
     session: str
@@ -305,7 +306,7 @@ class Welcome(Said, tag="welcome", kw_only=True):
     not_ready_reasons: list[str]
 
 
-class Offer(Said, kw_only=True):
+class Offer(Said, frozen=True, kw_only=True):
     """The pop-up: who calls which service, until when the offer stands."""
 
     offer: int
@@ -320,7 +321,7 @@ class Offer(Said, kw_only=True):
     deadline_ms: int
 
 
-class DeskCall(Said, kw_only=True):
+class DeskCall(Said, frozen=True, kw_only=True):
     """The call an operator has, or had when in wrap-up (`ended_ms` not 0). Not `on_air`: the caller hears music meanwhile."""
 
     call: str
@@ -336,7 +337,7 @@ class DeskCall(Said, kw_only=True):
     on_air: bool
 
 
-class View(Said, tag="view", kw_only=True):
+class View(Said, tag="view", frozen=True, kw_only=True):
     """The whole of what the desk shows; replaces the one before. One with a smaller `revision` came late: ignore it."""
 
     revision: int
@@ -353,24 +354,24 @@ class View(Said, tag="view", kw_only=True):
     call: DeskCall | None
 
 
-class Reasons(Said, tag="reasons", kw_only=True):
+class Reasons(Said, tag="reasons", frozen=True, kw_only=True):
     """The reasons to be not ready that the plan knows, when they became known or changed."""
 
     not_ready_reasons: list[str]
 
 
-class Replaced(Said, tag="replaced", kw_only=True):
+class Replaced(Said, tag="replaced", frozen=True, kw_only=True):
     """Another page of this operator took over; the socket is closed with code 4001 and the page does not come back by itself."""
 
 
-class Refused(Said, tag="refused", kw_only=True):
+class Refused(Said, tag="refused", frozen=True, kw_only=True):
     """The core refused what the page asked for; `reason` is a key of the page's texts (no_audio, offer_gone, not_in_call …)."""
 
     request: str
     reason: str
 
 
-class AudioAnswer(Said, tag="audio_answer", kw_only=True):
+class AudioAnswer(Said, tag="audio_answer", frozen=True, kw_only=True):
     """The answer to the page's offer; with `error` (a key of the page's texts) there is none. `call` only for the test call."""
 
     sdp: str
@@ -378,7 +379,7 @@ class AudioAnswer(Said, tag="audio_answer", kw_only=True):
     error: str
 
 
-class AudioEnded(Said, tag="audio_ended", kw_only=True):
+class AudioEnded(Said, tag="audio_ended", frozen=True, kw_only=True):
     """The page's audio ended on the other side."""
 
     cause: str
@@ -395,7 +396,7 @@ DeskToPage: TypeAlias = (
 # --- /ws/call ---------------------------------------------------------------------------------------------------------
 
 
-class CallOffer(Asked, tag="call_offer", kw_only=True):
+class CallOffer(Asked, tag="call_offer", frozen=True, kw_only=True):
     """A citizen's test call: the number they dial, their own number if they give one (unverified), the page's SDP offer."""
 
     dialled: PhoneNumber
@@ -403,13 +404,13 @@ class CallOffer(Asked, tag="call_offer", kw_only=True):
     caller: Annotated[str, msgspec.Meta(pattern=r"^(\+?[0-9]{3,20})?$")] = ""
 
 
-class CallKey(Asked, tag="key", kw_only=True):
+class CallKey(Asked, tag="key", frozen=True, kw_only=True):
     """A key of the dial pad."""
 
     key: Literal["0", "1", "2", "3", "4", "5", "6", "7", "8", "9", "*", "#"]
 
 
-class CallHangUp(Asked, tag="hang_up", kw_only=True):
+class CallHangUp(Asked, tag="hang_up", frozen=True, kw_only=True):
     """The citizen hangs up."""
 
 
@@ -420,7 +421,7 @@ CallToPage: TypeAlias = Core | AudioAnswer | AudioEnded | Error | Ping
 # --- /ws/board --------------------------------------------------------------------------------------------------------
 
 
-class BoardQueue(Said, kw_only=True):
+class BoardQueue(Said, frozen=True, kw_only=True):
     """One queue; `longest_since_ms` is 0 when nobody waits."""
 
     queue: str
@@ -434,7 +435,7 @@ class BoardQueue(Said, kw_only=True):
     abandoned: int
 
 
-class BoardAgent(Said, kw_only=True):
+class BoardAgent(Said, frozen=True, kw_only=True):
     """One operator."""
 
     agent: str
@@ -447,7 +448,7 @@ class BoardAgent(Said, kw_only=True):
     queues: list[str]
 
 
-class BoardCall(Said, kw_only=True):
+class BoardCall(Said, frozen=True, kw_only=True):
     """One live call."""
 
     call: str
@@ -460,7 +461,7 @@ class BoardCall(Said, kw_only=True):
     agent: str
 
 
-class Board(Said, tag="board", kw_only=True):
+class Board(Said, tag="board", frozen=True, kw_only=True):
     """The live picture, whole; `calls` shows the first 200 by arrival of `calls_live`."""
 
     at_ms: int
@@ -480,13 +481,13 @@ BoardToPage: TypeAlias = Board | Core | Error | Ping
 # --- /ws/orders -------------------------------------------------------------------------------------------------------
 
 
-class OrderChanged(Said, tag="order_changed", kw_only=True):
+class OrderChanged(Said, tag="order_changed", frozen=True, kw_only=True):
     """A work order is new or changed; the one with the larger `version` counts."""
 
     order: OrderRow
 
 
-class OrdersMissed(Said, tag="orders_missed", kw_only=True):
+class OrdersMissed(Said, tag="orders_missed", frozen=True, kw_only=True):
     """Changes may have been missed (the database was away): load the register again."""
 
 

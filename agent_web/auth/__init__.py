@@ -1,0 +1,1 @@
+"""Users, log-ins, roles, and the doors that check them."""

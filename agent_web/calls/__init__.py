@@ -1,0 +1,1 @@
+"""Calls: the citizen's test call from the page, and the list of past calls."""

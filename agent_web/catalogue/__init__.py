@@ -1,0 +1,1 @@
+"""What forms offer: categories of work orders."""

@@ -1,0 +1,59 @@
+"""Every limit of the web process, and what happens when it is reached."""
+
+from __future__ import annotations
+
+# --- HTTP --------------------------------------------------------------------------------------------------
+BODY_MAX_BYTES = 128 * 1024  # a longer request is refused with 413
+READ_TIMEOUT_S = 30  # a connection that says nothing for so long is closed; pages answer pings far more often
+UNACKNOWLEDGED_MAX_MS = 10_000  # the kernel ends a connection whose data nobody has acknowledged for so long
+STOP_TIMEOUT_S = 2.0  # what is still open then is cut
+RETRY_AFTER_S = 2  # what an answer of 503 suggests
+
+# --- log-in ------------------------------------------------------------------------------------------------
+SESSION_IDLE_MS = 2 * 3600 * 1000  # without a request or an open socket
+SESSION_ABSOLUTE_MS = 16 * 3600 * 1000
+SESSIONS_REMEMBERED_MAX = (
+    10_000  # log-ins known while the database is away; full: the least used is forgotten
+)
+HASHES_WAITING_MAX = 32  # password checks in line; full: 429
+THROTTLE_KEYS_MAX = 10_000  # accounts and sources with failures; full: the one longest unused is forgotten
+ACCOUNT_FAILURES_FREE = 5  # further failures cost 1, 2, 4 … seconds
+SOURCE_FAILURES_FREE = 20  # one address may be a whole office
+THROTTLE_MAX_S = 60  # so that nobody can lock an operator out for long
+THROTTLE_FORGET_S = 15 * 60
+AUDIT_KEPT_DAYS = 400
+
+# --- sockets -----------------------------------------------------------------------------------------------
+MESSAGE_MAX_BYTES = 96 * 1024  # of a page; longer: closed with 1009
+OUTBOX_MAX = (
+    256  # messages one page has not taken yet; full: closed, the page returns and gets everything anew
+)
+MESSAGE_BURST = 60  # a page may say so many at once …
+MESSAGES_A_SECOND = 20  # … and so many in the long run; more: closed with 4008
+DESK_PAGES_MAX = 5_000
+BOARD_PAGES_MAX = 500
+ORDER_PAGES_MAX = 5_000
+CALL_PAGES_MAX = 64  # test calls at once, in all; a further page is refused with 4013
+CALL_PAGES_A_SOURCE_MAX = 8
+CALLS_A_SOURCE_A_MINUTE = 12  # a further test call is answered by too_fast
+CALL_SOURCES_MAX = 10_000
+PINGS_INTERVAL_S = 3.0
+SILENCE_MAX_S = 9.0  # a page that says nothing for so long is gone
+FLUSH_TIMEOUT_S = 1.0  # for the last words before a socket is closed
+AUDIO_ANSWER_TIMEOUT_S = 10.0
+BROADCAST_CHUNK = 20  # pages served before the loop may do something else
+BROADCAST_PAUSE_S = 0.001
+
+# --- work orders -------------------------------------------------------------------------------------------
+ORDERS_A_PAGE = 50
+ORDERS_A_PAGE_MAX = 200
+ORDERS_CHANGED_MAX = 1_000  # changes not yet told to the registers; more: they load again
+CALLS_A_PAGE_MAX = 200
+SEARCH_WORDS_MAX = 8
+
+# --- database ----------------------------------------------------------------------------------------------
+DATABASE_TIMEOUT_S = 5.0  # a statement, or waiting for a connection; longer counts as away
+DATABASE_CHECK_INTERVAL_S = 2.0
+
+assert SILENCE_MAX_S + FLUSH_TIMEOUT_S <= 10, "a dead page is noticed within ten seconds"
+assert SILENCE_MAX_S < READ_TIMEOUT_S, "the page's silence is noticed before the connection's"

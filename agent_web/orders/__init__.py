@@ -1,0 +1,1 @@
+"""Work orders: the form, the register, their history."""

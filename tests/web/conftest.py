@@ -1,0 +1,52 @@
+"""One database server for all tests of the web, one database for each test."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from acd_core.config import Config, Database, Web
+from persistence.embedded import EmbeddedPostgres
+from tests.persistence.servers import execute, public_folder, running
+from tests.web.world import CATEGORIES, make_template
+
+TEMPLATE = "web_template"
+
+
+@pytest.fixture(scope="session")
+def web_server() -> Iterator[EmbeddedPostgres]:
+    """A PostgreSQL server with a database that has the schema and the tests' users."""
+    with public_folder() as folder:
+        server = EmbeddedPostgres(folder / "data", folder / "run")
+        with running(server):
+            asyncio.run(execute(server.dsn, f"CREATE DATABASE {TEMPLATE}"))
+            dsn = server.dsn.replace("/santral?", f"/{TEMPLATE}?")
+            asyncio.run(make_template(Config(database=Database(dsn=dsn))))
+            yield server
+
+
+@pytest.fixture
+def config(web_server: EmbeddedPostgres, tmp_path: Path) -> Config:
+    """A configuration with folders and a database of its own, on a free port."""
+    name = f"test_{secrets.token_hex(8)}"
+    asyncio.run(execute(web_server.dsn, f"CREATE DATABASE {name} TEMPLATE {TEMPLATE}"))
+    categories = tmp_path / "categories.toml"
+    categories.write_text(CATEGORIES, encoding="utf-8")
+    return Config(
+        data_dir=str(tmp_path / "var"),
+        categories_file=str(categories),
+        web=Web(listen_port=0),
+        database=Database(dsn=web_server.dsn.replace("/santral?", f"/{name}?")),
+    )
+
+
+@pytest.fixture
+def away_config(config: Config) -> Config:
+    """The same with a database that nobody serves."""
+    dsn = "postgresql://nobody:nothing@127.0.0.1:1/none"
+    return msgspec.structs.replace(config, database=Database(dsn=dsn))
