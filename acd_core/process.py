@@ -43,15 +43,25 @@ SNAPSHOT_EVENTS = 5_000  # a restart replays at most about this many events
 def main(config: Config) -> int:
     """Run the core until SIGTERM; 0 after a clean stop, 2 when it can't begin (the log says why)."""
     set_up(config, "core")
+    code = 0
     try:
         with ReadyFile(config, "core") as ready, _only_one(config.journal_path):
             recovered = recover(config.journal_path)
             _log.info("recovered event %d, %d replayed", recovered.seq, recovered.replayed)
-            trio.run(Core(config, recovered).run, ready, strict_exception_groups=True)
-    except (JournalError, DocumentError, AlreadyServedError) as error:
-        _log.error("%s", error)
-        return 2
-    return 0
+            trio.run(Core(config, recovered).run, ready)
+    except* (JournalError, DocumentError, AlreadyServedError) as group:  # alone, or out of a nursery
+        for error in _leaves(group):
+            _log.error("%s", error)
+        code = 2
+    return code
+
+
+def _leaves(group: BaseExceptionGroup[Exception]) -> Iterator[BaseException]:
+    for error in group.exceptions:
+        if isinstance(error, BaseExceptionGroup):
+            yield from _leaves(error)
+        else:
+            yield error
 
 
 class AlreadyServedError(Exception):

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from acd_core.domain.plan import Number, Plan, PlayStep, PromptText, Queue, QueueStep
 from acd_core.domain.plan import Flow as PlanFlow
+from acd_core.domain.plan import Number, Plan, PlayStep, PromptText, Queue, QueueStep
 from acd_core.domain.roster import Agent, Roster
 
 PLAN = Plan(

@@ -1,0 +1,252 @@
+"""The core as a process: a scripted edge and web at the outermost edge of the link, the core killed and started again."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Awaitable, Callable, Iterator
+from pathlib import Path
+from typing import Any, TypeVar
+
+import msgspec
+import pytest
+
+from acd_core.config import Config, load_config
+from acd_core.domain import commands as cmd
+from acd_core.domain import events as ev
+from acd_core.journal.reader import read_journal
+from acd_core.journal.records import EventRecord
+from acd_core.link import signals
+from acd_core.link.aio import LinkClient
+from tests.core.documents_toml import write_documents
+
+GUARD_S = 30.0
+C = TypeVar("C")
+
+
+class Peer:
+    """A scripted edge or web: keeps what the core says."""
+
+    def __init__(self, config: Config, role: str, inventory: Callable[[], ev.Event]) -> None:
+        self.heard: list[Any] = []
+        self.ups: list[bool] = []
+        self._changed = asyncio.Event()
+        self._inventory = inventory
+        self.link = LinkClient(
+            config.socket("core"),
+            role=role,
+            name=f"{role}1",
+            send_type=signals.ToCore,
+            receive_type=signals.FromCore,
+            on_message=self._on_message,
+            on_up=self._on_up,
+            on_down=lambda: None,
+        )
+
+    def _on_message(self, message: Any) -> None:
+        self.heard.append(message)
+        self._changed.set()
+
+    def _on_up(self, fresh: bool) -> None:
+        self.ups.append(fresh)
+        self.link.send(self._inventory())
+        self._changed.set()
+
+    async def until(self, find: Callable[[], C | None]) -> C:
+        async with asyncio.timeout(GUARD_S):
+            while (found := find()) is None:
+                self._changed.clear()
+                await self._changed.wait()
+        return found
+
+    async def hear(self, kind: type[C], where: Callable[[C], bool] = lambda _: True) -> C:
+        """The next message of this kind, consumed with all before it."""
+
+        def find() -> C | None:
+            for index, message in enumerate(self.heard):
+                if isinstance(message, kind) and where(message):
+                    del self.heard[: index + 1]
+                    return message
+            return None
+
+        return await self.until(find)
+
+
+class CoreProcess:
+    """`santral core` as a child."""
+
+    def __init__(self, config_file: Path, config: Config) -> None:
+        self.config = config
+        self._arguments = [sys.executable, "-m", "santral", "core", "--config", str(config_file)]
+        self._child: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        self._child = subprocess.Popen(self._arguments, stderr=subprocess.PIPE)
+
+    def kill(self, number: int = signal.SIGKILL) -> tuple[int, str]:
+        assert self._child is not None
+        os.kill(self._child.pid, number)
+        _, errors = self._child.communicate(timeout=GUARD_S)
+        return self._child.returncode, errors.decode()
+
+    def end(self) -> None:
+        if self._child is not None and self._child.poll() is None:
+            self._child.kill()
+            self._child.communicate()
+
+
+@pytest.fixture
+def core() -> Iterator[CoreProcess]:
+    with tempfile.TemporaryDirectory(prefix="core") as name:
+        folder = Path(name)
+        plan, roster = write_documents(folder)
+        file = folder / "santral.toml"
+        file.write_text(f'plan_file = "{plan}"\nroster_file = "{roster}"\n')
+        process = CoreProcess(file, load_config(file, {}))
+        try:
+            yield process
+        finally:
+            process.end()
+
+
+async def _with_peers(config: Config, story: Callable[[Peer, Peer], Awaitable[None]]) -> None:
+    held: list[ev.HeldCall] = []
+    edge = Peer(
+        config,
+        "edge",
+        lambda: ev.EdgeInventory(
+            edge="edge1",
+            instance=edge.link.stream,
+            calls=tuple(held),
+            browser_legs=(ev.BrowserLeg(agent="ada", leg="l"),) if held else (),
+        ),
+    )
+    web = Peer(
+        config,
+        "web",
+        lambda: ev.WebInventory(
+            web="web1",
+            instance=web.link.stream,
+            sessions=(ev.OpenSession(agent="ada", session="s"),) if held else (),
+        ),
+    )
+    tasks = [asyncio.create_task(edge.link.run()), asyncio.create_task(web.link.run())]
+    try:
+        await edge.until(lambda: edge.ups or None)
+        await web.until(lambda: web.ups or None)
+        web.link.send(ev.SessionOpened(agent="ada", session="s", web="web1"))
+        edge.link.send(ev.CallArrived(call="c1", edge="edge1", caller="5", dialled="185", at_ms=1))
+        await edge.hear(cmd.AnswerCaller)
+        held.append(ev.HeldCall(call="c1", answered=True))
+        play = await edge.hear(cmd.Play)
+        edge.link.send(ev.PlaybackDone(call="c1", play=play.play))
+        await edge.hear(cmd.PlayMusic)
+        edge.link.send(ev.AudioConnected(agent="ada", session="s", edge="edge1", leg="l"))
+        await web.hear(cmd.DeskView, lambda view: view.audio == "browser")
+        web.link.send(ev.ReadyRequested(agent="ada", session="s"))
+        await story(edge, web)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def test_a_killed_core_goes_on_where_it_stopped_and_its_deadlines_still_fire(core: CoreProcess) -> None:
+    async def story(edge: Peer, web: Peer) -> None:
+        offered = await web.hear(cmd.DeskView, lambda view: view.offer is not None)
+        assert offered.offer is not None
+        core.kill()
+        core.start()
+        await edge.until(lambda: len(edge.ups) == 2 or None)
+        assert edge.ups == [True, False], "the new core on the same journal is no stranger"
+        # Nobody accepts: the deadline that the killed core set is kept by the new one.
+        gone = await web.hear(cmd.DeskView, lambda view: view.state == "not_ready")
+        assert gone.reason == "no_answer"
+        web.link.send(ev.ReadyRequested(agent="ada", session="s"))
+        again = await web.hear(cmd.DeskView, lambda view: view.offer is not None)
+        assert again.offer is not None
+        assert again.offer.call == "c1"
+        web.link.send(ev.OfferAccepted(agent="ada", session="s", call="c1", offer=again.offer.offer))
+        await edge.hear(cmd.Join)
+        edge.link.send(ev.CallerHungUp(call="c1"))
+        await web.hear(cmd.DeskView, lambda view: view.state == "wrap_up")
+
+    core.start()
+    asyncio.run(_with_peers(core.config, story))
+    code, errors = core.kill(signal.SIGTERM)
+    assert code == 0, errors
+    assert not core.config.ready_file("core").exists()
+    kinds = [
+        type(record.event).__name__
+        for record in read_journal(core.config.journal_path)
+        if isinstance(record, EventRecord)
+    ]
+    assert kinds.count("CoreStarted") == 2
+    assert kinds.count("CallArrived") == 1
+    assert kinds.count("PlanChanged") == 1, "an unchanged plan is not applied again"
+
+
+def test_signals_between_web_and_edge_are_passed_on_and_the_board_is_published(core: CoreProcess) -> None:
+    async def story(edge: Peer, web: Peer) -> None:
+        web.link.signal(signals.BrowserOffer(web="web1", purpose="agent", peer="s", sdp="v=0", agent="ada"))
+        offer = await edge.hear(signals.BrowserOffer)
+        assert (offer.web, offer.sdp) == ("web1", "v=0")
+        edge.link.signal(signals.BrowserAnswer(web="web1", peer="s", sdp="v=1"))
+        assert (await web.hear(signals.BrowserAnswer)).sdp == "v=1"
+        edge.link.send(ev.CallerHungUp(call="c1"))
+        board = await web.hear(signals.Wallboard, lambda picture: picture.calls_live == 0)
+        assert [(row.queue, row.abandoned) for row in board.queues] == [("water", 1)]
+
+    core.start()
+    asyncio.run(_with_peers(core.config, story))
+
+
+def test_what_is_not_a_senders_business_is_refused_and_all_else_goes_on(core: CoreProcess) -> None:
+    async def story(edge: Peer, web: Peer) -> None:
+        web.link.send(ev.CallerHungUp(call="c1"))  # only edges may say so
+        edge.link.send(ev.CallArrived(call="c2", edge="edge9", caller="5", dialled="185", at_ms=1))
+        edge.link.send(msgspec.Raw(b"\x01"))  # no message at all
+        view = await web.hear(cmd.DeskView, lambda view: view.offer is not None)
+        assert view.offer is not None
+        assert view.offer.call == "c1"
+
+    core.start()
+    asyncio.run(_with_peers(core.config, story))
+    _, errors = core.kill(signal.SIGTERM)
+    assert "refused" in errors
+    assert "c2" not in str(list(read_journal(core.config.journal_path)))
+
+
+def test_a_second_core_on_the_same_journal_is_refused(core: CoreProcess) -> None:
+    async def story(edge: Peer, web: Peer) -> None:
+        second = CoreProcess(Path(core.config.base_dir) / "santral.toml", core.config)
+        second.start()
+        assert second._child is not None
+        _, errors = await asyncio.to_thread(second._child.communicate, timeout=GUARD_S)
+        assert second._child.returncode == 2
+        assert b"another core serves this journal" in errors
+        edge.link.send(ev.CallerHungUp(call="c1"))
+        await web.hear(signals.Wallboard, lambda picture: picture.calls_live == 0)
+
+    core.start()
+    asyncio.run(_with_peers(core.config, story))
+
+
+@pytest.mark.parametrize(
+    ("broken", "says"),
+    [("name = 1", "plan.toml"), ("", "plan.toml"), ("[[[", "plan.toml")],
+)
+def test_a_broken_plan_is_named_and_the_core_does_not_begin(
+    core: CoreProcess, broken: str, says: str
+) -> None:
+    Path(core.config.plan_file).write_text(broken)
+    core.start()
+    assert core._child is not None
+    _, errors = core._child.communicate(timeout=GUARD_S)
+    assert core._child.returncode == 2
+    assert says in errors.decode()
+    assert "Traceback" not in errors.decode()
