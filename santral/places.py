@@ -4,4 +4,4 @@ from pathlib import Path
 
 _ROOT = Path(__file__).resolve().parent.parent
 PAGE = _ROOT / "agent_web" / "static"
-EXAMPLES = _ROOT / "examples"
+EXAMPLE_CITY = _ROOT / "examples" / "city-water"

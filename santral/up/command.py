@@ -19,7 +19,7 @@ from acd_core.config import Config, ConfigError, load_config
 from persistence.embedded import EmbeddedPostgres, EmbeddedPostgresError
 from santral.checks import Status, checks_for
 from santral.checks.machine import raise_open_files
-from santral.places import EXAMPLES
+from santral.places import EXAMPLE_CITY
 from santral.up.banner import banner
 from santral.up.line import stages_of
 from santral.up.lock import AlreadyRunningError, UpLock
@@ -99,9 +99,9 @@ def _configuration(config_file: Path | None, *, is_demo: bool) -> tuple[Config, 
     if not is_demo:
         return config, {}
     files = {
-        "plan_file": EXAMPLES / "plan.toml",
-        "roster_file": EXAMPLES / "roster.toml",
-        "categories_file": EXAMPLES / "categories.toml",
+        "plan_file": EXAMPLE_CITY / "plan.toml",
+        "roster_file": EXAMPLE_CITY / "roster.toml",
+        "categories_file": EXAMPLE_CITY / "categories.toml",
     }
     wanted = {key: str(file) for key, file in files.items() if not getattr(config, key)}
     missing = [file for file in wanted.values() if not Path(file).is_file()]

@@ -85,6 +85,7 @@ class OutputPump:
         self._pending = b""
         self._last: deque[str] = deque(maxlen=LAST_LINES)
         self._is_alarming = False
+        self._is_hushed = False
         self._log_failed = False
         self._minute_began = monotonic()
         self._shown_this_minute = 0
@@ -93,6 +94,10 @@ class OutputPump:
     def last_lines(self) -> list[str]:
         """For the report when the supervisor gives up on the child."""
         return list(self._last)
+
+    def hush(self) -> None:
+        """From now on only errors are shown: while all are stopped, each warns that the others go away."""
+        self._is_hushed = True
 
     def feed(self, data: bytes) -> None:
         *lines, self._pending = (self._pending + data).split(b"\n")
@@ -114,8 +119,8 @@ class OutputPump:
         if not text:
             return
         self._last.append(text)
-        if self._alarm.search(text):
-            self._is_alarming = True
+        if found := self._alarm.search(text):
+            self._is_alarming = not (self._is_hushed and "WARNING" in found.group())
         elif _TIMED.match(text):
             self._is_alarming = False
         if self._is_alarming:

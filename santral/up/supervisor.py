@@ -88,6 +88,8 @@ class Supervisor:
             keeper.result()
 
     async def _stop(self) -> None:
+        for kept in self._all():
+            kept.hush()
         for stage in reversed(self._stages):
             await asyncio.gather(*(kept.stop() for kept in stage))
 
@@ -118,6 +120,10 @@ class _Kept:
     @property
     def pid(self) -> int | None:
         return self._child.pid if self._child is not None else None
+
+    def hush(self) -> None:
+        if self._pump is not None:
+            self._pump.hush()
 
     def start(self, inherited: Sequence[int]) -> None:
         self.task = asyncio.create_task(self._keep(inherited))

@@ -159,6 +159,7 @@ def test_the_banner_says_where_as_whom_and_how(tmp_path: Path) -> None:
 
 PLAN = """
 name = "City"
+queues = {}
 
 [[numbers]]
 dialled = "185"

@@ -52,6 +52,12 @@ def test_a_traceback_is_shown_with_the_error_it_belongs_to(terminal: Terminal) -
     assert terminal.shown == [f"core | {text}" for text in (ERROR, *traceback)]
 
 
+def test_only_errors_are_shown_while_all_stop(terminal: Terminal) -> None:
+    terminal.pump.hush()
+    terminal.pump.feed(lines(WARNING, ERROR, "KeyError: 'x'", WARNING, "  more of the warning"))
+    assert terminal.shown == [f"core | {ERROR}", "core | KeyError: 'x'"]
+
+
 def test_lines_are_put_together_from_pieces_of_any_size(terminal: Terminal, chance: random.Random) -> None:
     data = lines(*(f"{WARNING} {number}" for number in range(20)))
     while data:
