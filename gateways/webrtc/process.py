@@ -13,8 +13,8 @@ from acd_core.link.aio import LinkServer, Peer
 from acd_core.logs import set_up
 from acd_core.ready import ReadyFile
 from gateways.webrtc.addresses import listen_hosts
-from gateways.webrtc.aiortc_leg import AiortcAudio
 from gateways.webrtc.legs import Legs
+from gateways.webrtc.lite_leg import LiteAudio
 from gateways.webrtc.messages import FromBrowserAudio, ToBrowserAudio
 
 log = logging.getLogger(__name__)
@@ -52,7 +52,7 @@ async def serve(config: Config, ready: ReadyFile) -> None:
         log.warning("link to %s is down; its legs stay", peer.name)
 
     hosts = listen_hosts(config)
-    legs = Legs(AiortcAudio(hosts), config.webrtc.legs_max, tell)
+    legs = Legs(await LiteAudio.start(hosts), config.webrtc.legs_max, tell)
     server = LinkServer(
         config.socket(NAME),
         role=NAME,

@@ -10,10 +10,11 @@ checks come from is where it is (peer-reflexive, RFC 8445 section 7.3.1.3).
 from __future__ import annotations
 
 import re
+import secrets
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from gateways.webrtc.interface import BadOfferError
+from gateways.webrtc.interface import Address, BadOfferError
 
 OFFER_MAX_BYTES = 32 * 1024
 HASHES = (
@@ -25,7 +26,7 @@ HASHES = (
 _ICE_CHARS = re.compile(r"[A-Za-z0-9+/]+")
 _TOKEN = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`{|}~-]{1,64}")
 _PROFILES = ("UDP/TLS/RTP/SAVPF", "UDP/TLS/RTP/SAVP", "RTP/SAVPF")
-_DIRECTIONS = ("sendrecv", "sendonly", "recvonly", "inactive")
+_REVERSED = {"sendrecv": "sendrecv", "sendonly": "recvonly", "recvonly": "sendonly"}
 
 
 class Offer(NamedTuple):
@@ -36,6 +37,16 @@ class Offer(NamedTuple):
     password: str
     fingerprints: dict[str, str]  # hash name → upper-case hexadecimal with colons
     direction: str
+
+
+class Identity(NamedTuple):
+    """Our side of a leg, as the answer states it."""
+
+    ufrag: str
+    password: str
+    fingerprint: str  # sha-256
+    ssrc: int
+    cname: str
 
 
 def parse_offer(text: str) -> Offer:
@@ -53,7 +64,7 @@ def parse_offer(text: str) -> Offer:
         raise BadOfferError("RTP and RTCP are not multiplexed (rtcp-mux)")
     if attributes.get("setup", ["actpass"])[0] not in ("actpass", "active"):
         raise BadOfferError("the page does not offer to begin the DTLS handshake")
-    directions = [name for name in _DIRECTIONS if name in attributes] or ["sendrecv"]
+    directions = [name for name in (*_REVERSED, "inactive") if name in attributes] or ["sendrecv"]
     if directions[0] == "inactive":
         raise BadOfferError("the audio section is inactive")
     mid = attributes.get("mid", ["0"])[0]
@@ -68,10 +79,41 @@ def parse_offer(text: str) -> Offer:
     )
 
 
-def without_candidates(text: str) -> str:
-    """The offer with nothing in it about where the page is."""
-    kept = (line for line in _lines(text) if not line.startswith(("a=candidate:", "a=end-of-candidates")))
-    return "\r\n".join(kept) + "\r\n"
+def build_answer(offer: Offer, ours: Identity, candidates: Sequence[Address]) -> str:
+    """The answer: PCMU, ICE lite with all candidates in it, and the page begins the DTLS handshake."""
+    default = candidates[0]
+    family = "IP6" if ":" in default.host else "IP4"
+    lines = [
+        "v=0",
+        f"o=- {secrets.randbits(62)} 1 IN IP4 0.0.0.0",  # RFC 8829 section 5.2.1: says nothing of the machine
+        "s=-",
+        "t=0 0",
+        f"a=group:BUNDLE {offer.mid}",
+        "a=ice-lite",
+        f"m=audio {default.port} UDP/TLS/RTP/SAVPF 0",
+        f"c=IN {family} {default.host}",
+        *(_candidate(index, address) for index, address in enumerate(candidates)),
+        "a=end-of-candidates",
+        f"a=ice-ufrag:{ours.ufrag}",
+        f"a=ice-pwd:{ours.password}",
+        f"a=fingerprint:sha-256 {ours.fingerprint}",
+        "a=setup:passive",
+        f"a=mid:{offer.mid}",
+        f"a={_REVERSED[offer.direction]}",
+        "a=rtcp-mux",
+        "a=rtpmap:0 PCMU/8000",
+        "a=ptime:20",
+        "a=maxptime:20",
+        f"a=msid:{ours.cname} {ours.cname}",
+        f"a=ssrc:{ours.ssrc} cname:{ours.cname}",
+    ]
+    return "\r\n".join(lines) + "\r\n"
+
+
+def _candidate(index: int, address: Address) -> str:
+    """A host candidate (RFC 8839 section 5.1); the first is preferred (RFC 8445 section 5.1.2.1)."""
+    priority = (126 << 24) | ((65535 - index) << 8) | 255
+    return f"a=candidate:{index + 1} 1 udp {priority} {address.host} {address.port} typ host"
 
 
 def _lines(text: str) -> list[str]:

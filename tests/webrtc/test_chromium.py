@@ -185,7 +185,7 @@ def test_the_page_hears_that_the_leg_was_closed(address: str, microphone: Path) 
         async with browser_page(address, microphone) as page:
             await connect(bench, page, "a")
             bench.legs.take("edge1", CloseLeg(leg="a"))
-            await page.wait_for_function("states.includes('closed') || states.includes('failed')")
+            await page.wait_for_function("pc.getReceivers()[0].transport.state === 'closed'")
 
     on_bench(test)
 

@@ -12,9 +12,9 @@ from collections.abc import Awaitable, Callable
 import pytest
 
 from gateways.webrtc import rtp
-from gateways.webrtc.aiortc_leg import AiortcAudio
-from gateways.webrtc.interface import Address
+from gateways.webrtc.interface import Address, BrowserAudio
 from gateways.webrtc.legs import Legs
+from gateways.webrtc.lite_leg import LiteAudio
 from gateways.webrtc.messages import (
     CloseLeg,
     FromBrowserAudio,
@@ -32,9 +32,9 @@ ENOUGH = 8000  # samples: a second
 class Bench:
     """A table of legs, its edges' ears, and the engines and browsers of a test."""
 
-    def __init__(self, legs_max: int) -> None:
+    def __init__(self, audio: BrowserAudio, legs_max: int) -> None:
         self.told: dict[str, list[FromBrowserAudio]] = {}
-        self.legs = Legs(AiortcAudio(["127.0.0.1"]), legs_max, self._tell)
+        self.legs = Legs(audio, legs_max, self._tell)
         self.engines: list[Engine] = []
         self.browsers: list[Browser] = []
 
@@ -76,7 +76,7 @@ class Bench:
 
 def on_bench(test: Callable[[Bench], Awaitable[None]], legs_max: int = 4) -> None:
     async def run() -> None:
-        bench = Bench(legs_max)
+        bench = Bench(await LiteAudio.start(["127.0.0.1"]), legs_max)
         try:
             await test(bench)
         finally:

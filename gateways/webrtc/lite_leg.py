@@ -1,0 +1,228 @@
+"""Browser legs without a WebRTC library: an ICE lite agent, DTLS by OpenSSL, SRTP by libsrtp, and PCMU as it
+is.
+
+A page's audio is never decoded here: packets are decrypted and go to the engine, the engine's packets are
+renumbered, encrypted and go to the page. That is all the work a leg makes
+(docs/decisions/0041-browser-audio.md has the figures).
+
+A leg goes through these: it waits for the page's connectivity checks (`Doors` answers them), then for the
+DTLS handshake that the page begins, then audio flows. It takes the address that the page nominated last, so a
+page whose network changes keeps its leg. It ends when the page says so (DTLS close_notify), when the
+handshake fails, when nothing came up in time, or when the page has fallen silent: a page that talks sends
+fifty packets a second, and one that only listens a check every few seconds.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import secrets
+import string
+from collections.abc import Sequence
+
+from gateways.webrtc import rtp
+from gateways.webrtc.door import Door, Doors, UdpAddress
+from gateways.webrtc.dtls import Credentials, DtlsError, DtlsServer, State
+from gateways.webrtc.interface import CLOSED, FAILED, LOST, Address, LegEvents
+from gateways.webrtc.relay import EngineRelay
+from gateways.webrtc.sdp import Identity, Offer, build_answer, parse_offer
+from gateways.webrtc.srtp import Srtp
+from gateways.webrtc.stream import Stream
+
+log = logging.getLogger(__name__)
+
+CONNECT_TIMEOUT_S = 15.0
+SILENT_TALKER_S = 3.0  # after audio
+SILENT_LISTENER_S = 10.0  # after anything else
+_WATCH_EVERY_S = 0.5
+_ICE_CHARS = string.ascii_letters + string.digits
+
+
+class LiteAudio:
+    """The gateway (`BrowserAudio`)."""
+
+    def __init__(self, doors: Doors) -> None:
+        """`doors` are open."""
+        self.doors = doors
+        self.credentials = Credentials()
+        self.legs: set[LiteLeg] = set()
+        self._watch = asyncio.get_running_loop().create_task(self._watch_legs())
+
+    @classmethod
+    async def start(cls, hosts: Sequence[str], port: int = 0, advertised_host: str = "") -> LiteAudio:
+        """Bind the sockets that browsers come to."""
+        doors = Doors(hosts, port, advertised_host)
+        try:
+            await doors.open()
+        except OSError:
+            await doors.close()
+            raise
+        return cls(doors)
+
+    async def open(self, offer: str, engine: Address, events: LegEvents) -> LiteLeg:
+        """Answer a page's offer."""
+        parsed = parse_offer(offer)
+        leg = LiteLeg(self, parsed, events)
+        leg.relay_socket = await EngineRelay.open(engine, leg.to_page)
+        self.legs.add(leg)
+        self.doors.admit(leg)
+        return leg
+
+    async def stop(self) -> None:
+        """Give the sockets back."""
+        self._watch.cancel()
+        await asyncio.wait([self._watch])
+        await self.doors.close()
+
+    async def _watch_legs(self) -> None:
+        loop = asyncio.get_running_loop()
+        while True:
+            await asyncio.sleep(_WATCH_EVERY_S)
+            now = loop.time()
+            for leg in list(self.legs):
+                leg.watch(now)
+
+
+class LiteLeg:
+    """One page's audio (`BrowserLeg`, and `Guest` of the doors)."""
+
+    relay_socket: EngineRelay
+
+    def __init__(self, audio: LiteAudio, offer: Offer, events: LegEvents) -> None:
+        """Nothing is bound yet; `LiteAudio.open` does that."""
+        self._audio = audio
+        self._events = events
+        self._loop = asyncio.get_running_loop()
+        self.remote_ufrag = offer.ufrag
+        self.ufrag = _random_chars(8)
+        password = _random_chars(24)
+        self.password = password.encode()
+        ssrc = secrets.randbits(32)
+        self.answer = build_answer(
+            offer,
+            Identity(self.ufrag, password, audio.credentials.fingerprint, ssrc, cname=_random_chars(16)),
+            audio.doors.candidates,
+        )
+        self._dtls = DtlsServer(audio.credentials, offer.fingerprints)
+        self._retransmission: asyncio.TimerHandle | None = None
+        self._srtp: Srtp | None = None
+        self._stream = Stream(ssrc, secrets.randbits(15), secrets.randbits(32))
+        self._door: Door | None = None
+        self._page: UdpAddress = ()
+        self._began_at = self._heard_at = self._loop.time()
+        self._spoke_at = 0.0  # when audio came last
+        self._closing: asyncio.Task[None] | None = None
+
+    @property
+    def relay(self) -> Address:
+        """Where the engine sends this leg's audio."""
+        return self.relay_socket.address
+
+    def move(self, engine: Address) -> None:
+        """The engine is elsewhere now."""
+        self.relay_socket.move(engine)
+
+    async def close(self) -> None:
+        """Say goodbye and free everything, telling nobody."""
+        self._end(None)
+        if self._closing is not None:
+            await self._closing
+
+    def checked(self, door: Door, address: UdpAddress, *, nominated: bool) -> None:
+        """The page's check came (and was answered): RFC 8445 section 7.3.1.5, for lite agents 7.3.2."""
+        self._heard_at = self._loop.time()
+        if nominated or self._door is None:
+            self._door, self._page = door, address
+
+    def receive(self, data: bytes) -> None:
+        """A datagram of the page: RFC 7983 section 7 tells what by the first byte."""
+        first = data[0]
+        if 128 <= first <= 191:
+            self._receive_srtp(data)
+        elif 20 <= first <= 63:
+            self._receive_dtls(data)
+
+    def to_page(self, packet: rtp.Packet) -> None:
+        """A packet of the engine."""
+        if self._srtp is None or self._door is None:
+            return
+        renumbered = self._stream.next(packet, self._loop.time())
+        if renumbered is not None:
+            self._door.send(self._srtp.protect(rtp.build(renumbered)), self._page)
+
+    def watch(self, now: float) -> None:
+        """Now and then: is the page still there?"""
+        if self._srtp is None:
+            if now - self._began_at > CONNECT_TIMEOUT_S:
+                self._end(FAILED)
+            return
+        talking = self._heard_at - self._spoke_at < 1.0
+        if now - self._heard_at > (SILENT_TALKER_S if talking else SILENT_LISTENER_S):
+            self._end(LOST)
+
+    def _receive_srtp(self, data: bytes) -> None:
+        if self._srtp is None or len(data) < 2:
+            return
+        if 192 <= data[1] <= 223:  # RFC 5761 section 4: RTCP
+            return
+        plain = self._srtp.unprotect(data)
+        packet = rtp.parse(plain) if plain is not None else None
+        if packet is not None and packet.payload_type == rtp.PCMU:
+            self._heard_at = self._spoke_at = self._loop.time()
+            self.relay_socket.send(packet)
+
+    def _receive_dtls(self, data: bytes) -> None:
+        if self._closing is not None:
+            return
+        try:
+            keys = self._dtls.receive(data)
+        except DtlsError as error:
+            log.warning("a page's handshake failed: %s", error)
+            self._send_dtls()
+            self._end(FAILED)
+            return
+        self._send_dtls()
+        if keys is not None:
+            self._srtp = keys
+            self._heard_at = self._loop.time()
+            self._events.connected()
+        elif self._dtls.state is State.CLOSED:
+            self._end(CLOSED)
+
+    def _send_dtls(self) -> None:
+        """Send what the handshake has to say and see when it wants to say it again."""
+        if self._door is not None:
+            for datagram in self._dtls.datagrams():
+                self._door.send(datagram, self._page)
+        if self._retransmission is not None:
+            self._retransmission.cancel()
+            self._retransmission = None
+        timeout_s = self._dtls.timeout_s()
+        if timeout_s is not None and self._closing is None:
+            self._retransmission = self._loop.call_later(timeout_s, self._retransmit)
+
+    def _retransmit(self) -> None:
+        self._retransmission = None
+        try:
+            self._dtls.retransmit()
+        except DtlsError:
+            self._end(FAILED)
+            return
+        self._send_dtls()
+
+    def _end(self, reason: str | None) -> None:
+        """Free everything once; the first reason counts."""
+        if self._closing is not None:
+            return
+        self._closing = self._loop.create_task(self.relay_socket.close())
+        self._audio.legs.discard(self)
+        self._dtls.close()
+        self._send_dtls()
+        self._audio.doors.forget(self)
+        self._srtp = None
+        if reason is not None:
+            self._events.closed(reason)
+
+
+def _random_chars(count: int) -> str:
+    return "".join(secrets.choice(_ICE_CHARS) for _ in range(count))
