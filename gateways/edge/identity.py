@@ -11,6 +11,7 @@ from gateways.sip.message import Request
 from gateways.sip.uri import Uri
 
 ANONYMOUS = "anonymous"
+_LATEST_MS = 253_402_300_800_000  # the year 10000, where calendars end
 _BASE36 = "0123456789abcdefghijklmnopqrstuvwxyz"
 _BASE32 = "0123456789abcdefghjkmnpqrstvwxyz"  # no i, l, o, u: read aloud over the telephone
 
@@ -22,6 +23,16 @@ def new_call_id(now_ms: int) -> str:
         now_ms, digit = divmod(now_ms, 36)
         digits = _BASE36[digit] + digits
     return f"c-{digits}-{''.join(secrets.choice(_BASE32) for _ in range(4))}"
+
+
+def arrived_ms_of(call_id: str) -> int:
+    """When a call with this id was let in; 0 for what is no id of ours."""
+    parts = call_id.split("-")
+    try:
+        at_ms = int(parts[1], 36) if len(parts) == 3 and parts[0] == "c" else 0
+    except ValueError:
+        return 0
+    return at_ms if 0 <= at_ms < _LATEST_MS else 0
 
 
 def clean(text: str) -> str:

@@ -154,10 +154,12 @@ def trace_files(folder: Path) -> list[Path]:
     return sorted(folder.glob("sip-*.jsonl"))
 
 
-def read_lines(path: Path) -> Iterator[TraceLine]:
-    """The lines of one file; one that is still being written is left out."""
+def read_lines(path: Path, wanted: tuple[bytes, ...] = ()) -> Iterator[TraceLine]:
+    """The lines of one file, or those that hold one of the `wanted` bytes; one half written is left out."""
     with path.open("rb") as file:
         for line in file:
+            if wanted and not any(text in line for text in wanted):
+                continue
             try:
                 yield _decoder.decode(line)
             except msgspec.DecodeError:

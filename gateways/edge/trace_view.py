@@ -1,0 +1,226 @@
+"""`santral trace CALL`: the SIP ladder of one call as text, merged with what the journal says of it.
+
+The trace's files say which SIP Call-IDs were which party of the call; their messages become arrows between
+the party's column and the edge's. Events and story steps of the journal stand at the edge's column between
+them, all by time.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from acd_core.config import Config
+from acd_core.domain.commands import CallStory
+from acd_core.domain.events import CallArrived, DeadlinePassed
+from acd_core.journal.reader import read_journal
+from acd_core.journal.records import EventRecord, Record
+from acd_core.journal.segments import JournalError, list_segments
+from gateways.edge.identity import arrived_ms_of
+from gateways.edge.trace import TraceMessage, TraceParty, read_lines, trace_files
+
+LATEST_MAX = 10
+_COLUMN_CHARS = 28
+_TIME_CHARS = 11
+_CALL_ID = re.compile(r"^(?:call-id|i)[ \t]*:[ \t]*(\S+)", re.IGNORECASE | re.MULTILINE)
+_CSEQ_METHOD = re.compile(r"^cseq[ \t]*:[ \t]*\d+[ \t]+(\S+)", re.IGNORECASE | re.MULTILINE)
+_SAID_ELSEWHERE = frozenset(("call", "edge", "at_ms", "type", "step"))
+
+
+class _Line(msgspec.Struct, frozen=True):
+    """One line of the ladder: an arrow of a party, or a note at the edge's column."""
+
+    at_ms: int
+    text: str
+    party: str = ""
+    sent: bool = False
+
+
+def render(config: Config, call: str) -> str:
+    """The ladder; for an unknown call, what the latest calls are."""
+    parties = _parties(config.traces_path, call)
+    lines, peers = _arrows(config.traces_path, parties)
+    notes, arrived, problem = _notes(config.journal_path, call)
+    if not lines and not notes:
+        return _unknown(config, call, problem)
+    # The journal's clock is the core's; a message that caused an event goes before it.
+    ladder = sorted([*lines, *notes], key=lambda line: (line.at_ms, line.party == ""))
+    text = [*_head(call, ladder[0].at_ms, arrived, peers), ""]
+    columns = ["caller", "edge", *(party for party in peers if party != "caller")]
+    text.append(" " * _TIME_CHARS + "".join(name.ljust(_COLUMN_CHARS) for name in columns).rstrip())
+    text += [_draw(line, columns, ladder[0].at_ms) for line in ladder]
+    if not lines:
+        text += ["", "No SIP messages of this call are in the trace (a call from the page has none)."]
+    if problem:
+        text += ["", f"The journal can't be read: {problem}"]
+    return "\n".join(text)
+
+
+def _parties(folder: Path, call: str) -> dict[str, str]:
+    """SIP Call-ID → party, of this call."""
+    wanted = msgspec.json.encode(call)
+    found = {}
+    for path in trace_files(folder):
+        for line in read_lines(path, (wanted,)):
+            if isinstance(line, TraceParty) and line.call == call:
+                found[line.sip_call_id] = line.party
+    return found
+
+
+def _arrows(folder: Path, parties: dict[str, str]) -> tuple[list[_Line], dict[str, str]]:
+    """The messages of these parties, and party → address."""
+    if not parties:
+        return [], {}
+    wanted = tuple(msgspec.json.encode(sip_call_id)[1:-1] for sip_call_id in parties)
+    lines: list[_Line] = []
+    peers: dict[str, str] = {}
+    seen: set[tuple[bool, str]] = set()
+    for path in trace_files(folder):
+        for message in read_lines(path, wanted):
+            if not isinstance(message, TraceMessage):
+                continue
+            match = _CALL_ID.search(message.text)
+            party = parties.get(match[1]) if match else None
+            if party is None:
+                continue
+            peers.setdefault(party, f"{message.host}:{message.port}")
+            again = " (again)" if (message.sent, message.text) in seen else ""
+            seen.add((message.sent, message.text))
+            lines.append(_Line(message.at_ms, _title(message.text) + again, party, message.sent))
+    return lines, peers
+
+
+def _title(text: str) -> str:
+    """What an arrow is called: method and number, or status and what it answers."""
+    first, _, rest = text.partition("\r\n")
+    if first.startswith("SIP/2.0 "):
+        method = _CSEQ_METHOD.search(rest)
+        title = first[8:] + (f" ({method[1]})" if method else "")
+    else:
+        method_and_uri = first.split(" ")
+        user = re.match(r"sips?:([^@;>]+)@", method_and_uri[1]) if len(method_and_uri) > 1 else None
+        title = f"{method_and_uri[0]} {user[1]}" if user else method_and_uri[0]
+    return f"{title} +SDP" if "\r\n\r\nv=0" in text else title
+
+
+def _notes(folder: Path, call: str) -> tuple[list[_Line], CallArrived | None, str]:
+    """What the journal says of the call, its arrival, and why the journal could not be read to its end."""
+    notes: list[_Line] = []
+    arrival: CallArrived | None = None
+    try:
+        for record in _records_since(folder, arrived_ms_of(call)):
+            if isinstance(record, EventRecord):
+                if isinstance(record.event, CallArrived) and record.event.call == call:
+                    arrival = record.event
+                if _concerns(record.event, call):
+                    notes.append(_Line(record.now_ms, _describe(record.event)))
+            else:
+                notes += [
+                    _Line(story.at_ms, f"story: {_story(story)}")
+                    for story in record.stories
+                    if isinstance(story, CallStory) and story.call == call
+                ]
+    except (JournalError, msgspec.DecodeError) as error:
+        return notes, arrival, str(error)
+    return notes, arrival, ""
+
+
+def _records_since(folder: Path, since_ms: int) -> Iterator[Record]:
+    """Records of the segments that were still written to at `since_ms` or later."""
+    segments = list_segments(folder)
+    for first_seq, path in segments:
+        if path.stat().st_mtime_ns // 1_000_000 >= since_ms:
+            yield from read_journal(folder, first_seq - 1)
+            return
+
+
+def _concerns(event: Any, call: str) -> bool:
+    if isinstance(event, DeadlinePassed):
+        return event.entity == "call" and event.id == call
+    return getattr(event, "call", "") == call
+
+
+def _describe(event: Any) -> str:
+    """The event's name and fields."""
+    return f"{type(event).__name__} {_fields(event)}".rstrip()
+
+
+def _story(story: CallStory) -> str:
+    return f"{story.step} {_fields(story)}".rstrip()
+
+
+def _fields(struct: Any) -> str:
+    """What a struct says beyond what the ladder shows anyway."""
+    fields = msgspec.to_builtins(struct)
+    return " ".join(
+        f"{name}={value}"
+        for name, value in fields.items()
+        if name not in _SAID_ELSEWHERE and value not in ("", None)
+    )
+
+
+def _head(call: str, began_ms: int, arrival: CallArrived | None, peers: dict[str, str]) -> list[str]:
+    began = datetime.fromtimestamp(began_ms / 1000, UTC)
+    lines = [f"Call {call}  {began:%Y-%m-%d %H:%M:%S}.{began_ms % 1000:03d} UTC"]
+    if arrival is not None:
+        lines.append(f"  {arrival.caller} to {arrival.dialled}, by {arrival.via}, at {arrival.edge}")
+    lines += [f"  {party.ljust(12)} {address}" for party, address in peers.items()]
+    return lines
+
+
+def _draw(line: _Line, columns: list[str], began_ms: int) -> str:
+    """One line: every column's lifeline, and the arrow or note over them."""
+    width = _COLUMN_CHARS
+    row = list(" " * (width * len(columns)))
+    for index in range(len(columns)):
+        row[index * width] = "|"
+    edge = width * columns.index("edge")
+    seconds = f"{(line.at_ms - began_ms) / 1000:8.3f}".ljust(_TIME_CHARS)
+    if not line.party:
+        return seconds + "".join(row[:edge]) + f"* {line.text}"
+    other = width * columns.index(line.party)
+    left, right = min(edge, other), max(edge, other)
+    space = right - left - 1
+    rightwards = (other > edge) == line.sent
+    label = f" {line.text} "[: space - 4]
+    arrow = label.center(space - 1, "-")
+    row[left + 1 : right] = list(f"{arrow}>" if rightwards else f"<{arrow}")
+    return (seconds + "".join(row)).rstrip()
+
+
+def _unknown(config: Config, call: str, problem: str) -> str:
+    """What there is instead."""
+    lines = [f"There is no call {call} in the trace or the journal."]
+    latest = _latest(config)
+    if latest:
+        lines += ["The latest calls:", *(f"  {line}" for line in latest)]
+    if problem:
+        lines.append(f"The journal can't be read: {problem}")
+    return "\n".join(lines)
+
+
+def _latest(config: Config) -> list[str]:
+    """The calls that arrived last, latest first."""
+    calls: dict[str, str] = {}
+    for path in trace_files(config.traces_path):
+        for line in read_lines(path, (b'"party"',)):
+            if isinstance(line, TraceParty) and line.party == "caller":
+                calls[line.call] = ""
+    try:
+        first_seq = next((first for first, _ in list_segments(config.journal_path)[-2:]), 1)
+        for record in read_journal(config.journal_path, first_seq - 1):
+            if isinstance(record, EventRecord) and isinstance(record.event, CallArrived):
+                calls[record.event.call] = f"{record.event.caller} to {record.event.dialled}"
+    except (JournalError, msgspec.DecodeError):
+        pass  # the caller says that the journal can't be read
+    latest = sorted(calls, key=arrived_ms_of, reverse=True)[:LATEST_MAX]
+    return [f"{call}  {_clock(arrived_ms_of(call))}  {calls[call]}".rstrip() for call in latest]
+
+
+def _clock(at_ms: int) -> str:
+    return f"{datetime.fromtimestamp(at_ms / 1000, UTC):%Y-%m-%d %H:%M:%S} UTC"

@@ -1,0 +1,145 @@
+"""The SIP trace: bounded files written beside the loop, and the ladder that is drawn from them."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+from acd_core.domain import commands, events
+from acd_core.journal.records import EventRecord, StoryRecord
+from acd_core.journal.writer import JournalWriter
+from gateways.edge import trace as trace_module
+from gateways.edge.clock import Clock
+from gateways.edge.trace import FILES_MAX, Trace, TraceMessage, TraceParty, read_lines, trace_files
+from gateways.edge.trace_view import render
+from tests.edge.test_calls import EDGE, answered
+from tests.edge.world import config_for, world_in
+
+PEER = ("192.0.2.1", 5060)
+
+
+def lines_of(folder: Path) -> list[trace_module.TraceLine]:
+    return [line for path in trace_files(folder) for line in read_lines(path)]
+
+
+def test_what_was_said_is_written_in_order_and_for_us_alone(tmp_path: Path) -> None:
+    trace = Trace(tmp_path / "traces", 1_000, Clock())
+    trace.start()
+    for number in range(100):
+        trace.message(number % 2 == 0, PEER, f"MESSAGE {number}".encode())
+    trace.party("c-1", "caller", "id")
+    trace.stop()
+    lines = lines_of(tmp_path / "traces")
+    assert [line.text for line in lines if isinstance(line, TraceMessage)] == [
+        f"MESSAGE {number}" for number in range(100)
+    ]
+    assert isinstance(lines[-1], TraceParty)
+    (file,) = trace_files(tmp_path / "traces")
+    assert file.stat().st_mode & 0o077 == 0
+    assert file.parent.stat().st_mode & 0o077 == 0
+
+
+def test_the_oldest_file_goes_when_there_are_too_many(tmp_path: Path) -> None:
+    trace = Trace(tmp_path, FILES_MAX * 10, Clock())
+    trace.start()
+    for number in range(FILES_MAX * 25):
+        trace.message(True, PEER, str(number).encode())
+    trace.stop()
+    lines = lines_of(tmp_path)
+    assert len(trace_files(tmp_path)) == FILES_MAX
+    assert [line.text for line in lines if isinstance(line, TraceMessage)] == [
+        str(number) for number in range(FILES_MAX * 15 + 0, FILES_MAX * 25)
+    ][-len(lines) :]
+    assert len(lines) <= FILES_MAX * 10
+
+
+def test_a_full_queue_costs_lines_and_says_how_many(tmp_path: Path) -> None:
+    trace = Trace(tmp_path, 100_000, Clock())
+    trace.start()
+    for _ in range(trace_module.QUEUE_MAX + 50):
+        trace.message(True, PEER, b"x")
+    assert 0 < trace.lost <= 50
+    trace.stop()
+    lines = lines_of(tmp_path)
+    assert len(lines) >= trace_module.QUEUE_MAX
+
+
+def test_a_trace_of_nothing_and_one_that_cannot_write(tmp_path: Path) -> None:
+    nothing = Trace(tmp_path / "none", 0, Clock())
+    nothing.start()
+    nothing.message(True, PEER, b"x")
+    nothing.stop()
+    assert not (tmp_path / "none").exists()
+    (tmp_path / "file").write_text("")
+    broken = Trace(tmp_path / "file", 100, Clock())
+    broken.start()
+    broken.message(True, PEER, b"x")
+    broken.stop()
+
+
+def test_the_ladder_of_a_call_with_its_journal(tmp_path: Path) -> None:
+    config = config_for(tmp_path)
+
+    async def story() -> str:
+        async with world_in(tmp_path, config=config) as world:
+            phone = world.phone()
+            call, tag = await answered(world, phone)
+            other, _ = await answered(world, world.phone())
+            phone.request("BYE", to_tag=tag)
+            await phone.response(200, "BYE")
+            gone = await world.core.expect(events.CallerHungUp)
+            arrived = next(one for one in world.core.all(events.CallArrived) if one.call == call)
+            write_journal(config.journal_path, arrived, gone)
+            assert other != call
+            return call
+
+    call = asyncio.run(story())
+    ladder = render(config, call)
+    steps = [line.strip() for line in ladder.splitlines()]
+    assert steps[0].startswith(f"Call {call}  ")
+    assert steps[1] == "05321112233 to 185, by sip, at edge1"
+    assert steps[2].startswith("caller       127.0.0.1:")
+    arrows = [line for line in steps if ">" in line or "<" in line]
+    expected = (
+        ("INVITE 185 +SDP", ">"),
+        ("100 Trying (INVITE)", "<"),
+        ("200 OK (INVITE) +SDP", "<"),
+        ("ACK santral", ">"),
+        ("BYE 185", ">"),
+        ("200 OK (BYE)", "<"),
+    )
+    assert len(arrows) == len(expected)
+    for arrow, (title, head) in zip(arrows, expected, strict=True):
+        assert title in arrow
+        assert head in arrow
+    notes = [line.partition("* ")[2] for line in steps if "* " in line]
+    assert notes == [
+        "CallArrived caller=05321112233 dialled=185 caller_name=Ayşe",
+        "story: arrived detail=start",
+        "CallerHungUp",
+    ]
+    unknown = render(config, "c-nothing")
+    assert unknown.startswith("There is no call c-nothing in the trace or the journal.\nThe latest calls:\n")
+    assert call in unknown
+
+
+def write_journal(folder: Path, arrived: events.CallArrived, gone: events.CallerHungUp) -> None:
+    journal = JournalWriter(folder, last_seq=0, segment_max_bytes=10_000, sync_interval_ms=10)
+    stranger = events.CallerHungUp(call="c-other")
+    told = (stranger, arrived, stranger, gone)
+    for seq, event in enumerate(told, 1):
+        journal.append(
+            EventRecord(seq=seq, now_ms=arrived.at_ms + seq, stream="", number=0, digest=0, event=event)
+        )
+        if event is arrived:
+            step = commands.CallStory(
+                call=arrived.call, step="arrived", at_ms=arrived.at_ms + 2, detail="start"
+            )
+            journal.append(StoryRecord(seq=seq, stories=(step,)))
+    journal.close()
+
+
+def test_a_call_that_nothing_is_known_of(tmp_path: Path) -> None:
+    text = render(config_for(tmp_path), "c-x")
+    assert text == "There is no call c-x in the trace or the journal."
+    assert EDGE not in text
