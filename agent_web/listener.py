@@ -46,6 +46,9 @@ def server_settings(listener: socket.socket, tls: CertificateFiles | None) -> Hy
     settings.accesslog = None
     settings.errorlog = logging.getLogger("hypercorn.error")
     settings.websocket_max_message_size = MESSAGE_MAX_BYTES
+    # Hypercorn never gets rid of a connection whose application has ended while messages waited in a full queue. Quart takes
+    # them at once and a page that says too much is closed, so this queue stays short by itself.
+    settings.max_app_queue_size = 0
     settings.read_timeout = READ_TIMEOUT_S
     settings.graceful_timeout = STOP_TIMEOUT_S / 2
     # HTTP/2 would put a page's socket and its requests on one connection, where one that is slow holds up the others.

@@ -96,23 +96,26 @@ class PageSocket:
         try:
             await websocket.accept()
             async with asyncio.TaskGroup() as group:
-                tasks = [
-                    group.create_task(self._read(receive)),
-                    group.create_task(self._write()),
-                    group.create_task(self._beat()),
-                ]
+                reader = group.create_task(self._read(receive))
+                others = [group.create_task(self._write()), group.create_task(self._beat())]
                 await self._closing.wait()
                 with contextlib.suppress(TimeoutError):
                     async with asyncio.timeout(FLUSH_TIMEOUT_S):
                         await self._drained.wait()
-                for task in tasks:
+                for task in others:
                     task.cancel()
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(FLUSH_TIMEOUT_S):
-                    await websocket.close(self._code, self._reason)
+                await self._say_goodbye()
+                reader.cancel()
         finally:
             # Also when the page closed the socket: Quart cancels this coroutine then.
             self._say_gone()
+
+    async def _say_goodbye(self) -> None:
+        """Close, and go on reading until the page has answered that: hypercorn stands still when nobody takes its messages."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(FLUSH_TIMEOUT_S):
+                await websocket.close(self._code, self._reason)
+                await asyncio.sleep(FLUSH_TIMEOUT_S)  # Quart cancels us here as soon as the page has gone
 
     async def _read(self, receive: Callable[[bytes], None]) -> None:
         loop = asyncio.get_running_loop()

@@ -1,0 +1,253 @@
+"""The operator's page between browser and core: takeover, reconnect, requests, audio, limits, a core that is away."""
+
+from __future__ import annotations
+
+import asyncio
+
+from acd_core.config import Config
+from acd_core.domain import commands, events
+from acd_core.link.signals import BrowserAnswer, BrowserEnded, BrowserHangUp, BrowserOffer, Wallboard
+from agent_web.limits import MESSAGE_BURST
+from tests.web.world import offer, view, world
+
+SESSION = "tab-00000001.page-0001"
+
+
+def test_a_page_opens_a_session_and_shows_what_the_core_says(config: Config) -> None:
+    async def story() -> None:
+        async with world(config) as here:
+            browser = await here.logged_in("ayse")
+            async with here.desk(browser) as page:
+                opened = await here.core.heard.next(events.SessionOpened)
+                assert opened == events.SessionOpened(agent="agent-ayse", session=SESSION, web="web1")
+                here.core.send(view(SESSION, state="ringing", offer=offer()))
+                shown = await page.expect("view")
+                assert shown["state"] == "ringing"
+                assert shown["offer"]["caller"] == "05321234567"
+                assert shown["call"] is None
+            lost = await here.core.heard.next(events.SessionLost)
+            assert lost.session == SESSION
+
+    asyncio.run(story())
+
+
+def test_everything_an_operator_asks_for_reaches_the_core_in_order(config: Config) -> None:
+    async def story() -> None:
+        async with world(config) as here:
+            browser = await here.logged_in("ayse")
+            async with here.desk(browser) as page:
+                await here.core.heard.next(events.SessionOpened)
+                await page.send(type="ready", request="1")
+                await page.send(type="not_ready", reason="lunch", request="2")
+                await page.send(type="accept", call="c-17", offer=3, request="3")
+                await page.send(type="reject", call="c-17", offer=3)
+                await page.send(type="hang_up", call="c-17")
+                await page.send(type="wrap_up_done")
+                await page.send(type="phone", use=False)
+                who = {"agent": "agent-ayse", "session": SESSION}
+                for expected in (
+                    events.ReadyRequested(**who, request="1"),
+                    events.NotReadyRequested(**who, reason="lunch", request="2"),
+                    events.OfferAccepted(**who, call="c-17", offer=3, request="3"),
+                    events.OfferRejected(**who, call="c-17", offer=3),
+                    events.HangUpRequested(**who, call="c-17"),
+                    events.WrapUpFinished(**who),
+                    events.PhoneChosen(**who, use=False),
+                ):
+                    assert await here.core.heard.next(type(expected)) == expected
+                here.core.send(
+                    commands.RequestRefused(
+                        web="web1", agent="agent-ayse", session=SESSION, request="1", reason="no_audio"
+                    )
+                )
+                assert await page.expect("refused") == {"type": "refused", "request": "1", "reason": "no_audio"}
+
+    asyncio.run(story())
+
+
+def test_a_second_page_takes_over_and_the_first_says_so(config: Config) -> None:
+    """Also a duplicated tab, whose sessionStorage is a copy: its page id is another."""
+
+    async def story() -> None:
+        async with world(config) as here:
+            browser = await here.logged_in("ayse")
+            async with here.desk(browser) as first:
+                await here.core.heard.next(events.SessionOpened)
+                async with here.desk(browser, page="page-0002") as second:
+                    opened = await here.core.heard.next(events.SessionOpened)
+                    assert opened.session == "tab-00000001.page-0002"
+                    await first.expect("replaced")
+                    assert await first.closed() == 4001
+                    here.core.send(view(SESSION, revision=7))
+                    here.core.send(view(opened.session, revision=8))
+                    assert (await second.expect("view"))["revision"] == 8
+                    assert here.core.heard.untaken == [], "a page that was taken over is not a page that was lost"
+
+    asyncio.run(story())
+
+
+def test_a_page_at_another_server_takes_over(config: Config) -> None:
+    async def story() -> None:
+        async with world(config) as here:
+            async with here.desk(await here.logged_in("ayse")) as page:
+                await here.core.heard.next(events.SessionOpened)
+                here.core.send(commands.SessionReplaced(web="web1", agent="agent-ayse", session=SESSION))
+                await page.expect("replaced")
+                assert await page.closed() == 4001
+            assert here.core.heard.untaken == []
+
+    asyncio.run(story())
+
+
+def test_the_same_page_that_reconnects_is_the_same_session(config: Config) -> None:
+    """The new connection may come before the server knows that the old one is dead."""
+
+    async def story() -> None:
+        async with world(config) as here:
+            browser = await here.logged_in("ayse")
+            async with here.desk(browser) as first:
+                await here.core.heard.next(events.SessionOpened)
+                async with here.desk(browser) as again:
+                    assert await first.closed() == 4000
+                    assert (await here.core.heard.next(events.SessionOpened)).session == SESSION
+                    here.core.send(view(SESSION))
+                    await again.expect("view")
+                    assert here.core.heard.untaken == []
+            assert (await here.core.heard.next(events.SessionLost)).session == SESSION
+
+    asyncio.run(story())
+
+
+def test_a_log_out_closes_the_desk_and_the_core_knows_that_it_was_meant(config: Config) -> None:
+    async def story() -> None:
+        async with world(config) as here:
+            browser = await here.logged_in("ayse")
+            async with here.desk(browser) as page:
+                await here.core.heard.next(events.SessionOpened)
+                assert (await browser.ask("POST", "/api/logout")).status == 204
+                assert await page.closed() == 4003
+                assert (await here.core.heard.next(events.SessionClosed)).session == SESSION
+            assert here.core.heard.untaken == []
+
+    asyncio.run(story())
+
+
+def test_audio_goes_to_the_edge_and_back(config: Config) -> None:
+    async def story() -> None:
+        async with world(config) as here, here.desk(await here.logged_in("ayse")) as page:
+            await here.core.heard.next(events.SessionOpened)
+            await page.send(type="audio_offer", sdp="v=0 page")
+            asked = await here.core.heard.next(BrowserOffer)
+            assert (asked.purpose, asked.peer, asked.agent, asked.sdp) == ("agent", SESSION, "agent-ayse", "v=0 page")
+            here.core.signal(BrowserAnswer(web="web1", peer=SESSION, sdp="v=0 edge"))
+            assert (await page.expect("audio_answer"))["sdp"] == "v=0 edge"
+            here.core.signal(BrowserEnded(web="web1", peer=SESSION, cause="silent"))
+            assert (await page.expect("audio_ended"))["cause"] == "silent"
+            await page.send(type="audio_close")
+            assert (await here.core.heard.next(BrowserHangUp)).peer == SESSION
+
+    asyncio.run(story())
+
+
+def test_a_message_that_is_none_is_answered_and_the_socket_stays(config: Config) -> None:
+    async def story() -> None:
+        async with world(config) as here, (await here.logged_in("ayse")).socket("/ws/desk") as page:
+            await page.send(type="ready", request="early")
+            assert await page.expect("error") == {
+                "type": "error",
+                "error": "hello_first",
+                "text": "the first message is hello",
+                "request": "early",
+            }
+            for bad in (
+                "{",
+                "[]",
+                '{"type":"dance"}',
+                '{"type":"ready","request":"7","more":1}',
+                '{"type":"hello","tab":"a","page":"b"}',
+                b"\xff\x00",
+            ):
+                await page.connection.send(bad)
+                error = await page.expect("error")
+                assert error["error"] == "bad_message"
+                assert error["request"] == ("7" if "more" in str(bad) else "")
+            await page.send(type="hello", tab="tab-00000001", page="page-0001")
+            await page.expect("welcome")
+
+    asyncio.run(story())
+
+
+def test_a_page_that_says_too_much_is_closed(config: Config) -> None:
+    async def story() -> None:
+        async with world(config) as here:
+            browser = await here.logged_in("ayse")
+            async with here.desk(browser) as page:
+                for _ in range(MESSAGE_BURST * 3):
+                    await page.connection.send('{"type":"ready"}')
+                assert await page.closed() == 4008
+            async with here.desk(browser) as page:
+                await page.connection.send('"' + "x" * 200_000 + '"')
+                assert await page.closed() == 1009
+
+    asyncio.run(story())
+
+
+def test_a_page_that_says_nothing_is_gone_after_ten_seconds(config: Config) -> None:
+    async def story() -> None:
+        async with world(config) as here:
+            browser = await here.logged_in("ayse")
+            async with browser.socket("/ws/desk", answers_pings=False) as page:
+                await page.send(type="hello", tab="tab-00000001", page="page-0001")
+                await here.core.heard.next(events.SessionOpened)
+                await here.core.heard.next(events.SessionLost)
+                assert await page.closed() == 4009
+
+    asyncio.run(story())
+
+
+def test_a_core_that_goes_away_is_told_and_finds_the_sessions_when_it_is_back(config: Config) -> None:
+    async def story() -> None:
+        async with world(config) as here:
+            async with here.desk(await here.logged_in("ayse")) as page:
+                await here.core.heard.next(events.SessionOpened)
+                await here.core.stop()
+                assert (await page.expect("core"))["state"] == "away"
+                await page.send(type="ready", request="9")
+                error = await page.expect("error")
+                assert (error["error"], error["request"]) == ("core_away", "9")
+                await page.send(type="audio_offer", sdp="v=0")
+                assert (await page.expect("audio_answer"))["error"] == "core_away"
+                await here.core.start()
+                assert (await page.expect("core"))["state"] == "up"
+                inventory = await here.core.heard.next(events.WebInventory)
+                assert inventory.sessions == (events.OpenSession(agent="agent-ayse", session=SESSION),)
+                assert here.core.heard.untaken == [], "what was asked while the core was away is not asked later"
+
+    asyncio.run(story())
+
+
+def test_the_plans_reasons_reach_the_desk(config: Config) -> None:
+    async def story() -> None:
+        async with world(config) as here, here.desk(await here.logged_in("ayse")) as page:
+            await here.core.heard.next(events.SessionOpened)
+            for reasons in (("break",), ("break",), ("break", "lunch")):
+                here.core.signal(_picture(reasons))
+            assert (await page.expect("reasons"))["not_ready_reasons"][0] == "break"
+            here.core.signal(_picture(("training",)))
+            while (await page.expect("reasons"))["not_ready_reasons"] != ["training"]:
+                pass
+
+    asyncio.run(story())
+
+
+def _picture(reasons: tuple[str, ...]) -> Wallboard:
+    return Wallboard(
+        at_ms=1,
+        queues=(),
+        agents=(),
+        calls=(),
+        calls_live=0,
+        not_ready_reasons=reasons,
+        store_behind=0,
+        edges=("edge1",),
+    )
