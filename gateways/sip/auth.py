@@ -232,9 +232,11 @@ def _same_resource(request: Request, digest_uri: str) -> bool:
 
 
 def parse_auth(value: str, where: str) -> tuple[str, dict[str, str]]:
-    """Scheme in lower case, and parameters without their quotes, of a challenge or credentials."""
+    """Scheme in lower case, and the parameters of a digest without their quotes."""
     scheme, _, rest = value.partition(" ")
     params: dict[str, str] = {}
+    if scheme.lower() != "digest":
+        return scheme.lower(), params  # another scheme has a grammar of its own
     for element in split_list(rest.strip(" \t"), where):
         name, equals, text = element.partition("=")
         name, text = name.strip(" \t").lower(), text.strip(" \t")

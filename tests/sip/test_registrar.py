@@ -1,0 +1,251 @@
+"""The registrar (RFC 3261 10.3)."""
+
+from __future__ import annotations
+
+import pytest
+
+from gateways.sip.limits import RegistrarLimits
+from gateways.sip.message import Request, Response
+from gateways.sip.registrar import (
+    BindingAdded,
+    BindingChange,
+    BindingRefreshed,
+    BindingRemoved,
+    Registrar,
+    address_of_record,
+)
+from gateways.sip.uri import Uri
+from tests.sip.support import CALLER, wire_request
+
+AOR = "ayse@santral"
+
+
+def register(
+    *contacts: str, cseq: int = 1, call_id: str = "reg-1", expires: int | None = None, user_agent: str = ""
+) -> Request:
+    made = wire_request("REGISTER", cseq=cseq, call_id=call_id)
+    made.remove("Contact")
+    for contact in contacts:
+        made.add("Contact", contact)
+    if expires is not None:
+        made.set("Expires", str(expires))
+    if user_agent:
+        made.set("User-Agent", user_agent)
+    return made
+
+
+def process(
+    registrar: Registrar, request: Request, now_ms: int = 0, aor: str = AOR
+) -> tuple[Response, list[BindingChange]]:
+    return registrar.process(request, aor, CALLER, now_ms)
+
+
+def contacts(registrar: Registrar, now_ms: int = 0, aor: str = AOR) -> list[str]:
+    return [str(binding.contact.uri) for binding in registrar.bindings(aor, now_ms)]
+
+
+def kinds(changes: list[BindingChange]) -> list[type]:
+    return [type(change) for change in changes]
+
+
+def test_binding_is_added_refreshed_and_removed() -> None:
+    registrar = Registrar()
+    response, changes = process(registrar, register("<sip:a@192.0.2.1>", expires=120, user_agent="phone/1"))
+    assert (response.status, response.get_all("Contact")) == (200, ["<sip:a@192.0.2.1>;expires=120"])
+    assert kinds(changes) == [BindingAdded]
+    binding = changes[0].binding
+    assert (binding.aor, binding.source, binding.expires_at_ms) == (AOR, CALLER, 120_000)
+    assert binding.user_agent == "phone/1"
+    response, changes = process(registrar, register("<sip:a@192.0.2.1>", cseq=2), 60_000)
+    assert response.get_all("Contact") == ["<sip:a@192.0.2.1>;expires=3600"], "the default"
+    assert kinds(changes) == [BindingRefreshed]
+    response, changes = process(registrar, register("<sip:a@192.0.2.1>;expires=0", cseq=3), 61_000)
+    assert (response.status, response.get_all("Contact")) == (200, [])
+    assert [change.reason for change in changes if isinstance(change, BindingRemoved)] == ["removed"]
+    assert len(registrar) == 0
+
+
+def test_query() -> None:
+    """10.3 step 8: without Contact nothing changes, and all bindings are listed"""
+    registrar = Registrar()
+    process(registrar, register("<sip:a@192.0.2.1>;x=y", "<sip:b@192.0.2.2>;q=0.5", expires=100))
+    response, changes = process(registrar, register(cseq=9), 10_500)
+    assert changes == []
+    assert response.get_all("Contact") == [
+        "<sip:a@192.0.2.1>;x=y;expires=90",
+        "<sip:b@192.0.2.2>;q=0.5;expires=90",
+    ]
+
+
+def test_several_contacts_are_ordered() -> None:
+    registrar = Registrar()
+    process(registrar, register("<sip:low@h>;q=0.1", "<sip:high@h>;q=0.9", "<sip:none@h>"))
+    process(registrar, register("<sip:newest@h>", call_id="other"), 10)
+    assert contacts(registrar) == ["sip:newest@h", "sip:none@h", "sip:high@h", "sip:low@h"]
+
+
+def test_expiry() -> None:
+    registrar = Registrar()
+    process(registrar, register("<sip:a@h>;expires=60", "<sip:b@h>;expires=90"))
+    assert registrar.next_deadline_ms() == 60_000
+    assert registrar.sweep(59_999) == []
+    assert contacts(registrar, 60_000) == ["sip:b@h"], "not used any more even before the sweep"
+    removed = registrar.sweep(60_000)
+    assert [(str(gone.binding.contact.uri), gone.reason) for gone in removed] == [("sip:a@h", "expired")]
+    process(registrar, register("<sip:b@h>;expires=90", cseq=2), 80_000)
+    assert registrar.sweep(169_999) == []
+    assert len(registrar.sweep(170_000)) == 1
+    assert registrar.next_deadline_ms() is None
+    assert len(registrar) == 0
+
+
+def test_expired_bindings_are_told_of_by_the_next_request_too() -> None:
+    registrar = Registrar()
+    process(registrar, register("<sip:a@h>;expires=60"))
+    _, changes = process(registrar, register("<sip:b@h>;expires=60", cseq=2), 100_000)
+    assert kinds(changes) == [BindingRemoved, BindingAdded]
+
+
+@pytest.mark.parametrize(
+    ("asked", "granted"), [("60", 60), ("3600", 3600), ("7200", 3600), ("4294967295", 3600), (None, 3600)]
+)
+def test_time_that_is_granted(asked: str | None, granted: int) -> None:
+    registrar = Registrar()
+    param = "" if asked is None else f";expires={asked}"
+    response, _ = process(registrar, register(f"<sip:a@h>{param}"))
+    assert response.get_all("Contact") == [f"<sip:a@h>;expires={granted}"]
+
+
+def test_too_brief() -> None:
+    """10.3 step 7"""
+    registrar = Registrar()
+    response, changes = process(registrar, register("<sip:good@h>", "<sip:a@h>;expires=59"))
+    assert (response.status, response.get("Min-Expires"), changes) == (423, "60", [])
+    assert len(registrar) == 0, "wholly or not at all"
+
+
+def test_star_removes_everything() -> None:
+    """10.2.2, 10.3 step 6"""
+    registrar = Registrar()
+    process(registrar, register("<sip:a@h>", "<sip:b@h>"))
+    process(registrar, register("<sip:other@h>"), aor="other@santral")
+    response, changes = process(registrar, register("*", cseq=2, expires=0))
+    assert response.status == 200
+    assert kinds(changes) == [BindingRemoved, BindingRemoved]
+    assert contacts(registrar) == []
+    assert contacts(registrar, aor="other@santral") == ["sip:other@h"]
+
+
+@pytest.mark.parametrize("expires", [None, 10])
+def test_star_needs_expires_zero(expires: int | None) -> None:
+    registrar = Registrar()
+    process(registrar, register("<sip:a@h>"))
+    response, _ = process(registrar, register("*", cseq=2, expires=expires))
+    assert response.status == 400
+    assert len(registrar) == 1
+
+
+def test_star_beside_another_contact() -> None:
+    registrar = Registrar()
+    response, _ = process(registrar, register("*", "<sip:a@h>", expires=0))
+    assert response.status == 200
+    request = register("<sip:a@h>", "*", expires=0, cseq=2)
+    response, _ = process(registrar, request)
+    assert response.status == 400
+
+
+@pytest.mark.parametrize("cseq", [4, 5])
+@pytest.mark.parametrize("contact", ["<sip:a@h>", "<sip:a@h>;expires=0", "*"])
+def test_late_copy_of_an_older_register(cseq: int, contact: str) -> None:
+    """10.3 steps 6 and 7"""
+    registrar = Registrar()
+    process(registrar, register("<sip:a@h>", cseq=5))
+    response, changes = process(
+        registrar, register(contact, cseq=cseq, expires=0 if contact == "*" else None)
+    )
+    assert (response.status, changes) == (500, [])
+    assert len(registrar) == 1
+
+
+def test_phone_that_started_again() -> None:
+    """10.3 step 7: another Call-ID replaces whatever the CSeq"""
+    registrar = Registrar()
+    process(registrar, register("<sip:a@h>", cseq=500))
+    _, changes = process(registrar, register("<sip:a@h>", cseq=1, call_id="reg-2"))
+    assert kinds(changes) == [BindingRefreshed]
+
+
+def test_same_contact_in_other_words() -> None:
+    registrar = Registrar()
+    process(registrar, register("<sip:%61@HOST;transport=UDP>"))
+    _, changes = process(registrar, register("<sip:a@host;Transport=udp>", cseq=2))
+    assert kinds(changes) == [BindingRefreshed]
+    _, changes = process(registrar, register("<sip:a@host:5060;transport=udp>", cseq=3))
+    assert kinds(changes) == [BindingAdded]
+
+
+def test_device_that_moved() -> None:
+    """RFC 5626 6: the instance is the device, wherever it is"""
+    registrar = Registrar()
+    device = ';+sip.instance="<urn:uuid:1>";reg-id=1'
+    process(registrar, register(f"<sip:a@192.0.2.1>{device}"))
+    _, changes = process(registrar, register(f"<sip:a@192.0.2.77>{device}", cseq=2))
+    assert kinds(changes) == [BindingRefreshed]
+    assert contacts(registrar) == ["sip:a@192.0.2.77"]
+    assert registrar.bindings(AOR, 0)[0].instance == "<urn:uuid:1>"
+    other = device.replace("reg-id=1", "reg-id=2")
+    _, changes = process(registrar, register(f"<sip:a@192.0.2.77>{other}", cseq=3))
+    assert kinds(changes) == [BindingAdded]
+
+
+def test_limits() -> None:
+    registrar = Registrar(RegistrarLimits(bindings_max=3, bindings_per_aor_max=2))
+    process(registrar, register("<sip:a@h>", "<sip:b@h>"))
+    response, _ = process(registrar, register("<sip:c@h>", cseq=2))
+    assert response.status == 403
+    process(registrar, register("<sip:x@h>"), aor="x@santral")
+    response, _ = process(registrar, register("<sip:y@h>"), aor="y@santral")
+    assert (response.status, response.get("Retry-After")) == (503, "60")
+    response, changes = process(registrar, register("<sip:a@h>", cseq=3))
+    assert (response.status, kinds(changes)) == (200, [BindingRefreshed]), "who is in stays in"
+    response, _ = process(registrar, register("<sip:a@h>;expires=0", cseq=4))
+    assert response.status == 200
+    response, _ = process(registrar, register("<sip:y@h>"), aor="y@santral")
+    assert response.status == 200
+
+
+@pytest.mark.parametrize(
+    ("contact", "status"),
+    [
+        ("<mailto:a@h>", 416),
+        ("<sip:a@h>;expires=soon", 400),
+        ("<sip:a@h>;expires=4294967296", 400),
+        ("<sip:a@h>;q=2", 400),
+        ("<sip:a@h>;q=nan", 400),
+        ("<sip:a@h>;q=x", 400),
+        ("<sip:a@h", 400),
+    ],
+)
+def test_bad_contacts(contact: str, status: int) -> None:
+    response, changes = process(Registrar(), register(contact))
+    assert (response.status, changes) == (status, [])
+
+
+def test_deadlines_do_not_pile_up() -> None:
+    registrar = Registrar()
+    for number in range(10_000):
+        process(registrar, register("<sip:a@h>", cseq=number + 1), number)
+    assert len(registrar._deadlines) < 200
+    assert len(registrar.sweep(10_000_000)) == 1
+
+
+@pytest.mark.parametrize(
+    ("uri", "aor"),
+    [
+        ("sip:Ayse@Santral.Example:5060;transport=tcp", "Ayse@santral.example"),
+        ("sips:%61yse@santral.example", "ayse@santral.example"),
+        ("sip:santral.example", "santral.example"),
+    ],
+)
+def test_address_of_record(uri: str, aor: str) -> None:
+    assert address_of_record(Uri.parse(uri)) == aor
