@@ -7,10 +7,12 @@ servers live in a folder of their own, with a short name (socket addresses) that
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import json
 import os
 import pwd
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -27,6 +29,8 @@ from persistence.embedded import EmbeddedPostgres
 from persistence.embedded.binaries import copy_binaries, find_binaries
 
 PATIENCE_S = 60.0  # a guard on a busy machine, never reached otherwise
+_PR_SET_PDEATHSIG = 1
+_LIBC = ctypes.CDLL(None)
 NOBODY = pwd.getpwnam("nobody")
 
 
@@ -61,6 +65,7 @@ def start(server: EmbeddedPostgres) -> subprocess.Popen[bytes]:
         user=account.uid if account else None,
         group=account.gid if account else None,
         extra_groups=account.groups if account else None,
+        preexec_fn=_die_with_us,  # noqa: PLW1509 - it only makes a system call
     )
     deadline = time.monotonic() + PATIENCE_S
     while not server.ready():
@@ -68,6 +73,11 @@ def start(server: EmbeddedPostgres) -> subprocess.Popen[bytes]:
         assert time.monotonic() < deadline, "the server doesn't get ready"
         time.sleep(0.02)
     return process
+
+
+def _die_with_us() -> None:
+    """A run of tests that is killed leaves no server behind."""
+    _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 def stop(process: subprocess.Popen[bytes]) -> None:
