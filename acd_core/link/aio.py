@@ -241,8 +241,10 @@ class LinkServer:
         self.path.chmod(0o600)
         self.started.set()
         try:
-            await server.serve_forever()
+            # Not `serve_forever`: cancelled, it waits from Python 3.12 on until all clients have left by themselves.
+            await asyncio.Event().wait()
         finally:
+            server.close()
             for connection in list(self._connections):
                 connection.close()
             self.path.unlink(missing_ok=True)
