@@ -101,9 +101,8 @@ class Database:
             raise DatabaseAwayError("not opened yet")
         try:
             connection = await self._pool.acquire(timeout=DATABASE_TIMEOUT_S)
-        except _ERRORS as error:
-            _raise_if_away(error)
-            raise
+        except _ERRORS as error:  # whatever keeps us from connecting is the database's, not the request's
+            raise DatabaseAwayError(_words(error)) from error
         # Ends a statement, a rollback and the connection's return alike when the server hangs.
         timer = asyncio.get_running_loop().call_later(DATABASE_TIMEOUT_S, connection.terminate)
         try:
@@ -124,4 +123,8 @@ class Database:
 
 def _raise_if_away(error: Exception) -> None:
     if is_away(error):
-        raise DatabaseAwayError(str(error) or type(error).__name__) from error
+        raise DatabaseAwayError(_words(error)) from error
+
+
+def _words(error: Exception) -> str:
+    return str(error) or type(error).__name__

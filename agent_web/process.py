@@ -41,7 +41,7 @@ from agent_web.wallboard.service import Boards
 
 NAME = "web"
 LINK_NAME = "web1"
-_FIRST_DATABASE_WAIT_S = 10.0
+_FIRST_DATABASE_WAIT_S = 5.0
 
 _log = logging.getLogger(__name__)
 

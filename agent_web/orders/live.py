@@ -17,9 +17,9 @@ from acd_core.config import Config
 from agent_web import wire
 from agent_web.broadcast import Broadcast
 from agent_web.database import Database, DatabaseAwayError
-from agent_web.limits import ORDERS_CHANGED_MAX
+from agent_web.limits import DATABASE_CHECK_INTERVAL_S, ORDERS_CHANGED_MAX
 from agent_web.orders import queries
-from persistence.pool import connection_when_there, is_away
+from persistence.pool import connection_when_there
 
 _log = logging.getLogger(__name__)
 
@@ -48,9 +48,10 @@ class LiveOrders:
                     first = False
                     await lost.wait()
             except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
-                if not is_away(error):
-                    raise
-            _log.warning("the registers don't hear of changes until the database is back")
+                _log.warning("the registers hear of no changes: %s", error or type(error).__name__)
+                await asyncio.sleep(DATABASE_CHECK_INTERVAL_S)
+            else:
+                _log.warning("the registers hear of no changes until the database is back")
 
     async def tell(self) -> None:
         """Read what changed and tell it until cancelled."""

@@ -12,7 +12,7 @@ import pytest
 
 from acd_core.config import Config, Database, Web
 from persistence.embedded import EmbeddedPostgres
-from tests.persistence.servers import execute, public_folder, running
+from tests.persistence.servers import execute, public_folder, running, start, stop
 from tests.web.world import CATEGORIES, make_template
 
 TEMPLATE = "web_template"
@@ -35,13 +35,17 @@ def config(web_server: EmbeddedPostgres, tmp_path: Path) -> Config:
     """A configuration with folders and a database of its own, on a free port."""
     name = f"test_{secrets.token_hex(8)}"
     asyncio.run(execute(web_server.dsn, f"CREATE DATABASE {name} TEMPLATE {TEMPLATE}"))
-    categories = tmp_path / "categories.toml"
+    return _config(tmp_path, web_server.dsn.replace("/santral?", f"/{name}?"))
+
+
+def _config(folder: Path, dsn: str) -> Config:
+    categories = folder / "categories.toml"
     categories.write_text(CATEGORIES, encoding="utf-8")
     return Config(
-        data_dir=str(tmp_path / "var"),
+        data_dir=str(folder / "var"),
         categories_file=str(categories),
         web=Web(listen_port=0),
-        database=Database(dsn=web_server.dsn.replace("/santral?", f"/{name}?")),
+        database=Database(dsn=dsn),
     )
 
 
@@ -50,3 +54,33 @@ def away_config(config: Config) -> Config:
     """The same with a database that nobody serves."""
     dsn = "postgresql://nobody:nothing@127.0.0.1:1/none"
     return msgspec.structs.replace(config, database=Database(dsn=dsn))
+
+
+class OwnServer:
+    """A database server of one test, which may stop it."""
+
+    def __init__(self, server: EmbeddedPostgres, folder: Path) -> None:
+        self._server = server
+        self._process = start(server)
+        self.config = _config(folder, server.dsn)
+
+    def stop(self) -> None:
+        stop(self._process)
+
+    def start(self) -> None:
+        self._server.prepare()
+        self._process = start(self._server)
+
+
+@pytest.fixture
+def own_server(tmp_path: Path) -> Iterator[OwnServer]:
+    with public_folder() as folder:
+        server = EmbeddedPostgres(folder / "data", folder / "run")
+        server.prepare()
+        own = OwnServer(server, tmp_path)
+        try:
+            asyncio.run(make_template(own.config))
+            yield own
+        finally:
+            own.stop()
+            server.close()

@@ -60,7 +60,11 @@ def test_everything_an_operator_asks_for_reaches_the_core_in_order(config: Confi
                         web="web1", agent="agent-ayse", session=SESSION, request="1", reason="no_audio"
                     )
                 )
-                assert await page.expect("refused") == {"type": "refused", "request": "1", "reason": "no_audio"}
+                assert await page.expect("refused") == {
+                    "type": "refused",
+                    "request": "1",
+                    "reason": "no_audio",
+                }
 
     asyncio.run(story())
 
@@ -81,7 +85,9 @@ def test_a_second_page_takes_over_and_the_first_says_so(config: Config) -> None:
                     here.core.send(view(SESSION, revision=7))
                     here.core.send(view(opened.session, revision=8))
                     assert (await second.expect("view"))["revision"] == 8
-                    assert here.core.heard.untaken == [], "a page that was taken over is not a page that was lost"
+                    assert here.core.heard.untaken == [], (
+                        "a page that was taken over is not a page that was lost"
+                    )
 
     asyncio.run(story())
 
@@ -138,7 +144,12 @@ def test_audio_goes_to_the_edge_and_back(config: Config) -> None:
             await here.core.heard.next(events.SessionOpened)
             await page.send(type="audio_offer", sdp="v=0 page")
             asked = await here.core.heard.next(BrowserOffer)
-            assert (asked.purpose, asked.peer, asked.agent, asked.sdp) == ("agent", SESSION, "agent-ayse", "v=0 page")
+            assert (asked.purpose, asked.peer, asked.agent, asked.sdp) == (
+                "agent",
+                SESSION,
+                "agent-ayse",
+                "v=0 page",
+            )
             here.core.signal(BrowserAnswer(web="web1", peer=SESSION, sdp="v=0 edge"))
             assert (await page.expect("audio_answer"))["sdp"] == "v=0 edge"
             here.core.signal(BrowserEnded(web="web1", peer=SESSION, cause="silent"))
@@ -221,7 +232,9 @@ def test_a_core_that_goes_away_is_told_and_finds_the_sessions_when_it_is_back(co
                 assert (await page.expect("core"))["state"] == "up"
                 inventory = await here.core.heard.next(events.WebInventory)
                 assert inventory.sessions == (events.OpenSession(agent="agent-ayse", session=SESSION),)
-                assert here.core.heard.untaken == [], "what was asked while the core was away is not asked later"
+                assert here.core.heard.untaken == [], (
+                    "what was asked while the core was away is not asked later"
+                )
 
     asyncio.run(story())
 
