@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
 
@@ -47,11 +46,14 @@ class AudioUser(Protocol):
         """No packet for that long."""
 
 
-class RecordingResult(msgspec.Struct, frozen=True):
-    """A closed recording; `context` is what `start_recording` was given."""
+class RecordingListener(Protocol):
+    """Hears what became of recordings; `context` is what `start_recording` was given."""
 
-    context: object
-    done: engine.RecordingDone
+    def recording_done(self, context: object, done: engine.RecordingDone) -> None:
+        """A file is closed."""
+
+    def recording_interrupted(self, context: object, file: Path) -> None:
+        """The engine died over this file; a new engine completes it by itself, and says nothing of it."""
 
 
 class _Recording:
@@ -146,12 +148,10 @@ class Statistics(msgspec.Struct, frozen=True):
 class Audio:
     """Client of one audio engine."""
 
-    def __init__(
-        self, path: Path, name: str, timing: Timing, on_recorded: Callable[[RecordingResult], None]
-    ) -> None:
-        """`path` is the engine's socket; `on_recorded` hears of each closed recording."""
+    def __init__(self, path: Path, name: str, timing: Timing, recordings: RecordingListener) -> None:
+        """`path` is the engine's socket."""
         self._timing = timing
-        self._on_recorded = on_recorded
+        self._listener = recordings
         self._legs: dict[str, AudioLeg] = {}
         self._gains: dict[tuple[str, str], float] = {}
         self._recordings: dict[str, _Recording] = {}
@@ -207,7 +207,7 @@ class Audio:
         self._record(recording, entry)
 
     def stop_recording(self, recording: str) -> None:
-        """Close the file; `on_recorded` follows."""
+        """Close the file; the listener's `recording_done` follows."""
         entry = self._recordings.pop(recording, None)
         if entry is None or not entry.started:
             return
@@ -239,8 +239,9 @@ class Audio:
     def _up(self, fresh: bool) -> None:
         if not fresh:
             return
-        for recording, entry in self._closing.items():
-            _log.error("recording %s: the audio engine ended before it closed %s", recording, entry.file)
+        for entry in [*self._closing.values(), *self._recordings.values()]:
+            if entry.started:
+                self._listener.recording_interrupted(entry.context, entry.file)
         self._closing.clear()
         if self._legs:
             self._restarts += 1
@@ -312,9 +313,19 @@ class Audio:
                 self._try_again(leg, message.reason)
             return
         _log.error("leg %s: %s was refused: %s", leg.id, message.command, message.reason)
-        if message.command == "PlayFiles" and isinstance(leg.playing, engine.PlayFiles):
+        if message.command == "StartRecording":
+            self._recording_refused(leg)
+        elif message.command == "PlayFiles" and isinstance(leg.playing, engine.PlayFiles):
             play, leg.playing = leg.playing.play, None
             leg.user.audio_played(play, True)
+
+    def _recording_refused(self, leg: AudioLeg) -> None:
+        """Nothing more will be heard of the leg's latest recording, stopped meanwhile or not."""
+        for table in (self._recordings, self._closing):
+            names = [name for name, entry in table.items() if leg in (entry.left, entry.right)]
+            if names:
+                del table[names[-1]]
+                return
 
     def _try_again(self, leg: AudioLeg, reason: str) -> None:
         """The dead engine's sockets may live a moment longer than it. A browser's leg may have any other
@@ -359,7 +370,7 @@ class Audio:
             return
         if message.failed:
             _log.error("recording %s is incomplete: %s", message.path, message.failed)
-        self._on_recorded(RecordingResult(entry.context, message))
+        self._listener.recording_done(entry.context, message)
 
     # --- what the engine is told ------------------------------------------------------------------
 

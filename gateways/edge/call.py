@@ -163,13 +163,13 @@ class Call:
             self._part_now()
         self.joined = Joined(command.agent, command.offer, command.part, command.leg, audio)
         self._parts.audio.join(self.caller.audio, audio)
-        relative = recording_path(self.id, command.part, self._parts.clock.now_ms())
+        now_ms = self._parts.clock.now_ms()
         self._parts.audio.start_recording(
             f"{self.id}-{command.part}",
             self.caller.audio,
             audio,
-            self._parts.recordings / relative,
-            RecordedPart(self.id, command.part, command.agent),
+            self._parts.recordings.folder / recording_path(self.id, command.part, now_ms),
+            RecordedPart(self.id, command.part, command.agent, now_ms),
         )
 
     def part(self, command: commands.Part) -> None:

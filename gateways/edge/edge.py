@@ -28,7 +28,7 @@ from acd_core.link.signals import (
     FromCore,
     ToCore,
 )
-from gateways.edge import audio, calls, recordings, registrar
+from gateways.edge import audio, calls, registrar
 from gateways.edge.addresses import LocalAddresses
 from gateways.edge.browsers import Browsers
 from gateways.edge.clock import Clock
@@ -38,6 +38,7 @@ from gateways.edge.parts import Parts
 from gateways.edge.phones import Phones, phones_path
 from gateways.edge.point import SipPoint
 from gateways.edge.prompts import Prompts
+from gateways.edge.recordings import Recordings
 from gateways.edge.sources import SourceLog
 from gateways.edge.trace import Trace
 from gateways.sip import events as sip_events
@@ -91,13 +92,8 @@ class Edge:
             on_up=self._core_up,
             on_down=self._core_down,
         )
-        folder = config.recordings_path
-        self.audio = audio.Audio(
-            config.socket("media"),
-            name,
-            timing,
-            lambda result: recordings.report(result, folder, self.core.send),
-        )
+        self.recordings = Recordings(config.recordings_path, self.core.send)
+        self.audio = audio.Audio(config.socket("media"), name, timing, self.recordings)
         self.prompts = Prompts(
             config.socket("speech"), name, config.prompts_path, config.speech.words_per_minute, timing
         )
@@ -117,7 +113,7 @@ class Edge:
             prompts=self.prompts,
             registrar=self.registrar,
             trace=self.trace,
-            recordings=folder,
+            recordings=self.recordings,
             operator_legs={},
             tell=self.core.send,
             signal=self._signal,
@@ -148,6 +144,7 @@ class Edge:
 
     def close(self) -> None:
         """Free the port, finish the trace."""
+        self.recordings.close()
         self.registrar.close()
         self.point.close()
         self.trace.stop()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 
 from acd_core.domain.events import EdgeEvent
 from acd_core.link.signals import BrowserAnswer, BrowserEnded
@@ -15,6 +14,7 @@ from gateways.edge.dialogs import Dialogs
 from gateways.edge.limits import EdgeLimits, Timing
 from gateways.edge.point import SipPoint
 from gateways.edge.prompts import Prompts
+from gateways.edge.recordings import Recordings
 from gateways.edge.registrar import PhoneRegistrar
 from gateways.edge.trace import Trace
 
@@ -34,7 +34,7 @@ class Parts:
     prompts: Prompts
     registrar: PhoneRegistrar
     trace: Trace
-    recordings: Path
+    recordings: Recordings
     operator_legs: dict[str, AudioLeg]  # browser legs that can be joined, kept by `browser_leg`
     tell: Callable[[EdgeEvent], None]  # numbered: kept while the core is away
     signal: Callable[[BrowserAnswer | BrowserEnded], None]  # not kept

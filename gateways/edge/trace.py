@@ -139,19 +139,20 @@ class Trace:
         if self._file is not None:
             self._file.close()
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        name = self._folder / f"sip-{self._clock.now_ms():014d}.jsonl"
-        while name.exists():
-            name = name.with_name(f"sip-{int(name.stem[4:]) + 1:014d}.jsonl")
+        files = trace_files(self._folder)
+        # Names must sort by age, also when several files begin within a millisecond or the clock was set back.
+        newest = int(files[-1].stem.removeprefix("sip-")) if files else 0
+        name = self._folder / f"sip-{max(self._clock.now_ms(), newest + 1):014d}.jsonl"
         self._file, self._lines = name.open("xb"), 0
         name.chmod(0o600)
-        for old in trace_files(self._folder)[:-FILES_MAX]:
+        for old in [*files, name][:-FILES_MAX]:
             old.unlink(missing_ok=True)
         return self._file
 
 
 def trace_files(folder: Path) -> list[Path]:
     """Oldest first."""
-    return sorted(folder.glob("sip-*.jsonl"))
+    return sorted(path for path in folder.glob("sip-*.jsonl") if path.stem[4:].isdigit())
 
 
 def read_lines(path: Path, wanted: tuple[bytes, ...] = ()) -> Iterator[TraceLine]:

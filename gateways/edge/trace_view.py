@@ -25,6 +25,7 @@ from gateways.edge.identity import arrived_ms_of
 from gateways.edge.trace import TraceMessage, TraceParty, read_lines, trace_files
 
 LATEST_MAX = 10
+_CLOCKS_DIFFER_MS = 60_000  # the edge's, the core's and the file system's
 _COLUMN_CHARS = 28
 _TIME_CHARS = 11
 _CALL_ID = re.compile(r"^(?:call-id|i)[ \t]*:[ \t]*(\S+)", re.IGNORECASE | re.MULTILINE)
@@ -134,7 +135,7 @@ def _records_since(folder: Path, since_ms: int) -> Iterator[Record]:
     """Records of the segments that were still written to at `since_ms` or later."""
     segments = list_segments(folder)
     for first_seq, path in segments:
-        if path.stat().st_mtime_ns // 1_000_000 >= since_ms:
+        if path.stat().st_mtime_ns // 1_000_000 >= since_ms - _CLOCKS_DIFFER_MS:
             yield from read_journal(folder, first_seq - 1)
             return
 
