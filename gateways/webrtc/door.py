@@ -9,24 +9,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from typing import Any, Protocol, TypeAlias, cast
+from typing import Protocol
 
 from gateways.webrtc import stun
 from gateways.webrtc.interface import Address
-
-UdpAddress: TypeAlias = tuple[Any, ...]  # as the socket gives it; of IPv6 it has four parts
+from gateways.webrtc.udp import UdpAddress, UdpSocket
 
 _ADDRESSES_MAX = 8  # of one guest; when there are more the first is forgotten
-_UNSENT_MAX_BYTES = 256 * 1024  # audio that the kernel does not take at once is worth nothing soon
-
-
-class UdpTransport(Protocol):
-    """What a UDP socket does under asyncio and uvloop alike; their classes have no common base that says so."""
-
-    def sendto(self, data: bytes, addr: UdpAddress) -> None: ...
-    def get_write_buffer_size(self) -> int: ...
-    def get_extra_info(self, name: str) -> Any: ...
-    def close(self) -> None: ...
 
 
 class Guest(Protocol):
@@ -62,7 +51,7 @@ class Doors:
         for host in self._hosts:
             _, door = await loop.create_datagram_endpoint(lambda: Door(self), local_addr=(host, self._port))
             self._doors.append(door)
-            self.candidates.append(Address(self._advertised_host or host, door.port))
+            self.candidates.append(Address(self._advertised_host or host, door.bound_to[1]))
         self.candidates = list(dict.fromkeys(self.candidates))
 
     async def close(self) -> None:
@@ -82,48 +71,19 @@ class Doors:
             door.forget(guest)
 
 
-class Door(asyncio.DatagramProtocol):
+class Door(UdpSocket):
     """One socket."""
 
     def __init__(self, doors: Doors) -> None:
         """Used by `Doors` alone."""
+        super().__init__()
         self._doors = doors
         self._known: dict[UdpAddress, Guest] = {}
-        self._transport: UdpTransport | None = None
-        self._freed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-
-    @property
-    def port(self) -> int:
-        """Where it listens."""
-        assert self._transport is not None
-        return int(self._transport.get_extra_info("sockname")[1])
-
-    def send(self, data: bytes, address: UdpAddress) -> None:
-        """Send now or not at all."""
-        transport = self._transport
-        if transport is not None and transport.get_write_buffer_size() < _UNSENT_MAX_BYTES:
-            transport.sendto(data, address)
 
     def forget(self, guest: Guest) -> None:
         """Drop what comes from this guest's addresses."""
         for address in [address for address, known in self._known.items() if known is guest]:
             del self._known[address]
-
-    async def close(self) -> None:
-        """Give the socket back."""
-        if self._transport is not None:
-            self._transport.close()
-            await self._freed
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """The socket is bound."""
-        self._transport = cast(UdpTransport, transport)
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        """The socket is closed."""
-        self._transport = None
-        if not self._freed.done():
-            self._freed.set_result(None)
 
     def datagram_received(self, data: bytes, addr: UdpAddress) -> None:
         """RFC 7983 section 7: the first byte tells STUN (0 to 3) from the rest."""
@@ -135,9 +95,6 @@ class Door(asyncio.DatagramProtocol):
             self._doors.strangers += 1
             return
         guest.receive(data)
-
-    def error_received(self, exc: Exception) -> None:
-        """A page's port is closed: its leg will notice the silence."""
 
     def _check(self, data: bytes, addr: UdpAddress) -> None:
         check = stun.parse_check(data)

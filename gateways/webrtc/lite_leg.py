@@ -20,14 +20,17 @@ import secrets
 import string
 from collections.abc import Sequence
 
-from gateways.webrtc import rtp
-from gateways.webrtc.door import Door, Doors, UdpAddress
+from gateways.media import rtp
+from gateways.media.reception import Reception
+from gateways.media.reports import Reports
+from gateways.webrtc.door import Door, Doors
 from gateways.webrtc.dtls import Credentials, DtlsError, DtlsServer, State
 from gateways.webrtc.interface import CLOSED, FAILED, LOST, Address, LegEvents
-from gateways.webrtc.relay import EngineRelay
+from gateways.webrtc.relay import PCMU, EngineRelay
 from gateways.webrtc.sdp import Identity, Offer, build_answer, parse_offer
 from gateways.webrtc.srtp import Srtp
-from gateways.webrtc.stream import Stream
+from gateways.webrtc.stream import CLOCK_HZ, Stream
+from gateways.webrtc.udp import UdpAddress
 
 log = logging.getLogger(__name__)
 
@@ -97,16 +100,22 @@ class LiteLeg:
         self.ufrag = _random_chars(8)
         password = _random_chars(24)
         self.password = password.encode()
-        ssrc = secrets.randbits(32)
+        self._ssrc = secrets.randbits(32)
         self.answer = build_answer(
             offer,
-            Identity(self.ufrag, password, audio.credentials.fingerprint, ssrc, cname=_random_chars(16)),
+            Identity(
+                self.ufrag, password, audio.credentials.fingerprint, self._ssrc, cname=_random_chars(16)
+            ),
             audio.doors.candidates,
         )
         self._dtls = DtlsServer(audio.credentials, offer.fingerprints)
         self._retransmission: asyncio.TimerHandle | None = None
         self._srtp: Srtp | None = None
-        self._stream = Stream(ssrc, secrets.randbits(15), secrets.randbits(32))
+        # The first number is below the middle, so that it does not wrap before SRTP's first packets are known to
+        # both sides (RFC 3711 section 3.3.1: the rollover is guessed from the first packet).
+        self._stream = Stream(secrets.randbits(15), secrets.randbits(32))
+        self._reports = Reports(self._ssrc)
+        self._reception: Reception | None = None
         self._door: Door | None = None
         self._page: UdpAddress = ()
         self._began_at = self._heard_at = self._loop.time()
@@ -116,7 +125,7 @@ class LiteLeg:
     @property
     def relay(self) -> Address:
         """Where the engine sends this leg's audio."""
-        return self.relay_socket.address
+        return Address(*self.relay_socket.bound_to)
 
     def move(self, engine: Address) -> None:
         """The engine is elsewhere now."""
@@ -146,9 +155,11 @@ class LiteLeg:
         """A packet of the engine."""
         if self._srtp is None or self._door is None:
             return
-        renumbered = self._stream.next(packet, self._loop.time())
-        if renumbered is not None:
-            self._door.send(self._srtp.protect(rtp.build(renumbered)), self._page)
+        kind, marker, sequence, timestamp, ssrc, payload = packet
+        numbers = self._stream.next(ssrc, sequence, timestamp, self._loop.time())
+        if numbers is not None:
+            plain = rtp.build(kind, marker, numbers.sequence, numbers.timestamp, self._ssrc, payload)
+            self._door.send(self._srtp.protect(plain), self._page)
 
     def watch(self, now: float) -> None:
         """Now and then: is the page still there?"""
@@ -159,17 +170,37 @@ class LiteLeg:
         talking = self._heard_at - self._spoke_at < 1.0
         if now - self._heard_at > (SILENT_TALKER_S if talking else SILENT_LISTENER_S):
             self._end(LOST)
+        elif self._reports.due(now):
+            self._report(now, goodbye=False)
 
     def _receive_srtp(self, data: bytes) -> None:
-        if self._srtp is None or len(data) < 2:
+        if self._srtp is None:
             return
-        if 192 <= data[1] <= 223:  # RFC 5761 section 4: RTCP
+        now = self._loop.time()
+        if rtp.is_rtcp(data):
+            plain = self._srtp.unprotect_rtcp(data)
+            if plain is not None:
+                self._heard_at = now
+                self._reports.receive(plain, now)
             return
         plain = self._srtp.unprotect(data)
         packet = rtp.parse(plain) if plain is not None else None
-        if packet is not None and packet.payload_type == rtp.PCMU:
-            self._heard_at = self._spoke_at = self._loop.time()
-            self.relay_socket.send(packet)
+        if packet is None or packet[0] != PCMU or not packet[5]:
+            return
+        self._heard_at = self._spoke_at = now
+        kind, marker, sequence, timestamp, ssrc, payload = packet
+        reception = self._reception
+        if reception is None or reception.ssrc != ssrc:
+            reception = self._reception = Reception(ssrc, sequence)
+        reception.update(sequence)
+        reception.update_jitter(timestamp, now * CLOCK_HZ)
+        self.relay_socket.send_audio(rtp.build(kind, marker, sequence, timestamp, ssrc, payload))
+
+    def _report(self, now: float, *, goodbye: bool) -> None:
+        if self._srtp is not None and self._door is not None:
+            sent, timestamp = self._stream.sent, self._stream.timestamp
+            plain = self._reports.build(now, sent, timestamp, self._reception, goodbye)
+            self._door.send(self._srtp.protect_rtcp(plain), self._page)
 
     def _receive_dtls(self, data: bytes) -> None:
         if self._closing is not None:
@@ -214,14 +245,30 @@ class LiteLeg:
         """Free everything once; the first reason counts."""
         if self._closing is not None:
             return
+        self._log_quality()
         self._closing = self._loop.create_task(self.relay_socket.close())
         self._audio.legs.discard(self)
+        self._report(self._loop.time(), goodbye=True)
         self._dtls.close()
         self._send_dtls()
         self._audio.doors.forget(self)
         self._srtp = None
         if reason is not None:
             self._events.closed(reason)
+
+    def _log_quality(self) -> None:
+        """One line a leg: what to look at when an operator says that the audio was bad."""
+        reception, reports = self._reception, self._reports
+        log.info(
+            "audio of a page: %d packets from it, %d of them lost; %d to it, %d lost, %d too late to send; "
+            "round trip %.0f ms",
+            reception.received if reception is not None else 0,
+            reception.lost if reception is not None else 0,
+            self._stream.sent,
+            reports.peer_lost,
+            self._stream.late,
+            reports.round_trip_ms,
+        )
 
 
 def _random_chars(count: int) -> str:

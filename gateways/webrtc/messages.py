@@ -1,8 +1,8 @@
 """What the edge tells a browser-audio process and hears from it, on its own link (`webrtc.sock`).
 
-The interface is what any WebRTC gateway can fill (`lite_leg` here, rtpengine later): a browser's offer goes in
-with the engine's plain RTP address, an answer comes out with the plain RTP address the engine shall send to.
-Plain RTP is PCMU, 20 ms, on loopback.
+The interface is what any WebRTC gateway can fill (`lite_leg` here, rtpengine later): a browser's offer goes
+in with the engine's plain RTP address, an answer comes out with the plain RTP address the engine shall send
+to. Plain RTP is PCMU, 20 ms, on loopback.
 """
 
 from __future__ import annotations

@@ -16,22 +16,34 @@ measured anew.
 
 from __future__ import annotations
 
-from gateways.webrtc.rtp import CLOCK_HZ, FRAME_SAMPLES, SEQUENCE_MASK, TIMESTAMP_MASK, Packet
+from typing import NamedTuple
 
+from gateways.media.rtp import FRAME_SAMPLES
+
+CLOCK_HZ = 8000
+SEQUENCE_MASK = 0xFFFF
+TIMESTAMP_MASK = 0xFFFFFFFF
 LATE_MAX_S = 0.100
 _MOVED_AFTER_S = 0.300  # late for so long at the normal pace: not a backlog, the clock has moved
 _DRIFT_S_PER_PACKET = 0.000_02  # lets the smallest delay grow by 1 ms a second, for clocks that drift apart
 _GAP_MAX = 50  # packets; a longer jump in the numbers is a new beginning, not a loss
 
 
-class Stream:
-    """Renumbers packets under one SSRC and refuses late ones."""
+class Numbers(NamedTuple):
+    """What a packet goes out with."""
 
-    def __init__(self, ssrc: int, sequence: int, timestamp: int) -> None:
+    sequence: int
+    timestamp: int
+
+
+class Stream:
+    """Renumbers packets and refuses late ones."""
+
+    def __init__(self, sequence: int, timestamp: int) -> None:
         """The first packet carries `sequence` and `timestamp`, which ought to be random (RFC 3550 section
         5.1).
         """
-        self.ssrc = ssrc
+        self.sent = 0
         self.late = 0  # packets dropped because they came too late
         self._sequence = (sequence - 1) & SEQUENCE_MASK
         self._timestamp = (timestamp - FRAME_SAMPLES) & TIMESTAMP_MASK
@@ -42,36 +54,41 @@ class Stream:
         self._origin_s = 0.0  # arrival less timestamp of the source's packet that was least delayed
         self._late_since: float | None = None
 
-    def next(self, packet: Packet, now: float) -> Packet | None:
-        """The packet to send for one that arrived at `now` (seconds, monotonic); None: drop it."""
-        if packet.ssrc != self._source:
-            return self._begin(packet, now)
-        step = (packet.sequence - self._source_sequence) & SEQUENCE_MASK
+    @property
+    def timestamp(self) -> int:
+        """Of the last packet."""
+        return self._timestamp
+
+    def next(self, ssrc: int, sequence: int, timestamp: int, now: float) -> Numbers | None:
+        """The numbers for a packet that arrived at `now` (seconds, monotonic) with these; None: drop it."""
+        if ssrc != self._source:
+            self._source = ssrc
+            return self._begin(sequence, timestamp, now)
+        step = (sequence - self._source_sequence) & SEQUENCE_MASK
         if step == 0 or step > SEQUENCE_MASK - _GAP_MAX:
             return None  # a copy, or older than one already sent
-        advance = (packet.timestamp - self._source_timestamp) & TIMESTAMP_MASK
+        advance = (timestamp - self._source_timestamp) & TIMESTAMP_MASK
         if step > _GAP_MAX or advance > step * 10 * FRAME_SAMPLES + CLOCK_HZ:
-            return self._begin(packet, now)
-        self._source_sequence, self._source_timestamp = packet.sequence, packet.timestamp
+            return self._begin(sequence, timestamp, now)
+        self._source_sequence, self._source_timestamp = sequence, timestamp
         self._origin_s += advance / CLOCK_HZ + _DRIFT_S_PER_PACKET
         self._timestamp = (self._timestamp + advance) & TIMESTAMP_MASK
         self._sequence = (self._sequence + step) & SEQUENCE_MASK  # what is dropped here is a loss to the page
         if self._is_late(now):
             self.late += 1
             return None
-        return self._number(packet, now)
+        return self._send(now)
 
-    def _begin(self, packet: Packet, now: float) -> Packet:
+    def _begin(self, sequence: int, timestamp: int, now: float) -> Numbers:
         """A new source, or one that starts over: its first packet follows what was sent by the time gone
         since.
         """
-        self._source, self._source_sequence = packet.ssrc, packet.sequence
-        self._source_timestamp = packet.timestamp
+        self._source_sequence, self._source_timestamp = sequence, timestamp
         self._origin_s, self._late_since = now, None
         gone = FRAME_SAMPLES if self._sent_at is None else int((now - self._sent_at) * CLOCK_HZ)
         self._timestamp = (self._timestamp + max(gone, FRAME_SAMPLES)) & TIMESTAMP_MASK
         self._sequence = (self._sequence + 1) & SEQUENCE_MASK
-        return self._number(packet, now)
+        return self._send(now)
 
     def _is_late(self, now: float) -> bool:
         """`_origin_s` is when this packet would have arrived with the smallest delay."""
@@ -86,6 +103,7 @@ class Stream:
         self._origin_s, self._late_since = now, None
         return False
 
-    def _number(self, packet: Packet, now: float) -> Packet:
+    def _send(self, now: float) -> Numbers:
         self._sent_at = now
-        return packet._replace(ssrc=self.ssrc, sequence=self._sequence, timestamp=self._timestamp)
+        self.sent += 1
+        return Numbers(self._sequence, self._timestamp)

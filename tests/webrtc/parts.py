@@ -6,7 +6,7 @@ import asyncio
 import math
 from collections.abc import Callable
 from fractions import Fraction
-from typing import Any
+from typing import Any, NamedTuple
 
 import aioice.ice
 import av
@@ -14,7 +14,7 @@ import numpy as np
 from aiortc import RTCConfiguration, RTCPeerConnection, RTCRtpSender, RTCSessionDescription
 from aiortc.mediastreams import MediaStreamError, MediaStreamTrack
 
-from gateways.webrtc import rtp
+from gateways.media import rtp
 from gateways.webrtc.interface import Address
 
 RATE = 8000
@@ -63,11 +63,22 @@ async def until(condition: Callable[[], bool], what: str) -> None:
         raise AssertionError(f"never happened: {what}") from None
 
 
+class Heard(NamedTuple):
+    """A packet that the engine received."""
+
+    payload_type: int
+    marker: bool
+    sequence: int
+    timestamp: int
+    ssrc: int
+    payload: bytes
+
+
 class Engine(asyncio.DatagramProtocol):
     """The audio engine's side of one leg: sends a tone, keeps what comes."""
 
     def __init__(self) -> None:
-        self.packets: list[rtp.Packet] = []
+        self.packets: list[Heard] = []
         self.senders: set[tuple[str, int]] = set()
         self.transport: Any = None
         self._sender: asyncio.Task[None] | None = None
@@ -94,7 +105,7 @@ class Engine(asyncio.DatagramProtocol):
         packet = rtp.parse(data)
         assert packet is not None
         assert len(data) == 12 + FRAME, "plain RTP of 20 ms without extensions"
-        self.packets.append(packet)
+        self.packets.append(Heard(*packet))
         self.senders.add(addr)
 
     def play(self, relay: Address, frequency_hz: float, ssrc: int = 0xE0E0) -> None:
@@ -115,8 +126,7 @@ class Engine(asyncio.DatagramProtocol):
         start, number = loop.time(), 0
         while True:
             payload = ulaw(tone(frequency_hz, number * FRAME, FRAME))
-            packet = rtp.Packet(rtp.PCMU, False, (65530 + number) & 0xFFFF, number * FRAME, ssrc, payload)
-            self.transport.sendto(rtp.build(packet), relay)
+            self.transport.sendto(rtp.build(0, False, 65530 + number, number * FRAME, ssrc, payload), relay)
             number += 1
             await asyncio.sleep(max(0.0, start + number * 0.02 - loop.time()))
 
