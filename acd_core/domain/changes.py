@@ -5,7 +5,7 @@ from __future__ import annotations
 from acd_core.domain import plan as plans
 from acd_core.domain.commands import PreparePrompts
 from acd_core.domain.events import CoreStarted, PlanChanged, RosterChanged
-from acd_core.domain.inventory import take_down, take_web_down, texts
+from acd_core.domain.inventory import forget_link, take_down, texts
 from acd_core.domain.offers import take_back
 from acd_core.domain.queue import Queue
 from acd_core.domain.roster import Agent as Entry
@@ -26,7 +26,7 @@ def core_started(turn: Turn, event: CoreStarted) -> None:
             take_down(turn, edge)
     for id_ in sorted(state.webs):
         if state.webs[id_].up:
-            take_web_down(turn, state.webs[id_])
+            forget_link(turn, state.webs[id_])
 
 
 def plan_changed(turn: Turn, event: PlanChanged) -> None:

@@ -156,13 +156,14 @@ def web_down(turn: Turn, event: WebDown) -> None:
     if web is None or not web.up:
         turn.stale(event, "unknown" if web is None else "down")
     else:
-        take_web_down(turn, web)
+        web.up = False
+        _lose_pages(turn, web, frozenset())
 
 
-def take_web_down(turn: Turn, web: Web) -> None:
-    """All its pages are away until it says otherwise."""
+def forget_link(turn: Turn, web: Web) -> None:
+    """It is our end that broke: the pages are most likely there still, and what rings goes on ringing."""
     web.up = False
-    _lose_pages(turn, web, frozenset())
+    _lose_pages(turn, web, frozenset(), keep_offers=True)
 
 
 def web_inventory(turn: Turn, event: WebInventory) -> None:
@@ -188,12 +189,12 @@ def web_inventory(turn: Turn, event: WebInventory) -> None:
                 open_page(turn, id_, session, web.id)
 
 
-def _lose_pages(turn: Turn, web: Web, kept: frozenset[tuple[str, str]]) -> None:
+def _lose_pages(turn: Turn, web: Web, kept: frozenset[tuple[str, str]], *, keep_offers: bool = False) -> None:
     agents = turn.state.agents
     for id_ in sorted(agents):
         agent = agents[id_]
         if agent.online and agent.web == web.id and (id_, agent.session) not in kept:
-            lose_page(turn, agent)
+            lose_page(turn, agent, keep_offer=keep_offers)
 
 
 def _lose(turn: Turn, agent: Agent) -> None:

@@ -36,9 +36,6 @@ class Line:
     def __len__(self) -> int:
         return len(self._since)
 
-    def __contains__(self, member: str) -> bool:
-        return member in self._since
-
     def join(self, since_ms: int, member: str) -> None:
         """Stand in line, at the place that the time gives."""
         self._since[member] = since_ms
@@ -51,6 +48,10 @@ class Line:
         if len(self._heap) > 2 * len(since) + _SMALL:
             self._heap = [(since_ms, member) for member, since_ms in since.items()]
             heapify(self._heap)
+
+    def members(self) -> list[tuple[int, str]]:
+        """All who stand in line, in order."""
+        return sorted((since_ms, member) for member, since_ms in self._since.items())
 
     def first(self) -> tuple[int, str] | None:
         """Who is first, without taking them out."""

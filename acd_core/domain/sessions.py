@@ -58,11 +58,11 @@ def lost(turn: Turn, agent: Agent, event: SessionLost) -> None:
         lose_page(turn, agent)
 
 
-def lose_page(turn: Turn, agent: Agent) -> None:
+def lose_page(turn: Turn, agent: Agent, *, keep_offer: bool = False) -> None:
     """The agent's page is away; it has the plan's grace to come back."""
     agent.online = False
     turn.touch(agent)
-    if agent.state == "ringing":
+    if agent.state == "ringing" and not keep_offer:
         take_back(turn, turn.state.calls[agent.call], agent, "withdrawn", detail=PAGE_LOST)
         stop(turn, agent, PAGE_LOST)
     turn.set_deadline("agent", agent, "session", turn.now_ms + turn.plan.session_grace_ms)
@@ -85,6 +85,8 @@ def closed(turn: Turn, agent: Agent, event: SessionClosed) -> None:
 def grace_over(turn: Turn, agent: Agent) -> None:
     """The page did not come back. A conversation goes on, and its end is the log-out."""
     assert not agent.online, f"agent {agent.id}: the page is back, the deadline was kept"
+    if agent.state == "ringing":
+        take_back(turn, turn.state.calls[agent.call], agent, "withdrawn", detail=PAGE_LOST)
     if agent.state != "talking":
         log_out(turn, agent)
 

@@ -208,6 +208,6 @@ CALL_DEADLINES: Mapping[str, tuple[frozenset[CallState], Callable[[Turn, Call], 
 AGENT_DEADLINES: Mapping[str, tuple[frozenset[AgentState], Callable[[Turn, Agent], None]]] = {
     "offer": (frozenset({"ringing"}), requests.no_answer),
     "wrap_up": (frozenset({"wrap_up"}), shift.end_wrap_up),
-    "session": (frozenset({"not_ready", "ready", "talking", "wrap_up"}), sessions.grace_over),
+    "session": (frozenset({"not_ready", "ready", "ringing", "talking", "wrap_up"}), sessions.grace_over),
 }
 EDGE_DEADLINES: Mapping[str, Callable[[Turn, Any], None]] = {"grace": inventory.edge_grace_over}
