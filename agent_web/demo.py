@@ -83,8 +83,10 @@ def _demo_users(config: Config) -> tuple[Wanted, ...]:
     if config.roster_file:
         path = config.resolve(config.roster_file)
         try:
-            roster = load_roster(path.read_text(encoding="utf-8"))
-        except (OSError, UnicodeDecodeError, DocumentError) as error:
+            roster = load_roster(path.read_text(encoding="utf-8"), name=str(path))
+        except DocumentError as error:
+            raise ConfigError(str(error)) from error  # names the file
+        except (OSError, UnicodeDecodeError) as error:
             raise ConfigError(f"{path}: {error}") from error
         users = [
             Wanted(user=agent.lower(), name=entry.name, role="operator", agent=agent)

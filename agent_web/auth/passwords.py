@@ -25,7 +25,9 @@ class BusyError(Exception):
 class Passwords:
     """Hashes and checks passwords with the library's parameters (RFC 9106, low memory)."""
 
-    def __init__(self) -> None:
+    def __init__(self, line_max: int = HASHES_WAITING_MAX) -> None:
+        """`line_max`: password checks in line; a further one is refused."""
+        self._line_max = line_max
         self._hasher = argon2.PasswordHasher()
         self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="password")
         self._in_line = 0
@@ -38,7 +40,7 @@ class Passwords:
 
     async def matches(self, known_hash: str | None, password: str) -> bool:
         """Whether it is the password; without a hash (unknown user) false after the same work."""
-        if self._in_line >= HASHES_WAITING_MAX:
+        if self._in_line >= self._line_max:
             raise BusyError
         self._in_line += 1
         try:

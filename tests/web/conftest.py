@@ -84,3 +84,11 @@ def own_server(tmp_path: Path) -> Iterator[OwnServer]:
         finally:
             own.stop()
             server.close()
+
+
+@pytest.fixture
+def empty_config(web_server: EmbeddedPostgres, tmp_path: Path) -> Config:
+    """A configuration with a database that has nothing in it, not even the schema."""
+    name = f"test_{secrets.token_hex(8)}"
+    asyncio.run(execute(web_server.dsn, f"CREATE DATABASE {name}"))
+    return _config(tmp_path, web_server.dsn.replace("/santral?", f"/{name}?"))

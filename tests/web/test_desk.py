@@ -203,6 +203,35 @@ def test_a_page_that_says_too_much_is_closed(config: Config) -> None:
     asyncio.run(story())
 
 
+def test_a_page_that_does_not_read_is_closed_and_the_others_are_served(config: Config) -> None:
+    async def story() -> None:
+        async with world(config) as here:
+            browser = await here.logged_in("ayse")
+            deaf = await here.logged_in("mehmet")
+            async with here.desk(deaf), here.desk(browser) as page:
+                first = await here.core.heard.next(events.SessionOpened)
+                await here.core.heard.next(events.SessionOpened)
+                refusal = commands.RequestRefused(
+                    web="web1",
+                    agent="agent-mehmet",
+                    session=first.session,
+                    request="x" * 50_000,
+                    reason="busy",
+                )
+                for _ in range(600):
+                    here.core.send(refusal)
+                lost = await here.core.heard.next(events.SessionLost)
+                assert lost.agent == "agent-mehmet"
+                here.core.send(
+                    commands.RequestRefused(
+                        web="web1", agent="agent-ayse", session=first.session, request="1", reason="no_audio"
+                    )
+                )
+                assert (await page.expect("refused"))["request"] == "1"
+
+    asyncio.run(story())
+
+
 def test_a_page_that_says_nothing_is_gone_after_ten_seconds(config: Config) -> None:
     async def story() -> None:
         async with world(config) as here:
