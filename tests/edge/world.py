@@ -271,31 +271,34 @@ async def world_in(
     *,
     timing: Timing | None = None,
     limits: EdgeLimits | None = None,
-    up: bool = True,
     config: Config | None = None,
+    real_engine: bool = False,
 ) -> AsyncIterator[World]:
+    """`real_engine`: the test runs the engine's process itself, for this `config`."""
     config = config or config_for(folder)
     config.run_path.mkdir(parents=True, exist_ok=True)
     world = World(config, timing or Timing(), limits)
-    around = (world.core, world.engine, world.speech, world.browsers)
-    if up:
-        for server in around:
-            await server.start()
+    around = [world.core, world.speech, world.browsers]
+    if not real_engine:
+        around.append(world.engine)
+    for server in around:
+        await server.start()
     world.edge.open()
     running = asyncio.create_task(world.edge.run())
     try:
-        if up:
-            async with asyncio.timeout(PATIENCE_S):
-                for server in around:
-                    await server.up.wait()
-            await world.core.expect(events.EdgeInventory)
+        async with asyncio.timeout(PATIENCE_S):
+            for server in around:
+                await server.up.wait()
+            while not world.edge.audio.link.connected:  # noqa: ASYNC110 - as in `went_away`
+                await asyncio.sleep(0.001)
+        await world.core.expect(events.EdgeInventory)
         yield world
     finally:
         running.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await running
         world.edge.close()
-        for server in around:
+        for server in (world.core, world.engine, world.speech, world.browsers):
             await server.stop()
         for phone in world.phones:
             phone.close()

@@ -1,0 +1,129 @@
+"""SIPp, which knows nothing of our stack, as caller and phone."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from acd_core.domain import commands, events
+from gateways.edge.phones import phones_path, set_phone_password
+from tests.edge.test_calls import EDGE
+from tests.edge.world import World, world_in
+
+SCENARIOS = Path(__file__).parent / "sipp"
+pytestmark = pytest.mark.skipif(shutil.which("sipp") is None, reason="SIPp (sip-tester) is not installed")
+
+
+async def sipp(world: World, scenario: str, folder: Path, calls: int = 1, rate: int = 10) -> None:
+    process = await asyncio.create_subprocess_exec(
+        "sipp",
+        f"127.0.0.1:{world.edge.point.port}",
+        *("-sf", str(SCENARIOS / f"{scenario}.xml"), "-i", "127.0.0.1", "-m", str(calls), "-r", str(rate)),
+        *("-l", "200", "-nostdin", "-timeout", "60s", "-timeout_error", "-recv_timeout", "30000"),
+        *("-trace_err", "-error_file", str(folder / f"{scenario}.log")),
+        cwd=folder,
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+    )
+    try:
+        output, _ = await process.communicate()
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+    log = folder / f"{scenario}.log"
+    said = log.read_text() if log.exists() else output.decode(errors="replace")
+    assert process.returncode == 0, said
+
+
+def answering(world: World, *kinds: type[commands.EdgeCommand]) -> None:
+    """The core says these to every call that arrives."""
+
+    def react(message: Any) -> None:
+        if isinstance(message, events.CallArrived):
+            for kind in kinds:
+                more = {"cause": "x"} if kind is commands.EndCall else {}
+                world.core.send(kind(edge=EDGE, call=message.call, **more))
+
+    world.core.auto = react
+
+
+def test_a_call_with_a_repeated_200(tmp_path: Path) -> None:
+    async def story() -> None:
+        async with world_in(tmp_path) as world:
+            answering(world, commands.RingCaller, commands.AnswerCaller)
+            await sipp(world, "call", tmp_path)
+            assert (await world.core.expect(events.CallArrived)).caller == "05321"
+            assert (await world.core.expect(events.CallerHungUp)).cause == "caller_hung_up"
+            assert world.edge.point.statistics().retransmissions_sent >= 1
+            assert world.edge.statistics().calls.live == 0
+
+    asyncio.run(story())
+
+
+def test_a_cancel_with_a_repeated_487(tmp_path: Path) -> None:
+    async def story() -> None:
+        async with world_in(tmp_path) as world:
+            answering(world, commands.RingCaller)
+            await sipp(world, "cancel", tmp_path)
+            assert (await world.core.expect(events.CallerHungUp)).cause == "caller_cancelled"
+            assert world.edge.point.statistics().retransmissions_sent >= 1
+            assert world.edge.statistics().calls.live == 0
+
+    asyncio.run(story())
+
+
+def test_an_invite_that_arrives_twice_is_one_call(tmp_path: Path) -> None:
+    async def story() -> None:
+        async with world_in(tmp_path) as world:
+            answering(world, commands.RingCaller)
+            phone = asyncio.create_task(sipp(world, "twice", tmp_path))
+            arrived = await world.core.expect(events.CallArrived)
+            async with asyncio.timeout(30):
+                while world.edge.point.statistics().requests_repeated_by_peer == 0:  # noqa: ASYNC110
+                    await asyncio.sleep(0.01)
+            world.core.send(commands.EndCall(edge=EDGE, call=arrived.call, cause="x"))
+            await phone
+            assert len(world.core.all(events.CallArrived)) == 1
+
+    asyncio.run(story())
+
+
+def test_a_phone_registers_with_the_right_password_only(tmp_path: Path) -> None:
+    async def story() -> None:
+        async with world_in(tmp_path) as world:
+            set_phone_password(phones_path(world.config.data_path), "santral", "101", "secret")
+            await sipp(world, "register_wrong", tmp_path)
+            assert world.edge.statistics().registrar.failed == 1
+            await sipp(world, "register", tmp_path)
+            assert (await world.core.expect(events.PhoneRegistered)).user == "101"
+
+    asyncio.run(story())
+
+
+def test_odd_requests_are_refused_by_number(tmp_path: Path) -> None:
+    async def story() -> None:
+        async with world_in(tmp_path) as world:
+            await sipp(world, "odd", tmp_path)
+            assert world.core.all(events.CallArrived) == []
+
+    asyncio.run(story())
+
+
+def test_twenty_callers_at_once(tmp_path: Path) -> None:
+    async def story() -> None:
+        async with world_in(tmp_path) as world:
+            answering(world, commands.RingCaller, commands.AnswerCaller)
+            await sipp(world, "call", tmp_path, calls=20, rate=200)
+            for _ in range(20):
+                await world.core.expect(events.CallerHungUp)
+            statistics = world.edge.statistics()
+            assert (statistics.calls.arrived, statistics.calls.live, statistics.dialogs) == (20, 0, 0)
+            assert statistics.audio.legs == 0
+
+    asyncio.run(story())
