@@ -14,15 +14,14 @@ from __future__ import annotations
 import asyncio
 import ctypes
 import os
-import re
 import signal
 import subprocess
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from santral.up.output import PYTHON_ALARM, OutputPump
+from santral.up.output import PYTHON_LINES, LineStyle, OutputPump
 
 _PR_SET_PDEATHSIG = 1
 _READ_BYTES = 64 * 1024
@@ -74,7 +73,7 @@ class ChildSpec:
     stop_signal: signal.Signals = signal.SIGTERM
     stop_within_s: float = 10.0
     orphan_signal: signal.Signals = signal.SIGKILL
-    alarm: re.Pattern[str] = field(default=PYTHON_ALARM)
+    style: LineStyle = PYTHON_LINES
 
 
 class Child:

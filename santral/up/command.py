@@ -84,9 +84,10 @@ async def _serve(supervisor: Supervisor, on_serving: Callable[[], None]) -> None
             stop.set()
 
     loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        if signal.getsignal(number) is not signal.SIG_IGN:  # nohup
-            loop.add_signal_handler(number, on_signal)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, on_signal)
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # under nohup it is
+        loop.add_signal_handler(signal.SIGHUP, on_signal)
     await supervisor.run(stop, on_serving)
 
 

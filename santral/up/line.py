@@ -7,7 +7,6 @@ then the doors, SIP and pages, so that nobody comes in before there is somebody 
 from __future__ import annotations
 
 import os
-import re
 import signal
 import sys
 from collections.abc import Sequence
@@ -16,9 +15,9 @@ from pathlib import Path
 from acd_core.config import Config
 from persistence.embedded import EmbeddedPostgres, EmbeddedPostgresError
 from santral.up.child import CannotStartError, ChildSpec, Launch
+from santral.up.output import POSTGRES_LINES
 
 STAGES = (("store",), ("core",), ("media", "webrtc", "speech"), ("edge",), ("web",))
-_POSTGRES_ALARM = re.compile(r"\b(ERROR|FATAL|PANIC):")
 # Reads the whole journal back or migrates a large database: slow is not dead.
 _READY_WITHIN_S = {"store": 600.0, "core": 120.0}
 
@@ -75,5 +74,5 @@ def postgres(database: EmbeddedPostgres) -> ChildSpec:
         stop_signal=database.stop_signal,
         stop_within_s=60.0,
         orphan_signal=signal.SIGQUIT,  # its immediate shutdown, with all its own children
-        alarm=_POSTGRES_ALARM,
+        style=POSTGRES_LINES,
     )

@@ -11,6 +11,7 @@ import os
 import re
 from collections import deque
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 LOG_MAX_BYTES = 8 * 1024 * 1024
@@ -19,10 +20,25 @@ LINE_MAX_BYTES = 8 * 1024
 LAST_LINES = 15
 TERMINAL_LINES_A_MINUTE = 30
 
-# Our own log lines (acd_core/logs.py): when, which process, the level; and what a dying interpreter says.
-PYTHON_ALARM = re.compile(r"^\S+ \S+ \w+ (WARNING|ERROR|CRITICAL) |^Traceback |^Fatal Python error")
-# A line without a time belongs to the one before it: the inside of a traceback, and the exception after it.
-_TIMED = re.compile(r"^\d{4}-\d\d-\d\d[ T]")
+
+@dataclass(frozen=True, slots=True)
+class LineStyle:
+    """How a program's log lines look. A line that begins no `record` belongs to the one before it."""
+
+    record: re.Pattern[str]
+    alarm: re.Pattern[str]
+
+
+# As acd_core/logs.py writes them: when, which process, the level. A dying interpreter has its own words.
+PYTHON_LINES = LineStyle(
+    record=re.compile(r"^\d{4}-\d\d-\d\d[ T]"),
+    alarm=re.compile(r"^\S+ \S+ \w+ (WARNING|ERROR|CRITICAL) |^Traceback |^Fatal Python error"),
+)
+# What a client is told while the server starts or stops is no alarm: we ask until it is ready.
+POSTGRES_LINES = LineStyle(
+    record=re.compile(r"^\S*\s*[A-Z]+:  "),
+    alarm=re.compile(r"\b(ERROR|FATAL|PANIC):  (?!the database system is (starting up|shutting down))"),
+)
 
 
 class RotatingLog:
@@ -75,13 +91,13 @@ class OutputPump:
         log: RotatingLog,
         show: Callable[[str], None],
         monotonic: Callable[[], float],
-        alarm: re.Pattern[str] = PYTHON_ALARM,
+        style: LineStyle = PYTHON_LINES,
     ) -> None:
         self._name = name
         self._log = log
         self._show = show
         self._monotonic = monotonic
-        self._alarm = alarm
+        self._style = style
         self._pending = b""
         self._last: deque[str] = deque(maxlen=LAST_LINES)
         self._is_alarming = False
@@ -119,9 +135,9 @@ class OutputPump:
         if not text:
             return
         self._last.append(text)
-        if found := self._alarm.search(text):
+        if found := self._style.alarm.search(text):
             self._is_alarming = not (self._is_hushed and "WARNING" in found.group())
-        elif _TIMED.match(text):
+        elif self._style.record.match(text):
             self._is_alarming = False
         if self._is_alarming:
             self._show_within_limit(text)

@@ -150,7 +150,7 @@ class _Kept:
             log = RotatingLog(self._log_path)
         except OSError as error:
             raise GaveUpError(f"{self.name}: can't write {self._log_path} ({error.strerror})") from error
-        self._pump = OutputPump(self.name, log, self._show, loop.time, self._spec.alarm)
+        self._pump = OutputPump(self.name, log, self._show, loop.time, self._spec.style)
         try:
             while not self._stopping.is_set():
                 how, served_s = await self._live(inherited, self._pump)

@@ -11,6 +11,7 @@ import pytest
 from santral.up.output import (
     LAST_LINES,
     LINE_MAX_BYTES,
+    POSTGRES_LINES,
     TERMINAL_LINES_A_MINUTE,
     OutputPump,
     RotatingLog,
@@ -56,6 +57,22 @@ def test_only_errors_are_shown_while_all_stop(terminal: Terminal) -> None:
     terminal.pump.hush()
     terminal.pump.feed(lines(WARNING, ERROR, "KeyError: 'x'", WARNING, "  more of the warning"))
     assert terminal.shown == [f"core | {ERROR}", "core | KeyError: 'x'"]
+
+
+def test_lines_of_postgres_are_told_apart(tmp_path: Path) -> None:
+    shown: list[str] = []
+    log = RotatingLog(tmp_path / "postgres.log")
+    pump = OutputPump("postgres", log, shown.append, lambda: 0.0, POSTGRES_LINES)
+    pump.feed(
+        lines(
+            "LOG:  starting PostgreSQL",
+            "FATAL:  the database system is starting up",
+            "ERROR:  relation does not exist",
+            "\tat character 15",
+            "LOG:  checkpoint starting",
+        )
+    )
+    assert shown == ["postgres | ERROR:  relation does not exist", "postgres | \tat character 15"]
 
 
 def test_lines_are_put_together_from_pieces_of_any_size(terminal: Terminal, chance: random.Random) -> None:
