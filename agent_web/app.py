@@ -28,7 +28,7 @@ from agent_web.limits import BODY_MAX_BYTES, READ_TIMEOUT_S
 from agent_web.orders import routes as orders_routes
 from agent_web.orders.live import LiveOrders
 from agent_web.orders.service import Orders
-from agent_web.problems import Refusal, database_away, reply
+from agent_web.problems import RefusalError, database_away, reply
 from agent_web.wallboard import routes as wallboard_routes
 from agent_web.wallboard.service import Boards
 
@@ -132,8 +132,8 @@ def create_app(features: Features, now_ms: Callable[[], int]) -> Quart:
 
 
 def _handle_errors(app: Quart) -> None:
-    @app.errorhandler(Refusal)
-    async def refused(error: Refusal) -> Response:
+    @app.errorhandler(RefusalError)
+    async def refused(error: RefusalError) -> Response:
         return error.response()
 
     @app.errorhandler(DatabaseAwayError)
@@ -144,12 +144,12 @@ def _handle_errors(app: Quart) -> None:
     @app.errorhandler(HTTPException)
     async def standard(error: HTTPException) -> Response:
         name = {404: "not_found", 405: "not_allowed", 413: "too_large"}.get(error.code or 500, "bad_request")
-        return Refusal(error.code or 500, name, str(error.description)).response()
+        return RefusalError(error.code or 500, name, str(error.description)).response()
 
     @app.errorhandler(Exception)
     async def failed(error: Exception) -> Response:
         _log.error("a request failed", exc_info=error)
-        return Refusal(500, "internal", "This failed on our side; it was logged.").response()
+        return RefusalError(500, "internal", "This failed on our side; it was logged.").response()
 
     @app.after_request
     async def secure(response: Response) -> Response:

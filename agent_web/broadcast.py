@@ -1,6 +1,7 @@
 """One message to many pages, a few at a time, so that a large audience never holds up the loop.
 
-Measured before: 1,000 pages in one go delay everything else by 50 ms and more; 20 a millisecond keep it under 4 ms.
+Measured before: 1,000 pages in one go delay everything else by 50 ms and more; 20 a millisecond keep it under
+4 ms.
 """
 
 from __future__ import annotations
@@ -39,7 +40,9 @@ class Broadcast:
             del self._audience[socket]
 
     def tell(self, message: wire.Said, *, replaces: str = "") -> bool:
-        """Queue a message; with `replaces` older ones of that name still waiting are dropped. False when too many wait."""
+        """Queue a message; with `replaces` older ones of that name still waiting are dropped. False when too
+        many wait.
+        """
         if replaces:
             self._waiting = deque(waiting for waiting in self._waiting if waiting[1] != replaces)
         if len(self._waiting) >= OUTBOX_MAX:

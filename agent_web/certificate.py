@@ -1,7 +1,9 @@
-"""The certificate for HTTPS: given files, or one of our own made at first start and again when it is about to end.
+"""The certificate for HTTPS: given files, or one of our own made at first start and again when it is about to
+end.
 
-Browsers give no microphone and keep no secure cookie over plain HTTP off localhost, so HTTPS is part of the product. A certificate of our
-own is not known to browsers; people see a warning once and can compare the fingerprint, which is logged.
+Browsers give no microphone and keep no secure cookie over plain HTTP off localhost, so HTTPS is part of the
+product. A certificate of our own is not known to browsers; people see a warning once and can compare the
+fingerprint, which is logged.
 """
 
 from __future__ import annotations
@@ -69,7 +71,9 @@ def served_names(config: Config) -> list[str]:
 
 
 def machine_addresses() -> list[str]:
-    """The addresses by which this machine reaches others. Connecting a UDP socket asks the routing table and sends nothing."""
+    """The addresses by which this machine reaches others. Connecting a UDP socket asks the routing table and
+    sends nothing.
+    """
     found: list[str] = []
     for family, target in ((socket.AF_INET, "192.0.2.1"), (socket.AF_INET6, "2001:db8::1")):
         try:

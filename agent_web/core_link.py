@@ -1,4 +1,6 @@
-"""The link to the core: hands what it says to the features, and says first of all which sessions are held here."""
+"""The link to the core: hands what it says to the features, and says first of all which sessions are held
+here.
+"""
 
 from __future__ import annotations
 

@@ -1,8 +1,9 @@
 """The database as the web process sees it: a pool that may be away, and one exception that says so.
 
-A task brings the schema up to date, makes the first log-ins, and then asks every two seconds whether the database still answers; those
-who care are told when that changes. Requests borrow a connection for a bounded time; whatever means "trying again later may help"
-becomes `DatabaseAwayError`, which routes answer with 503. Nothing about calls waits for the database.
+A task brings the schema up to date, makes the first log-ins, and then asks every two seconds whether the
+database still answers; those who care are told when that changes. Requests borrow a connection for a bounded
+time; whatever means "trying again later may help" becomes `DatabaseAwayError`, which routes answer with 503.
+Nothing about calls waits for the database.
 """
 
 from __future__ import annotations

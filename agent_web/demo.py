@@ -1,8 +1,10 @@
-"""The first log-ins. Nothing has a default password: they are made at random and written to a file that only this user can read.
+"""The first log-ins. Nothing has a default password: they are made at random and written to a file that only
+this user can read.
 
-An ordinary start makes one administrator when there is none (`first-login.txt`). With `santral up --demo` every agent of the roster gets
-a log-in, and there is a supervisor and an administrator (`demo-logins.txt`); agents added to the roster later get theirs at the next
-start. The file is written before the database commits: a crash in between makes new passwords, not unknown ones.
+An ordinary start makes one administrator when there is none (`first-login.txt`). With `santral up --demo`
+every agent of the roster gets a log-in, and there is a supervisor and an administrator (`demo-logins.txt`);
+agents added to the roster later get theirs at the next start. The file is written before the database
+commits: a crash in between makes new passwords, not unknown ones.
 """
 
 from __future__ import annotations
@@ -14,9 +16,9 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-from acd_core.documents import DocumentError, load_roster
 
 from acd_core.config import Config, ConfigError
+from acd_core.documents import DocumentError, load_roster
 from agent_web import wire
 from agent_web.auth import queries
 from agent_web.auth.passwords import Passwords, readable_password
@@ -41,7 +43,9 @@ class Seed:
     """What a database needs before anybody can work with it; run in a transaction."""
 
     def __init__(self, config: Config, passwords: Passwords, environ: Mapping[str, str] = os.environ) -> None:
-        """Reads the files the configuration names, so that a bad one stops the start; `ConfigError` says which."""
+        """Reads the files the configuration names, so that a bad one stops the start; `ConfigError` says
+        which.
+        """
         self._config, self._passwords = config, passwords
         self._demo = environ.get("SANTRAL_DEMO") == "1"
         self._categories = (

@@ -1,4 +1,6 @@
-"""The listening socket, made by us rather than by the server, for one clear line when the port is busy and for limits of the kernel."""
+"""The listening socket, made by us rather than by the server, for one clear line when the port is busy and
+for limits of the kernel.
+"""
 
 from __future__ import annotations
 
@@ -46,12 +48,12 @@ def server_settings(listener: socket.socket, tls: CertificateFiles | None) -> Hy
     settings.accesslog = None
     settings.errorlog = logging.getLogger("hypercorn.error")
     settings.websocket_max_message_size = MESSAGE_MAX_BYTES
-    # Hypercorn never gets rid of a connection whose application has ended while messages waited in a full queue. Quart takes
-    # them at once and a page that says too much is closed, so this queue stays short by itself.
+    # Hypercorn never gets rid of a connection whose application has ended while messages waited in a full
+    # queue. Quart takes them at once and a page that says too much is closed, so it stays short by itself.
     settings.max_app_queue_size = 0
     settings.read_timeout = READ_TIMEOUT_S
     settings.graceful_timeout = STOP_TIMEOUT_S / 2
-    # HTTP/2 would put a page's socket and its requests on one connection, where one that is slow holds up the others.
+    # HTTP/2 would put a page's socket and its requests on one connection, where a slow one holds up the others.
     settings.alpn_protocols = ["http/1.1"]
     if tls is not None:
         settings.certfile, settings.keyfile = str(tls.certificate), str(tls.key)

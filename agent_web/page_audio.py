@@ -1,6 +1,7 @@
 """One page's audio on its way to the edge and back: the offer must be answered in time, or the page is told.
 
-The offer and its answer are signals, which nobody repeats: a core or edge that went away in between says nothing.
+The offer and its answer are signals, which nobody repeats: a core or edge that went away in between says
+nothing.
 """
 
 from __future__ import annotations

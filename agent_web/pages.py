@@ -1,4 +1,6 @@
-"""The built pages: files of the build, and the one page for every other address, which shows what belongs there."""
+"""The built pages: files of the build, and the one page for every other address, which shows what belongs
+there.
+"""
 
 from __future__ import annotations
 

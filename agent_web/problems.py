@@ -9,7 +9,7 @@ from agent_web import wire
 from agent_web.limits import RETRY_AFTER_S
 
 
-class Refusal(Exception):
+class RefusalError(Exception):
     """The request can't be obeyed; becomes the answer."""
 
     def __init__(
@@ -46,13 +46,13 @@ def reply(body: wire.Said, status: int = 200) -> Response:
     return answer
 
 
-def database_away() -> Refusal:
+def database_away() -> RefusalError:
     """The database can't be reached; calls go on, this has to wait."""
     text = "The database can't be reached. Calls go on; keep what you have written and try again in a moment."
-    return Refusal(503, "database_away", text, retry_after_s=RETRY_AFTER_S)
+    return RefusalError(503, "database_away", text, retry_after_s=RETRY_AFTER_S)
 
 
-def bad_fields(errors: list[wire.FieldError]) -> Refusal:
+def bad_fields(errors: list[wire.FieldError]) -> RefusalError:
     """A form with bad fields, all of them named."""
     names = ", ".join(f"{error.field}: {error.reason}" for error in errors)
-    return Refusal(422, "bad_fields", f"Please correct: {names}.", errors=errors)
+    return RefusalError(422, "bad_fields", f"Please correct: {names}.", errors=errors)

@@ -1,6 +1,7 @@
 """Prints the JSON Schema of all wire types; the page's build makes its TypeScript types from it.
 
-Besides every struct, `$defs` holds one union for each direction of each socket (`DeskToServer`, `DeskToPage` …).
+Besides every struct, `$defs` holds one union for each direction of each socket (`DeskToServer`, `DeskToPage`
+…).
 """
 
 from __future__ import annotations

@@ -1,9 +1,11 @@
-"""One page's WebSocket: a bounded outbox, a heartbeat, a limit on what the page may say, and one moment at which it is gone.
+"""One page's WebSocket: a bounded outbox, a heartbeat, a limit on what the page may say, and one moment at
+which it is gone.
 
-Whoever has something to tell the page calls `send` and never waits; one task writes. A message that replaces an older one of its kind
-(the whole desk, the whole board) takes its place in the outbox, so a slow page gets the newest and not the backlog. An outbox that
-is full closes the socket: the page comes back and is told everything anew. `on_gone` is called once, as soon as it is known that the
-page is gone or has to go, and not after the connection has been taken down, which a dead network can delay.
+Whoever has something to tell the page calls `send` and never waits; one task writes. A message that replaces
+an older one of its kind (the whole desk, the whole board) takes its place in the outbox, so a slow page gets
+the newest and not the backlog. An outbox that is full closes the socket: the page comes back and is told
+everything anew. `on_gone` is called once, as soon as it is known that the page is gone or has to go, and not
+after the connection has been taken down, which a dead network can delay.
 """
 
 from __future__ import annotations
@@ -111,7 +113,9 @@ class PageSocket:
             self._say_gone()
 
     async def _say_goodbye(self) -> None:
-        """Close, and go on reading until the page has answered that: hypercorn stands still when nobody takes its messages."""
+        """Close, and go on reading until the page has answered that: hypercorn stands still when nobody takes
+        its messages.
+        """
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(FLUSH_TIMEOUT_S):
                 await websocket.close(self._code, self._reason)

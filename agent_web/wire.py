@@ -1,9 +1,9 @@
 """Every JSON message between the pages and the web process: HTTP bodies and WebSocket messages, defined once.
 
-Names are snake_case on both sides. Times are milliseconds since 1970 (`…_ms`); the page learns the server's clock from `now_ms`
-and shows durations by it. What the server says has every field, so that the page need not guess; what the page says may leave
-out fields that have a default. Socket messages carry their name in `type`. The page's TypeScript types are generated from these
-structs (`python -m agent_web.schema`).
+Names are snake_case on both sides. Times are milliseconds since 1970 (`…_ms`); the page learns the server's
+clock from `now_ms` and shows durations by it. What the server says has every field, so that the page need not
+guess; what the page says may leave out fields that have a default. Socket messages carry their name in
+`type`. The page's TypeScript types are generated from these structs (`python -m agent_web.schema`).
 """
 
 from __future__ import annotations
@@ -34,18 +34,22 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     """Base of what a page says; an unknown field is an error."""
 
 
-# --- HTTP: errors, log-in ---------------------------------------------------------------------------------------------
+# --- HTTP: errors, log-in ------------------------------------------------------------
 
 
 class FieldError(Said, frozen=True, kw_only=True):
-    """One bad field of a form; `reason` is a key of the page's texts (required, too_long, unknown, not_a_phone_number …)."""
+    """One bad field of a form; `reason` is a key of the page's texts (required, too_long, unknown,
+    not_a_phone_number …).
+    """
 
     field: str
     reason: str
 
 
 class Problem(Said, frozen=True, kw_only=True):
-    """The body of every answer of 400 and above. `error` is a key of the page's texts, `text` is for people who read the API."""
+    """The body of every answer of 400 and above. `error` is a key of the page's texts, `text` is for people
+    who read the API.
+    """
 
     error: str
     text: str
@@ -78,7 +82,7 @@ class Health(Said, frozen=True, kw_only=True):
     database: Literal["up", "away"]
 
 
-# --- HTTP: catalogue and work orders ----------------------------------------------------------------------------------
+# --- HTTP: catalogue and work orders ------------------------------------------------------------
 
 
 class Category(Said, frozen=True, kw_only=True):
@@ -100,7 +104,9 @@ class Catalogue(Said, frozen=True, kw_only=True):
 
 
 class NewOrder(Asked, frozen=True, kw_only=True):
-    """POST /api/orders. `key` is made by the page once per form: the same key again gives the same order, not a second."""
+    """POST /api/orders. `key` is made by the page once per form: the same key again gives the same order, not
+    a second.
+    """
 
     key: str
     category: str
@@ -114,7 +120,9 @@ class NewOrder(Asked, frozen=True, kw_only=True):
 
 
 class OrderRow(Said, frozen=True, kw_only=True):
-    """A work order as the register lists it. `call` is empty for an order without a call, `deadline_ms` 0 without one."""
+    """A work order as the register lists it. `call` is empty for an order without a call, `deadline_ms` 0
+    without one.
+    """
 
     id: int
     tracking_number: str
@@ -159,7 +167,9 @@ class OrderPage(Said, frozen=True, kw_only=True):
 
 
 class OrderPatch(Asked, frozen=True, kw_only=True):
-    """PATCH /api/orders/{id}: `version` is the one the page has seen; another one is answered by 409 with the present order."""
+    """PATCH /api/orders/{id}: `version` is the one the page has seen; another one is answered by 409 with the
+    present order.
+    """
 
     version: int
     status: str | None = None
@@ -167,13 +177,17 @@ class OrderPatch(Asked, frozen=True, kw_only=True):
 
 
 class OrderConflict(Problem, frozen=True, kw_only=True):
-    """409: somebody was faster (version_conflict), or the call has its order already (call_has_order); `order` is what is there."""
+    """409: somebody was faster (version_conflict), or the call has its order already (call_has_order);
+    `order` is what is there.
+    """
 
     order: Order
 
 
 class PastCall(Said, frozen=True, kw_only=True):
-    """A call as the store tells it; times are 0 when it did not come to that, `order` is its tracking number or empty."""
+    """A call as the store tells it; times are 0 when it did not come to that, `order` is its tracking number
+    or empty.
+    """
 
     call: str
     caller: str
@@ -194,11 +208,13 @@ class PastCalls(Said, frozen=True, kw_only=True):
     calls: list[PastCall]
 
 
-# --- every socket -----------------------------------------------------------------------------------------------------
+# --- every socket ------------------------------------------------------------
 
 
 class Ping(Said, tag="ping", frozen=True, kw_only=True):
-    """The server asks whether the page lives; it answers `pong` with the same `n`. A page that hears nothing for 10 s reconnects."""
+    """The server asks whether the page lives; it answers `pong` with the same `n`. A page that hears nothing
+    for 10 s reconnects.
+    """
 
     n: int
 
@@ -223,14 +239,15 @@ class Error(Said, tag="error", frozen=True, kw_only=True):
     request: str  # of the message, when it could be read
 
 
-# --- /ws/desk ---------------------------------------------------------------------------------------------------------
+# --- /ws/desk ------------------------------------------------------------
 
 
 class Hello(Asked, tag="hello", frozen=True, kw_only=True):
     """First message of a desk page.
 
-    `tab` is kept in sessionStorage. `page` is made at random when the page loads and lives in its memory only, so a duplicated tab
-    (same `tab`) is another page and takes over, while the same page that reconnects is the same session.
+    `tab` is kept in sessionStorage. `page` is made at random when the page loads and lives in its memory
+    only, so a duplicated tab (same `tab`) is another page and takes over, while the same page that reconnects
+    is the same session.
     """
 
     tab: Identifier
@@ -322,7 +339,9 @@ class Offer(Said, frozen=True, kw_only=True):
 
 
 class DeskCall(Said, frozen=True, kw_only=True):
-    """The call an operator has, or had when in wrap-up (`ended_ms` not 0). Not `on_air`: the caller hears music meanwhile."""
+    """The call an operator has, or had when in wrap-up (`ended_ms` not 0). Not `on_air`: the caller hears
+    music meanwhile.
+    """
 
     call: str
     caller: str
@@ -338,7 +357,9 @@ class DeskCall(Said, frozen=True, kw_only=True):
 
 
 class View(Said, tag="view", frozen=True, kw_only=True):
-    """The whole of what the desk shows; replaces the one before. One with a smaller `revision` came late: ignore it."""
+    """The whole of what the desk shows; replaces the one before. One with a smaller `revision` came late:
+    ignore it.
+    """
 
     revision: int
     now_ms: int
@@ -361,18 +382,24 @@ class Reasons(Said, tag="reasons", frozen=True, kw_only=True):
 
 
 class Replaced(Said, tag="replaced", frozen=True, kw_only=True):
-    """Another page of this operator took over; the socket is closed with code 4001 and the page does not come back by itself."""
+    """Another page of this operator took over; the socket is closed with code 4001 and the page does not come
+    back by itself.
+    """
 
 
 class Refused(Said, tag="refused", frozen=True, kw_only=True):
-    """The core refused what the page asked for; `reason` is a key of the page's texts (no_audio, offer_gone, not_in_call …)."""
+    """The core refused what the page asked for; `reason` is a key of the page's texts (no_audio, offer_gone,
+    not_in_call …).
+    """
 
     request: str
     reason: str
 
 
 class AudioAnswer(Said, tag="audio_answer", frozen=True, kw_only=True):
-    """The answer to the page's offer; with `error` (a key of the page's texts) there is none. `call` only for the test call."""
+    """The answer to the page's offer; with `error` (a key of the page's texts) there is none. `call` only for
+    the test call.
+    """
 
     sdp: str
     call: str
@@ -393,11 +420,13 @@ DeskToPage: TypeAlias = (
 )
 
 
-# --- /ws/call ---------------------------------------------------------------------------------------------------------
+# --- /ws/call ------------------------------------------------------------
 
 
 class CallOffer(Asked, tag="call_offer", frozen=True, kw_only=True):
-    """A citizen's test call: the number they dial, their own number if they give one (unverified), the page's SDP offer."""
+    """A citizen's test call: the number they dial, their own number if they give one (unverified), the page's
+    SDP offer.
+    """
 
     dialled: PhoneNumber
     sdp: SdpText
@@ -418,7 +447,7 @@ CallToServer: TypeAlias = CallOffer | CallKey | CallHangUp | Pong
 CallToPage: TypeAlias = Core | AudioAnswer | AudioEnded | Error | Ping
 
 
-# --- /ws/board --------------------------------------------------------------------------------------------------------
+# --- /ws/board ------------------------------------------------------------
 
 
 class BoardQueue(Said, frozen=True, kw_only=True):
@@ -478,7 +507,7 @@ BoardToServer: TypeAlias = Pong
 BoardToPage: TypeAlias = Board | Core | Error | Ping
 
 
-# --- /ws/orders -------------------------------------------------------------------------------------------------------
+# --- /ws/orders ------------------------------------------------------------
 
 
 class OrderChanged(Said, tag="order_changed", frozen=True, kw_only=True):

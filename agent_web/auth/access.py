@@ -1,7 +1,9 @@
-"""The door of every route and socket: who may pass is declared beside it, and what declares nothing is refused.
+"""The door of every route and socket: who may pass is declared beside it, and what declares nothing is
+refused.
 
-On unsafe methods and socket handshakes the browser's `Origin` must be ours; unsafe methods of a logged-in user also need the session's
-CSRF token. Programs send no `Origin`; they have no cookie that a foreign page could use either.
+On unsafe methods and socket handshakes the browser's `Origin` must be ours; unsafe methods of a logged-in
+user also need the session's CSRF token. Programs send no `Origin`; they have no cookie that a foreign page
+could use either.
 """
 
 from __future__ import annotations
@@ -16,7 +18,7 @@ from quart.wrappers.base import BaseRequestWebsocket
 from agent_web import wire
 from agent_web.auth.service import Auth, Login
 from agent_web.database import DatabaseAwayError
-from agent_web.problems import Refusal, database_away
+from agent_web.problems import RefusalError, database_away
 
 CSRF_HEADER = "X-CSRF-Token"
 EVERYBODY: tuple[wire.Role, ...] = ("operator", "supervisor", "admin")
@@ -56,7 +58,9 @@ def source() -> str:
 
 
 def cookie_name(secure: bool) -> str:
-    """The `__Host-` prefix makes browsers insist on Secure, our path and no domain (RFC 6265bis section 4.1.3.2)."""
+    """The `__Host-` prefix makes browsers insist on Secure, our path and no domain (RFC 6265bis section
+    4.1.3.2).
+    """
     return "__Host-santral" if secure else "santral"
 
 
@@ -82,7 +86,7 @@ def install(app: Quart, auth: Auth) -> None:
             if unsafe and not hmac.compare_digest(
                 request.headers.get(CSRF_HEADER, "").encode(), g.login.csrf.encode()
             ):
-                raise Refusal(
+                raise RefusalError(
                     403, "csrf", f"The header {CSRF_HEADER} is missing or wrong; load the page again."
                 )
         return None
@@ -97,7 +101,7 @@ def install(app: Quart, auth: Auth) -> None:
             _check_origin(websocket)
             if roles:
                 g.login = await _check_login(auth, roles)
-        except Refusal as refusal:
+        except RefusalError as refusal:
             return refusal.response()
         return None
 
@@ -120,9 +124,9 @@ async def _check_login(auth: Auth, roles: tuple[wire.Role, ...]) -> Login:
     except DatabaseAwayError as error:
         raise database_away() from error
     if known is None:
-        raise Refusal(401, "not_logged_in", "Please log in.")
+        raise RefusalError(401, "not_logged_in", "Please log in.")
     if not set(roles) & set(known.roles):
-        raise Refusal(403, "not_allowed", f"This needs the role {' or '.join(roles)}.")
+        raise RefusalError(403, "not_allowed", f"This needs the role {' or '.join(roles)}.")
     return known
 
 
@@ -130,7 +134,7 @@ def _check_origin(asked: BaseRequestWebsocket) -> None:
     origin = asked.headers.get("Origin")
     ours = f"{'https' if asked.is_secure else 'http'}://{asked.host}"
     if origin is not None and origin.lower() != ours.lower():
-        raise Refusal(403, "foreign_origin", f"Refused: the request comes from a page of {origin}.")
+        raise RefusalError(403, "foreign_origin", f"Refused: the request comes from a page of {origin}.")
 
 
 def _is_request() -> bool:

@@ -1,4 +1,6 @@
-"""Passwords: argon2id in threads of its own, so that a check never holds up the pages, and readable random ones."""
+"""Passwords: argon2id in threads of its own, so that a check never holds up the pages, and readable random
+ones.
+"""
 
 from __future__ import annotations
 

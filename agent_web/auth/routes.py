@@ -12,7 +12,7 @@ from agent_web import wire
 from agent_web.auth import access
 from agent_web.auth.service import Auth, Login
 from agent_web.inputs import body
-from agent_web.problems import Refusal, reply
+from agent_web.problems import RefusalError, reply
 
 
 def blueprint(auth: Auth, now_ms: Callable[[], int], logged_out: Callable[[Login], None]) -> Blueprint:
@@ -30,7 +30,7 @@ def blueprint(auth: Auth, now_ms: Callable[[], int], logged_out: Callable[[Login
         try:
             asked = msgspec.json.decode(await body(), type=wire.LoginRequest)
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
-            raise Refusal(400, "bad_request", f"Not a log-in: {error}.") from error
+            raise RefusalError(400, "bad_request", f"Not a log-in: {error}.") from error
         earlier = await auth.find(access.token()) if access.token() else None
         token, login = await auth.log_in(asked.user, asked.password, access.source())
         if earlier is not None:

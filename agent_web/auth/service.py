@@ -1,9 +1,10 @@
 """Log-ins: who may come in, with which roles, for how long.
 
-The browser holds a random token in a cookie; the database holds its hash. A session ends after two hours without a request or an open
-socket, after sixteen hours in all, or at log-out. Sessions that were seen lately are remembered here, so that operators can go on
-working, and reload their page, while the database is away. The CSRF token is derived from the session's token: whoever knows it
-could read an answer of ours within this session, which a foreign page can't.
+The browser holds a random token in a cookie; the database holds its hash. A session ends after two hours
+without a request or an open socket, after sixteen hours in all, or at log-out. Sessions that were seen lately
+are remembered here, so that operators can go on working, and reload their page, while the database is away.
+The CSRF token is derived from the session's token: whoever knows it could read an answer of ours within this
+session, which a foreign page can't.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ from agent_web.limits import (
     SESSION_IDLE_MS,
     SESSIONS_REMEMBERED_MAX,
 )
-from agent_web.problems import Refusal
+from agent_web.problems import RefusalError
 from agent_web.times import as_ms, as_time
 
 _log = logging.getLogger(__name__)
@@ -71,7 +72,7 @@ class Auth:
         ] = {}  # logged out while the database was away; full: the oldest is forgotten
 
     async def log_in(self, user: str, password: str, source: str) -> tuple[str, Login]:
-        """The session's token and who it is; `Refusal` for a wrong password or too many attempts."""
+        """The session's token and who it is; `RefusalError` for a wrong password or too many attempts."""
         account = user.strip().lower()
         wait_s = self._throttle.begin(account, source)
         if wait_s > 0:
@@ -83,7 +84,7 @@ class Auth:
             good = await self._passwords.matches(row["password_hash"] if row else None, password)
             if row is None or not good:
                 await self._audit(account, source, "wrong_password")
-                raise Refusal(401, "wrong_password", "The user name or the password is wrong.")
+                raise RefusalError(401, "wrong_password", "The user name or the password is wrong.")
             token, login = await self._open_session(row, source)
         except DatabaseAwayError:
             self._throttle.not_checked(account, source)
@@ -223,6 +224,6 @@ def _hash(token: str) -> bytes:
     return hashlib.sha256(token.encode()).digest()
 
 
-def _too_many(wait_s: int) -> Refusal:
+def _too_many(wait_s: int) -> RefusalError:
     text = f"Too many attempts. Try again in {wait_s} s."
-    return Refusal(429, "too_many_attempts", text, retry_after_s=wait_s)
+    return RefusalError(429, "too_many_attempts", text, retry_after_s=wait_s)

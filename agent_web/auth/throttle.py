@@ -1,8 +1,8 @@
 """Slows down guessing: failures are counted for each account and for each source, and cost waiting time.
 
-An attempt is counted as a failure when it begins and forgiven when it succeeds, so attempts made at the same time count too. The
-tables are bounded; when one is full the entry longest unused is forgotten (whoever fills it runs into the limit of their source).
-Each web process counts for itself.
+An attempt is counted as a failure when it begins and forgiven when it succeeds, so attempts made at the same
+time count too. The tables are bounded; when one is full the entry longest unused is forgotten (whoever fills
+it runs into the limit of their source). Each web process counts for itself.
 """
 
 from __future__ import annotations

@@ -1,7 +1,9 @@
-"""Watches over the sockets of logged-in users: an open one counts as use of its session, and one whose session ended is closed.
+"""Watches over the sockets of logged-in users: an open one counts as use of its session, and one whose
+session ended is closed.
 
-A session can end while a socket is open: after its sixteen hours, by a log-out at another web process, by the user being disabled.
-Nobody is cut off in the middle of a call for that; the socket closes when the call is over.
+A session can end while a socket is open: after its sixteen hours, by a log-out at another web process, by the
+user being disabled. Nobody is cut off in the middle of a call for that; the socket closes when the call is
+over.
 """
 
 from __future__ import annotations

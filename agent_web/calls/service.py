@@ -1,7 +1,7 @@
 """The citizen's test call: a page without log-in calls the hotline with its microphone.
 
-The page is a visitor with a name of the server's; what it dials is for the core to know or refuse. Anybody can open this page, so the
-number of pages and of calls is limited, in all and for each address.
+The page is a visitor with a name of the server's; what it dials is for the core to know or refuse. Anybody
+can open this page, so the number of pages and of calls is limited, in all and for each address.
 """
 
 from __future__ import annotations

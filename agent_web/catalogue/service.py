@@ -1,6 +1,7 @@
 """Categories of work orders: written as TOML, kept in the database.
 
-The file is read at every start and what it names is brought up to date; a category that left the file stays, because orders have it.
+The file is read at every start and what it names is brought up to date; a category that left the file stays,
+because orders have it.
 """
 
 from __future__ import annotations

@@ -8,7 +8,7 @@ from agent_web import wire
 from agent_web.auth import access
 from agent_web.auth.watch import Watch
 from agent_web.desk.service import DeskPage, Desks
-from agent_web.problems import Refusal
+from agent_web.problems import RefusalError
 from agent_web.sockets import Reader
 
 
@@ -21,7 +21,7 @@ def blueprint(desks: Desks, watch: Watch) -> Blueprint:
     async def desk() -> Response | None:
         login = access.login()
         if login.agent is None:
-            return Refusal(403, "not_allowed", "This user is no agent of the roster.").response()
+            return RefusalError(403, "not_allowed", "This user is no agent of the roster.").response()
         page = DeskPage(desks, login, login.agent)
         with watch.watching(login, page.socket, lambda: page.busy):
             await page.socket.run(Reader(wire.DeskToServer, page.socket, page.receive))

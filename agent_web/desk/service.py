@@ -1,9 +1,10 @@
 """The desks: every connected operator's page, what it asks of the core and what the core tells it.
 
-A page is a session of the core: its tab's id and an id that the page makes when it loads. The same page that reconnects is the same
-session; a reloaded or duplicated tab, or another browser, is a new one and takes over. The core is the one who decides that; within
-this process the older page is let go at once, so that the inventory never names two pages of one operator. What an operator asks for
-while the core is away is refused, not kept: a "ready" of a minute ago is not what they mean now. That a page came or went is kept.
+A page is a session of the core: its tab's id and an id that the page makes when it loads. The same page that
+reconnects is the same session; a reloaded or duplicated tab, or another browser, is a new one and takes over.
+The core is the one who decides that; within this process the older page is let go at once, so that the
+inventory never names two pages of one operator. What an operator asks for while the core is away is refused,
+not kept: a "ready" of a minute ago is not what they mean now. That a page came or went is kept.
 """
 
 from __future__ import annotations

@@ -1,4 +1,6 @@
-"""Checks what a page sends as a work order. Every bad field is named, not only the first; nothing is cut or corrected silently."""
+"""Checks what a page sends as a work order. Every bad field is named, not only the first; nothing is cut or
+corrected silently.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +12,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from agent_web import wire
-from agent_web.problems import Refusal, bad_fields
+from agent_web.problems import RefusalError, bad_fields
 
 PRIORITIES: tuple[wire.Priority, ...] = ("low", "normal", "high", "urgent")
 DESCRIPTION_MAX_CHARS = 8_000
@@ -59,7 +61,7 @@ _REQUIRED = ("key", "category", "description")
 
 
 def read_new(data: bytes, categories: set[str]) -> wire.NewOrder:
-    """A new order as sent; `Refusal` naming every bad field."""
+    """A new order as sent; `RefusalError` naming every bad field."""
     document = _object(data)
     errors: list[wire.FieldError] = []
     for name, value in document.items():
@@ -84,7 +86,7 @@ def read_new(data: bytes, categories: set[str]) -> wire.NewOrder:
 
 
 def read_patch(data: bytes) -> wire.OrderPatch:
-    """A change as sent; `Refusal` naming every bad field."""
+    """A change as sent; `RefusalError` naming every bad field."""
     document = _object(data)
     errors: list[wire.FieldError] = []
     checks = {"status": lambda value: "", "description": _CHECKS["description"]}
@@ -117,7 +119,7 @@ def _object(data: bytes) -> dict[str, Any]:
     try:
         return msgspec.json.decode(data, type=dict[str, Any])
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise Refusal(400, "bad_request", f"Not a JSON object: {error}.") from error
+        raise RefusalError(400, "bad_request", f"Not a JSON object: {error}.") from error
 
 
 def _convert(document: dict[str, Any], kind: type[_T]) -> _T:

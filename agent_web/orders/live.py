@@ -1,8 +1,9 @@
-"""Tells open registers what changed, whichever web process changed it: PostgreSQL's NOTIFY names the order, here it is read once and
-told to everybody.
+"""Tells open registers what changed, whichever web process changed it: PostgreSQL's NOTIFY names the order,
+here it is read once and told to everybody.
 
-The connection that listens is one of its own. While it is away changes can be missed; when it is back the registers are told to load
-again. The same happens when more orders change than the bounded list of those to be read can hold.
+The connection that listens is one of its own. While it is away changes can be missed; when it is back the
+registers are told to load again. The same happens when more orders change than the bounded list of those to
+be read can hold.
 """
 
 from __future__ import annotations

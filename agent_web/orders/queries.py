@@ -10,8 +10,9 @@ from agent_web.times import as_ms
 CHANNEL = "santral_orders"  # NOTIFY with the order's id, within the transaction that changed it
 
 _ROW = """
-SELECT o.id, o.tracking_number, o.call, o.category, o.caller_phone, o.citizen_name, o.address, o.district, o.description,
-       o.priority, o.status, u.name AS created_by, o.created_at, o.updated_at, o.deadline_at, o.version, o.form_digest
+SELECT o.id, o.tracking_number, o.call, o.category, o.caller_phone, o.citizen_name, o.address, o.district,
+       o.description, o.priority, o.status, u.name AS created_by, o.created_at, o.updated_at, o.deadline_at,
+       o.version, o.form_digest
   FROM orders o JOIN users u ON u.id = o.created_by
 """
 
@@ -23,19 +24,27 @@ ON CONFLICT (year) DO UPDATE SET last = order_numbers.last + 1 RETURNING last
 DEADLINE_H = "SELECT deadline_h FROM categories WHERE id = $1"
 
 ADD = """
-INSERT INTO orders (tracking_number, call, category, caller_phone, citizen_name, address, district, description, priority,
-                    status, created_by, created_at, updated_at, deadline_at, version, form_key, form_digest, search)
+INSERT INTO orders (tracking_number, call, category, caller_phone, citizen_name, address, district,
+                    description, priority, status, created_by, created_at, updated_at, deadline_at, version,
+                    form_key, form_digest, search)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, 'new', $10, $11, $11, $12, 1, $13, $14, $15)
 RETURNING id
 """
 
 ADD_HISTORY = """
-INSERT INTO order_history (order_id, version, field, before, after, changed_by, at) VALUES ($1, $2, $3, $4, $5, $6, $7)
+INSERT INTO order_history (order_id, version, field, before, after, changed_by, at)
+VALUES ($1, $2, $3, $4, $5, $6, $7)
 """
 
-LOCK = "SELECT status, description, version, tracking_number, citizen_name, address, district, caller_phone FROM orders WHERE id = $1 FOR UPDATE"
+LOCK = """
+SELECT status, description, version, tracking_number, citizen_name, address, district, caller_phone
+  FROM orders WHERE id = $1 FOR UPDATE
+"""
 
-CHANGE = "UPDATE orders SET status = $2, description = $3, search = $4, updated_at = $5, version = version + 1 WHERE id = $1"
+CHANGE = """
+UPDATE orders SET status = $2, description = $3, search = $4, updated_at = $5, version = version + 1
+ WHERE id = $1
+"""
 
 NOTIFY = f"SELECT pg_notify('{CHANNEL}', $1)"
 

@@ -1,6 +1,8 @@
-"""Finding work orders by words: case and accents are folded the same way in what is kept and in what is asked.
+"""Finding work orders by words: case and accents are folded the same way in what is kept and in what is
+asked.
 
-PostgreSQL folds case by its locale, and an embedded cluster has the plain one, in which "Ş" is no letter. So the words are folded here.
+PostgreSQL folds case by its locale, and an embedded cluster has the plain one, in which "Ş" is no letter. So
+the words are folded here.
 """
 
 from __future__ import annotations

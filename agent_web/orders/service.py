@@ -1,9 +1,10 @@
-"""Work orders: made once however often the form is sent, changed by whoever saw the present version, never lost.
+"""Work orders: made once however often the form is sent, changed by whoever saw the present version, never
+lost.
 
-A form carries a key that the page made when it opened. The key is unique for each user, so a double click, or a second attempt after an
-answer that got lost, finds the order that is there. A call has one order at most. Changes name the version they were made on; a
-stale one is answered with the present order and changes nothing. Numbers are given within the transaction that makes the order: none
-is missing, none is given twice.
+A form carries a key that the page made when it opened. The key is unique for each user, so a double click, or
+a second attempt after an answer that got lost, finds the order that is there. A call has one order at most.
+Changes name the version they were made on; a stale one is answered with the present order and changes
+nothing. Numbers are given within the transaction that makes the order: none is missing, none is given twice.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from agent_web import wire
 from agent_web.auth.service import Login
 from agent_web.database import Database
 from agent_web.orders import form, queries, search, status
-from agent_web.problems import Refusal
+from agent_web.problems import RefusalError
 from agent_web.times import as_time
 
 
@@ -77,12 +78,12 @@ class Orders:
                 order = await _whole(connection, row)
                 if row["form_digest"] != form.digest(new):
                     text = f"This form was saved as {order.tracking_number} already, with other contents."
-                    raise Refusal(409, "key_reused", text, order=order)
+                    raise RefusalError(409, "key_reused", text, order=order)
                 return order
             row = await connection.fetchrow(queries.BY_CALL, new.call)
             order = await _whole(connection, row)
             text = f"This call has the work order {order.tracking_number} already."
-            raise Refusal(409, "call_has_order", text, order=order)
+            raise RefusalError(409, "call_has_order", text, order=order)
 
     async def get(self, order_id: int) -> wire.Order:
         """One order, whole."""
@@ -101,7 +102,7 @@ class Orders:
             if before["version"] != patch.version:
                 row = await connection.fetchrow(queries.BY_ID, order_id)
                 text = "Somebody else changed this work order meanwhile."
-                raise Refusal(409, "version_conflict", text, order=await _whole(connection, row))
+                raise RefusalError(409, "version_conflict", text, order=await _whole(connection, row))
             await self._change(connection, order_id, before, patch, login)
         return await self.get(order_id)
 
@@ -153,20 +154,20 @@ async def _whole(connection: Any, row: Any) -> wire.Order:
 
 def _check_status(before: wire.OrderStatus, after: str) -> None:
     if after not in status.NEXT:
-        raise Refusal(
+        raise RefusalError(
             422,
             "bad_fields",
             f"There is no status {after!r}.",
             errors=[wire.FieldError(field="status", reason="unknown")],
         )
     if after not in status.NEXT[before]:
-        raise Refusal(409, "status_not_allowed", f"An order that is {before} can't become {after}.")
+        raise RefusalError(409, "status_not_allowed", f"An order that is {before} can't become {after}.")
 
 
-def _unknown_order(order_id: int) -> Refusal:
-    return Refusal(404, "not_found", f"There is no work order {order_id}.")
+def _unknown_order(order_id: int) -> RefusalError:
+    return RefusalError(404, "not_found", f"There is no work order {order_id}.")
 
 
-def _unknown_category() -> Refusal:
+def _unknown_category() -> RefusalError:
     text = "There is no such category any more."
-    return Refusal(422, "bad_fields", text, errors=[wire.FieldError(field="category", reason="unknown")])
+    return RefusalError(422, "bad_fields", text, errors=[wire.FieldError(field="category", reason="unknown")])

@@ -1,4 +1,6 @@
-"""The operator's page between browser and core: takeover, reconnect, requests, audio, limits, a core that is away."""
+"""The operator's page between browser and core: takeover, reconnect, requests, audio, limits, a core that is
+away.
+"""
 
 from __future__ import annotations
 
@@ -247,23 +249,20 @@ def test_a_page_that_says_nothing_is_gone_after_ten_seconds(config: Config) -> N
 
 def test_a_core_that_goes_away_is_told_and_finds_the_sessions_when_it_is_back(config: Config) -> None:
     async def story() -> None:
-        async with world(config) as here:
-            async with here.desk(await here.logged_in("ayse")) as page:
-                await here.core.heard.next(events.SessionOpened)
-                await here.core.stop()
-                assert (await page.expect("core"))["state"] == "away"
-                await page.send(type="ready", request="9")
-                error = await page.expect("error")
-                assert (error["error"], error["request"]) == ("core_away", "9")
-                await page.send(type="audio_offer", sdp="v=0")
-                assert (await page.expect("audio_answer"))["error"] == "core_away"
-                await here.core.start()
-                assert (await page.expect("core"))["state"] == "up"
-                inventory = await here.core.heard.next(events.WebInventory)
-                assert inventory.sessions == (events.OpenSession(agent="agent-ayse", session=SESSION),)
-                assert here.core.heard.untaken == [], (
-                    "what was asked while the core was away is not asked later"
-                )
+        async with world(config) as here, here.desk(await here.logged_in("ayse")) as page:
+            await here.core.heard.next(events.SessionOpened)
+            await here.core.stop()
+            assert (await page.expect("core"))["state"] == "away"
+            await page.send(type="ready", request="9")
+            error = await page.expect("error")
+            assert (error["error"], error["request"]) == ("core_away", "9")
+            await page.send(type="audio_offer", sdp="v=0")
+            assert (await page.expect("audio_answer"))["error"] == "core_away"
+            await here.core.start()
+            assert (await page.expect("core"))["state"] == "up"
+            inventory = await here.core.heard.next(events.WebInventory)
+            assert inventory.sessions == (events.OpenSession(agent="agent-ayse", session=SESSION),)
+            assert here.core.heard.untaken == [], "what was asked while the core was away is not asked later"
 
     asyncio.run(story())
 

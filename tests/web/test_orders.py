@@ -1,4 +1,6 @@
-"""Work orders: saved once, every bad field named, nothing lost, live in every register, refused with a reason while the database is away."""
+"""Work orders: saved once, every bad field named, nothing lost, live in every register, refused with a reason
+while the database is away.
+"""
 
 from __future__ import annotations
 

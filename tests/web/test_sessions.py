@@ -26,7 +26,7 @@ from agent_web.limits import (
     THROTTLE_KEYS_MAX,
     THROTTLE_MAX_S,
 )
-from agent_web.problems import Refusal
+from agent_web.problems import RefusalError
 from agent_web.sockets import LOGGED_OUT, PageSocket
 from tests.web.world import PASSWORD
 
@@ -119,7 +119,7 @@ def test_an_open_socket_is_use_and_closes_when_the_session_ended_but_not_in_a_ca
                 await watch.check()
                 assert page.codes == [LOGGED_OUT]
             assert await auth.find(token) is None
-            with pytest.raises(Refusal, match="wrong"):
+            with pytest.raises(RefusalError, match="wrong"):
                 await auth.log_in("ayse", PASSWORD, "127.0.0.1")
 
     asyncio.run(story())

@@ -1,4 +1,6 @@
-"""A web process as people meet it: real server, real sockets, real database; the core behind the link is scripted."""
+"""A web process as people meet it: real server, real sockets, real database; the core behind the link is
+scripted.
+"""
 
 from __future__ import annotations
 
