@@ -1,0 +1,44 @@
+/** The conversation: with whom, since when; afterwards, in wrap-up, whose call it was. */
+import type { DeskCall, View } from '../wire.gen'
+import { t } from '../i18n'
+import { duration } from '../shared/clock'
+import { Since } from '../shared/parts'
+import type { Desk } from './desk'
+
+export function CallPanel({ desk, view, call }: { readonly desk: Desk; readonly view: View; readonly call: DeskCall }) {
+  const talking = view.state === 'talking'
+  return (
+    <div class="call-panel" data-testid="call-panel">
+      <h2>{talking ? t('call_title') : t('call_over')}</h2>
+      <p class="big-number" data-testid="call-caller">
+        {call.caller || t('anonymous')}
+      </p>
+      {call.caller_name && <p>{call.caller_name}</p>}
+      <dl class="facts">
+        <div>
+          <dt>{t('service')}</dt>
+          <dd>
+            {call.service} <span class="quiet">{call.dialled}</span>
+          </dd>
+        </div>
+        <div>
+          <dt>{t('queue')}</dt>
+          <dd>{call.queue_name}</dd>
+        </div>
+      </dl>
+      <p class="call-timer" data-testid="call-timer">
+        {talking ? <Since since_ms={call.answered_ms} /> : duration(call.ended_ms - call.answered_ms)}
+      </p>
+      {talking && !call.on_air && (
+        <p class="hint" role="alert">
+          {t('on_air_no')}
+        </p>
+      )}
+      {talking && (
+        <button type="button" class="bad" onClick={() => desk.ask({ type: 'hang_up', call: call.call })} data-testid="hang-up">
+          {t('hang_up')} <kbd>Alt H</kbd>
+        </button>
+      )}
+    </div>
+  )
+}

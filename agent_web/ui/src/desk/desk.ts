@@ -1,0 +1,192 @@
+/** The desk's state: the server's view, the line, the audio. The view is replaced whole; the page shows it and asks. */
+import { batch, computed, effect, signal } from '@preact/signals'
+import type { DeskToPage, DeskToServer, View } from '../wire.gen'
+import { language, t, told } from '../i18n'
+import { loadMe } from '../shared/api'
+import { AudioLink } from '../shared/audio'
+import { learnTime } from '../shared/clock'
+import { ring } from '../shared/ring'
+import { CLOSED_TAKEN_OVER, Line } from '../shared/socket'
+import { Drafts } from './forms'
+import { audioWanted, page, tab } from './tab'
+
+const AUDIO_PAUSE_MIN_MS = 500
+const AUDIO_PAUSE_MAX_MS = 10_000
+const REFUSED_SHOWN_MS = 6_000
+
+export class Desk {
+  readonly view = signal<View | null>(null)
+  readonly reasons = signal<readonly string[]>([])
+  readonly core_up = signal(true)
+  readonly replaced = signal(false)
+  readonly refused = signal('')
+  readonly drafts = new Drafts(globalThis.sessionStorage)
+  readonly audio = new AudioLink(() => this.#audioLost())
+  readonly line = new Line<DeskToPage, DeskToServer>({
+    path: '/ws/desk',
+    hello: () => ({ type: 'hello', tab: tab(), page, lang: language.peek() }),
+    onMessage: (message) => this.#take(message),
+    onEnded: (code) => this.#ended(code),
+  })
+  /** What keeps "ready" away, as a key of the texts; empty when nothing does. */
+  readonly obstacle = computed(() => (this.view.value?.audio === 'none' ? 'need_audio' : ''))
+  #request = 0
+  #audio_tries = 0
+  #audio_timer: ReturnType<typeof setTimeout> | undefined
+  #refused_timer: ReturnType<typeof setTimeout> | undefined
+  #stop: (() => void)[] = []
+
+  start(): void {
+    this.line.open()
+    if (audioWanted.get()) this.#connectSoon(0)
+    const leave = (): void => this.audio.close()
+    addEventListener('pagehide', leave)
+    this.#stop = [
+      () => removeEventListener('pagehide', leave),
+      effect(() => this.#alarm(this.view.value)),
+      effect(() => {
+        // A refused handshake looks like a dead line: ask whether we are still logged in.
+        if (this.line.state.value === 'down') void loadMe().catch(() => undefined)
+      }),
+    ]
+  }
+
+  stop(): void {
+    for (const stop of this.#stop) stop()
+    clearTimeout(this.#audio_timer)
+    ring(false)
+    document.title = t('product')
+    this.line.close()
+    this.audio.close()
+  }
+
+  ask(message: DeskToServer): void {
+    const request = String((this.#request += 1))
+    if (!this.line.send({ ...message, request } as DeskToServer)) this.#refuse(t('line_down'))
+  }
+
+  async connectAudio(): Promise<void> {
+    clearTimeout(this.#audio_timer)
+    audioWanted.set(true)
+    const sdp = await this.audio.offer()
+    if (sdp === null) return
+    if (!this.line.send({ type: 'audio_offer', sdp })) this.#connectSoon()
+  }
+
+  disconnectAudio(): void {
+    clearTimeout(this.#audio_timer)
+    audioWanted.set(false)
+    this.audio.close()
+    this.line.send({ type: 'audio_close' })
+  }
+
+  takeBack(): void {
+    location.reload()
+  }
+
+  #take(message: DeskToPage): void {
+    switch (message.type) {
+      case 'welcome':
+        learnTime(message.now_ms)
+        this.reasons.value = message.not_ready_reasons
+        break
+      case 'view':
+        this.#show(message)
+        break
+      case 'reasons':
+        this.reasons.value = message.not_ready_reasons
+        break
+      case 'core':
+        this.core_up.value = message.state === 'up'
+        break
+      case 'refused':
+        this.#refuse(told(message.reason, '', 'refused'))
+        break
+      case 'error':
+        this.#refuse(message.error === 'core_away' ? t('core_away_short') : told(message.error, '', 'refused'))
+        break
+      case 'audio_answer':
+        this.#answer(message.sdp, message.error)
+        break
+      case 'audio_ended':
+        this.audio.close('lost')
+        this.#audioLost()
+        break
+      case 'replaced':
+        this.#ended(CLOSED_TAKEN_OVER)
+        break
+      case 'ping':
+        break
+    }
+  }
+
+  #show(view: View): void {
+    learnTime(view.now_ms)
+    const before = this.view.value
+    if (before && view.revision < before.revision) return
+    batch(() => {
+      this.view.value = view
+      if (view.call) this.drafts.forCall(view.call.call, view.call.caller)
+    })
+    if (view.audio === 'browser') this.#audio_tries = 0
+    // The server lost our audio while the browser still believes in it: make it anew.
+    const connected = this.audio.state.value === 'connected'
+    if (before?.audio === 'browser' && view.audio === 'none' && connected && audioWanted.get()) {
+      this.audio.close('lost')
+      this.#audioLost()
+    }
+  }
+
+  #answer(sdp: string, error: string): void {
+    if (!error) {
+      void this.audio.answer(sdp)
+      return
+    }
+    this.audio.close('lost')
+    this.#refuse(told(error, '', 'audio_failed'))
+    this.#audioLost()
+  }
+
+  #audioLost(): void {
+    if (audioWanted.get() && !this.replaced.value) this.#connectSoon()
+  }
+
+  #connectSoon(pause_ms?: number): void {
+    clearTimeout(this.#audio_timer)
+    const growing_ms = Math.min(AUDIO_PAUSE_MAX_MS, AUDIO_PAUSE_MIN_MS * 2 ** this.#audio_tries)
+    this.#audio_tries += 1
+    this.#audio_timer = setTimeout(() => {
+      if (this.line.state.value === 'up' && this.core_up.value) void this.connectAudio()
+      else this.#connectSoon(AUDIO_PAUSE_MIN_MS)
+    }, pause_ms ?? growing_ms)
+  }
+
+  #ended(code: number): void {
+    clearTimeout(this.#audio_timer)
+    this.audio.close()
+    ring(false)
+    if (code === CLOSED_TAKEN_OVER) this.replaced.value = true
+    else void loadMe().catch(() => undefined)
+  }
+
+  #refuse(text: string): void {
+    clearTimeout(this.#refused_timer)
+    this.refused.value = text
+    this.#refused_timer = setTimeout(() => {
+      this.refused.value = ''
+    }, REFUSED_SHOWN_MS)
+  }
+
+  #offered = 0
+
+  /** A pop-up in a window that nobody looks at is heard and seen all the same. */
+  #alarm(view: View | null): void {
+    const offer = view?.offer ?? null
+    ring(offer !== null && view?.audio !== 'phone')
+    document.title = offer ? `☎ ${offer.caller || t('anonymous')} · ${offer.service}` : t('product')
+    if (offer && offer.offer !== this.#offered && document.hidden && globalThis.Notification?.permission === 'granted') {
+      new Notification(t('offer_title'), { body: `${offer.caller || t('anonymous')} · ${offer.service}`, tag: 'offer' })
+    }
+    this.#offered = offer?.offer ?? 0
+  }
+}

@@ -1,0 +1,103 @@
+/**
+ * Work-order forms that are being written. Each is kept in the tab's storage with every keystroke, so that neither the end of the
+ * call, nor a lost connection, nor a reload takes text away; a form goes when it is saved or discarded.
+ */
+import { signal } from '@preact/signals'
+import type { NewOrder } from '../wire.gen'
+import { read, write } from '../shared/storage'
+import { randomId } from './tab'
+
+export interface Draft {
+  readonly key: string
+  readonly call: string
+  readonly category: string
+  readonly description: string
+  readonly caller_phone: string
+  readonly citizen_name: string
+  readonly address: string
+  readonly district: string
+  readonly priority: string
+}
+
+export type DraftField = Exclude<keyof Draft, 'key' | 'call'>
+
+const KEY = 'santral.drafts'
+const DRAFTS_MAX = 50 // the oldest untouched one goes first; nobody writes so many
+
+export class Drafts {
+  readonly all = signal<readonly Draft[]>([])
+
+  constructor(
+    private readonly storage: Storage | undefined,
+    private readonly makeKey: () => string = randomId,
+  ) {
+    this.all.value = restore(read(storage, KEY))
+  }
+
+  /** The draft of a call, made when there is none. */
+  forCall(call: string, caller: string): Draft {
+    const known = this.all.value.find((draft) => draft.call === call)
+    if (known) return known
+    const draft: Draft = {
+      key: this.makeKey(),
+      call,
+      category: '',
+      description: '',
+      caller_phone: /^\+?\d+$/.test(caller) ? caller : '',
+      citizen_name: '',
+      address: '',
+      district: '',
+      priority: 'normal',
+    }
+    // Untouched drafts of other calls are of no use to anybody.
+    this.#keep([...this.all.value.filter(touched), draft].slice(-DRAFTS_MAX))
+    return draft
+  }
+
+  change(key: string, field: DraftField, value: string): void {
+    this.#keep(this.all.value.map((draft) => (draft.key === key ? { ...draft, [field]: value } : draft)))
+  }
+
+  remove(key: string): void {
+    this.#keep(this.all.value.filter((draft) => draft.key !== key))
+  }
+
+  find(key: string): Draft | undefined {
+    return this.all.value.find((draft) => draft.key === key)
+  }
+
+  #keep(drafts: readonly Draft[]): void {
+    this.all.value = drafts
+    write(this.storage, KEY, drafts.length ? JSON.stringify(drafts) : null)
+  }
+}
+
+/** Whether somebody wrote something into it. */
+export function touched(draft: Draft): boolean {
+  return Boolean(draft.category || draft.description || draft.citizen_name || draft.address || draft.district)
+}
+
+export function toOrder(draft: Draft): NewOrder {
+  return {
+    ...draft,
+    description: draft.description.trim(),
+    citizen_name: draft.citizen_name.trim(),
+    address: draft.address.trim(),
+    district: draft.district.trim(),
+    caller_phone: draft.caller_phone.replace(/[\s()-]/g, ''),
+  }
+}
+
+function restore(stored: string | null): readonly Draft[] {
+  try {
+    const drafts: unknown = JSON.parse(stored ?? '[]')
+    return Array.isArray(drafts) ? drafts.filter(isDraft) : []
+  } catch {
+    return []
+  }
+}
+
+function isDraft(value: unknown): value is Draft {
+  const fields = ['key', 'call', 'category', 'description', 'caller_phone', 'citizen_name', 'address', 'district', 'priority']
+  return typeof value === 'object' && value !== null && fields.every((field) => typeof (value as Record<string, unknown>)[field] === 'string')
+}

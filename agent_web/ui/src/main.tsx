@@ -1,0 +1,69 @@
+import { effect } from '@preact/signals'
+import { render } from 'preact'
+import { BoardPage } from './board/BoardPage'
+import { CallPage } from './call/CallPage'
+import { DeskPage } from './desk/DeskPage'
+import { t } from './i18n'
+import { LoginPage } from './login/LoginPage'
+import { OrderPage } from './orders/OrderPage'
+import { OrdersPage } from './orders/OrdersPage'
+import { loadMe, me } from './shared/api'
+import { Layout } from './shared/Layout'
+import { Retry } from './shared/parts'
+import { go, onLinkClick, path } from './shared/router'
+import { signal } from '@preact/signals'
+import './styles.css'
+
+const unreachable = signal(false)
+
+function start(): void {
+  unreachable.value = false
+  loadMe().catch(() => {
+    unreachable.value = true
+  })
+}
+
+/** Where a log-in belongs first. */
+function home(): string {
+  if (me.value?.agent) return '/desk'
+  return me.value?.roles.includes('operator') ? '/orders' : '/board'
+}
+
+// Where to go by who is logged in; /call is open to everybody.
+effect(() => {
+  if (me.value === undefined || path.value === '/call') return
+  if (me.value === null) {
+    if (path.value !== '/login') go('/login', true)
+  } else if (path.value === '/login' || path.value === '/') go(home(), true)
+})
+
+function Page() {
+  const where = path.value
+  const user = me.value
+  if (where === '/call') return <CallPage />
+  if (unreachable.value) return <Retry text={t('no_connection')} onRetry={start} />
+  if (user === undefined) return <p class="quiet">{t('loading')}</p>
+  if (user === null) return <LoginPage />
+  const watches = user.roles.includes('supervisor') || user.roles.includes('admin')
+  if (where === '/desk') return user.agent ? <DeskPage key={user.user} /> : <p class="quiet">{t('no_role')}</p>
+  if (where === '/orders') return <OrdersPage />
+  const order = /^\/orders\/(\d+)$/.exec(where)
+  if (order) return <OrderPage id={Number(order[1])} key={order[1]} />
+  if (where === '/board') return watches ? <BoardPage /> : <p class="quiet">{t('no_role')}</p>
+  return <p class="quiet">{t('not_found_page')}</p>
+}
+
+function App() {
+  return (
+    <Layout>
+      <Page />
+    </Layout>
+  )
+}
+
+const root = document.getElementById('app')
+if (root) {
+  document.addEventListener('click', onLinkClick)
+  start()
+  render(<App />, root)
+}

@@ -1,0 +1,66 @@
+/** The frame around every page: who is here, where to go, language and colours. */
+import type { ComponentChildren } from 'preact'
+import { choose, language, languages, catalogues, t, type Language } from '../i18n'
+import { logOut, me } from './api'
+import { path } from './router'
+import { nextTheme, theme } from './theme'
+
+const SIGNS = { system: '◐', light: '☀', dark: '☾' } as const
+
+export function Layout({ children }: { readonly children: ComponentChildren }) {
+  const user = me.value
+  const roles = user?.roles ?? []
+  const links: [string, string][] = []
+  if (user?.agent) links.push(['/desk', t('desk')])
+  if (user) links.push(['/orders', t('orders')])
+  if (roles.includes('supervisor') || roles.includes('admin')) links.push(['/board', t('board')])
+  return (
+    <>
+      <header class="top">
+        <a class="brand" href="/">
+          <img src="/icon.svg" alt="" width="24" height="24" />
+          {t('product')}
+        </a>
+        <nav>
+          {links.map(([to, text]) => (
+            <a key={to} href={to} aria-current={path.value.startsWith(to) ? 'page' : undefined}>
+              {text}
+            </a>
+          ))}
+        </nav>
+        <div class="top-end">
+          {user && <span class="who">{user.name}</span>}
+          <select
+            class="language"
+            aria-label={t('choose_language')}
+            value={language.value}
+            onChange={(event) => choose(event.currentTarget.value as Language)}
+          >
+            {languages.map((one) => (
+              <option key={one} value={one}>
+                {catalogues[one].language}
+              </option>
+            ))}
+          </select>
+          <button type="button" class="icon" onClick={nextTheme} title={t(`theme_${theme.value}`)} aria-label={t(`theme_${theme.value}`)}>
+            {SIGNS[theme.value]}
+          </button>
+          {user && (
+            <button type="button" class="plain" onClick={() => void leave()} data-testid="log-out">
+              {t('log_out')}
+            </button>
+          )}
+        </div>
+      </header>
+      {children}
+    </>
+  )
+}
+
+async function leave(): Promise<void> {
+  try {
+    await logOut()
+  } catch {
+    location.reload()
+  }
+}

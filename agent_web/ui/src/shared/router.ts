@@ -1,0 +1,25 @@
+/** The page's address as a signal; links change it without loading the page again. */
+import { signal } from '@preact/signals'
+
+export const path = signal(location.pathname)
+
+export function go(to: string, replace = false): void {
+  if (to === location.pathname + location.search) return
+  if (replace) history.replaceState(null, '', to)
+  else history.pushState(null, '', to)
+  path.value = location.pathname
+  scrollTo(0, 0)
+}
+
+addEventListener('popstate', () => {
+  path.value = location.pathname
+})
+
+/** A plain left click on a link of ours stays in the page; all other clicks are the browser's. */
+export function onLinkClick(event: MouseEvent): void {
+  const link = event.target instanceof Element ? event.target.closest('a') : null
+  if (!link || link.origin !== location.origin || link.target || event.defaultPrevented) return
+  if (event.button !== 0 || event.metaKey || event.ctrlKey || event.shiftKey || event.altKey) return
+  event.preventDefault()
+  go(link.pathname + link.search)
+}
