@@ -181,7 +181,7 @@ function Field({ name, label, draft, errors, change, lines, kind, children }: Fi
         (lines ? (
           <textarea {...common} rows={lines} onInput={(event) => change(name, event.currentTarget.value)} />
         ) : (
-          <input {...common} type={kind ?? 'text'} autocomplete="off" onInput={(event) => change(name, event.currentTarget.value)} />
+          <input {...common} inputMode={kind ?? 'text'} autocomplete="off" onInput={(event) => change(name, event.currentTarget.value)} />
         ))}
       {error && (
         <span id={`${testid}-error`} class="field-error" data-testid={`order-error-${name}`}>
