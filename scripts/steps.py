@@ -1,4 +1,4 @@
-"""Steps of the bootstrap: run a command quietly, remember that it was done, fail with its last lines."""
+"""Steps of the bootstrap: run a command quietly, remember that it was done, fail with what it said."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-TAIL_LINES = 15
+FIRST_LINES = 5
+LAST_LINES = 12
 INSTALL_SYSTEM_PACKAGES = "SANTRAL_INSTALL_SYSTEM_PACKAGES"
 
 
@@ -36,7 +37,7 @@ def run_step(
     environment: Mapping[str, str] | None = None,
     hint: str = "",
 ) -> None:
-    """Runs a command behind one line of progress; only a failure shows what the command printed."""
+    """Runs a command behind one line of progress; only a failure shows what the command printed, in part."""
     say(title)
     with tempfile.TemporaryFile() as output:
         try:
@@ -55,8 +56,11 @@ def run_step(
             return
         output.seek(0)
         lines = output.read().decode(errors="replace").rstrip().splitlines()
-    tail = "\n".join(f"  | {line}" for line in lines[-TAIL_LINES:])
-    raise StepError(f"{tail}\nFailed: {title} (exit code {code}).{' ' + hint if hint else ''}")
+    if len(lines) > FIRST_LINES + LAST_LINES:
+        # Some programs say the reason first and then how they are used, others last.
+        lines = [*lines[:FIRST_LINES], "...", *lines[-LAST_LINES:]]
+    said = "\n".join(f"  | {line}" for line in lines)
+    raise StepError(f"{said}\nFailed: {title} (exit code {code}).{' ' + hint if hint else ''}")
 
 
 def stamp_of(files: Iterable[Path], *words: str) -> str:

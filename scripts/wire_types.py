@@ -39,7 +39,13 @@ def _type(schema: dict[str, Any]) -> str:
         return f"readonly ({_type(schema['items'])})[]"
     if kind == "object":
         return _object(schema)
-    return {"integer": "number", "number": "number", "string": "string", "boolean": "boolean", "null": "null"}[str(kind)]
+    return {
+        "integer": "number",
+        "number": "number",
+        "string": "string",
+        "boolean": "boolean",
+        "null": "null",
+    }[str(kind)]
 
 
 def _object(schema: dict[str, Any]) -> str:
@@ -50,7 +56,8 @@ def _object(schema: dict[str, Any]) -> str:
         return f"{{ readonly [key in {keys}]: {values} }}"
     required = set(schema.get("required", ()))
     lines = [
-        f"  readonly {name}{'' if name in required else '?'}: {_type(value)}" for name, value in properties.items()
+        f"  readonly {name}{'' if name in required else '?'}: {_type(value)}"
+        for name, value in properties.items()
     ]
     return "{\n" + "\n".join(lines) + "\n}"
 
