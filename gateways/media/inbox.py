@@ -16,7 +16,9 @@ from gateways.media.limits import COMMANDS_WAITING_MAX
 from gateways.media.messages import ToEngine
 from gateways.media.recorder import Done
 
-_SLACK: Final = 8_192  # for what is never refused: one answer a load or recording under way, edges coming and going
+_SLACK: Final = (
+    8_192  # for what is never refused: one answer a load or recording under way, edges coming and going
+)
 
 
 class Command(NamedTuple):

@@ -21,8 +21,8 @@ from gateways.media.rtp import FRAME_SAMPLES
 _SPURT_TICKS = 10  # a longer pause is the peer's silence, not the network's
 _LEAP_MAX = 8_000  # samples; a timestamp further ahead is another timeline
 _BURST_FRAMES = 10  # deeper than this after a stall: leap to the depth wanted at once
-_CALM_TICKS = 500
 _WINDOW_TICKS = 100
+_CALM_WINDOWS = 5
 _HALF = 1 << 31
 _MASK = (1 << 32) - 1
 
@@ -41,15 +41,16 @@ class JitterBuffer:
     def reset(self) -> None:
         """Forget what is buffered and the timeline; the counters stay."""
         self._packets.clear()
-        self._playing = False
+        self._playing = self._flowing = False  # flowing: playing, and the last frame was there
         self._known = False  # whether the timeline has begun
         self._cursor = 0
         self._end = 0  # of the newest packet
+        self._next = -1  # the timestamp expected next, with its wrap
         self._part = b""  # of a packet that reaches beyond the frame it began in
         self._last = b""
         self._starved_ticks = 0
         self._waited_ticks = 0
-        self._calm_ticks = 0
+        self._calm_windows = 0
         self._window_ticks = 0
         self._window_depth = _LEAP_MAX
         self._insert = False
@@ -64,8 +65,17 @@ class JitterBuffer:
 
     def put(self, timestamp: int, payload: bytes, newest: bool) -> None:
         """Keep a packet; `newest`: its sequence number is beyond all before it."""
-        if not payload:
+        if timestamp == self._next and self._flowing and len(self._packets) < JITTER_PACKETS_MAX and payload:
+            # Nearly every packet: the one after the newest, while playing.
+            self._packets[self._end] = payload
+            self._end += len(payload)
+            self._next = self._end & _MASK
             return
+        if payload:
+            self._put(timestamp, payload, newest)
+            self._next = self._end & _MASK
+
+    def _put(self, timestamp: int, payload: bytes, newest: bool) -> None:
         if not self._known:
             self._known = True
             self._end = self._cursor = timestamp
@@ -106,6 +116,7 @@ class JitterBuffer:
             if not self._part:
                 self._cursor += min(offset, concealed)
             self._starved_ticks = 0
+            self._flowing = True
         if at - self._cursor > _LEAP_MAX:
             self._stop()
             self._end = at
@@ -115,13 +126,13 @@ class JitterBuffer:
         if self.depth_wanted < JITTER_DEPTH_MAX:
             self.depth_wanted += 1
             self._insert = True
-        self._calm_ticks = 0
+        self._calm_windows = 0
 
     def _stop(self) -> None:
         """Wait for a first few packets again, on whatever timeline they are."""
         self._packets.clear()
         self._part = b""
-        self._playing = False
+        self._playing = self._flowing = False
         self._waited_ticks = 0
         self._starved_ticks = 0
         self._window_ticks = 0
@@ -138,7 +149,9 @@ class JitterBuffer:
                 self._window_depth = depth
             if depth > _BURST_FRAMES * FRAME_SAMPLES:
                 self._leap(depth)
-        self._pace()
+        self._window_ticks += 1
+        if self._window_ticks == _WINDOW_TICKS:
+            self._pace()
         if self._insert:  # one tick of standing still deepens the buffer by one frame
             self._insert = False
             return None
@@ -160,22 +173,21 @@ class JitterBuffer:
         oldest = min(self._packets)
         if self._waited_ticks < self.depth_wanted and self._end - oldest < self.depth_wanted * FRAME_SAMPLES:
             return None
-        self._playing = True
+        self._playing = self._flowing = True
         self._cursor = oldest
         return self.get()
 
     def _pace(self) -> None:
-        self._calm_ticks += 1
-        if self._calm_ticks >= _CALM_TICKS:
-            self._calm_ticks = 0
+        """At the end of a window: may the delay become shorter?"""
+        self._calm_windows += 1
+        if self._calm_windows == _CALM_WINDOWS:
+            self._calm_windows = 0
             self.depth_wanted = max(JITTER_DEPTH_MIN, self.depth_wanted - 1)
-        self._window_ticks += 1
-        if self._window_ticks >= _WINDOW_TICKS:
-            if self._window_depth != _LEAP_MAX and self._window_depth > self.depth_wanted * FRAME_SAMPLES:
-                self._advance(self._cursor + FRAME_SAMPLES)
-                self.skipped += 1
-            self._window_ticks = 0
-            self._window_depth = _LEAP_MAX
+        if self._window_depth != _LEAP_MAX and self._window_depth > self.depth_wanted * FRAME_SAMPLES:
+            self._advance(self._cursor + FRAME_SAMPLES)
+            self.skipped += 1
+        self._window_ticks = 0
+        self._window_depth = _LEAP_MAX
 
     def _leap(self, depth: int) -> None:
         """After a stall everything came at once: go to the depth wanted, whole frames at a time."""
@@ -241,5 +253,6 @@ class JitterBuffer:
 
     def _starve(self) -> None:
         self._starved_ticks += 1
+        self._flowing = False
         if self._starved_ticks >= _SPURT_TICKS:
             self._stop()

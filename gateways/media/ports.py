@@ -43,7 +43,7 @@ class PortRange:
         first = port_min + port_min % 2
         self._ports = range(first, port_max, 2)
         self._next = 0
-        self._used: set[int] = set()
+        self._used: set[int] = set()  # of the range; the system itself knows the others
         self._text = f"{port_min} to {port_max}"
 
     def bind(self, host: str, port: int = 0) -> Pair:
@@ -70,7 +70,8 @@ class PortRange:
         pair = None if port in self._used else _try_pair(host, port)
         if pair is None:
             raise PortsError(f"RTP port {port} is taken")
-        self._used.add(port)
+        if port in self._ports:
+            self._used.add(port)
         return pair
 
     def bind_outside(self, host: str) -> Pair:
@@ -83,11 +84,10 @@ class PortRange:
                     raise PortsError(f"{host} can't be bound: {error.strerror}") from error
                 port = int(probe.getsockname()[1])
             port -= port % 2
-            if port in self._ports or port in self._used:
+            if port in self._ports:
                 continue
             pair = _try_pair(host, port)
             if pair is not None:
-                self._used.add(port)
                 return pair
         raise PortsError(f"no pair of free ports on {host}")
 

@@ -25,6 +25,10 @@ class Verdict(enum.IntEnum):
     REJECTED = 4  # far from the numbering so far; counts only when its successor follows
 
 
+# Looked up once: an enumeration's members cost the reader of 25,000 packets a second too much.
+_NEWEST = Verdict.NEWEST
+
+
 class ReportBlock(NamedTuple):
     """What a report says about a source (RFC 3550, section 6.4.1)."""
 
@@ -63,12 +67,12 @@ class Reception:
             self._highest = highest + 1
             self._seen = (self._seen << 1 | 1) & _HISTORY
             self.received += 1
-            return Verdict.NEWEST
+            return _NEWEST
         if delta < _DROPOUT_MAX and delta:
             self._highest = highest + delta
             self._seen = (self._seen << delta | 1) & _HISTORY
             self.received += 1
-            return Verdict.NEWEST
+            return _NEWEST
         behind = -delta & 0xFFFF
         if behind > _MISORDER_MAX:
             if sequence != self._after_jump:

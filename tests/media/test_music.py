@@ -2,9 +2,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import make_music
 import numpy as np
 
-import make_music
 from tests.support.tones import level_dbfs, read_wav
 
 MUSIC = Path(__file__).parents[2] / "examples" / "city-water" / "music.wav"
