@@ -49,7 +49,12 @@ class Doors:
         """Bind; raises `OSError` when an address is not ours or the port is taken."""
         loop = asyncio.get_running_loop()
         for host in self._hosts:
-            _, door = await loop.create_datagram_endpoint(lambda: Door(self), local_addr=(host, self._port))
+            try:
+                _, door = await loop.create_datagram_endpoint(
+                    lambda: Door(self), local_addr=(host, self._port)
+                )
+            except OSError as error:
+                raise OSError(error.errno, f"{host} port {self._port or 'any'}: {error.strerror}") from error
             self._doors.append(door)
             self.candidates.append(Address(self._advertised_host or host, door.bound_to[1]))
         self.candidates = list(dict.fromkeys(self.candidates))

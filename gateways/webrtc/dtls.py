@@ -20,6 +20,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from OpenSSL import SSL
 
+from gateways.webrtc.sdp import HASHES
 from gateways.webrtc.srtp import PROFILES, Srtp
 
 _DTLS_1_2 = 0xFEFD
@@ -108,7 +109,11 @@ class DtlsServer:
             self.state = State.CLOSED
             raise DtlsError(f"the handshake failed: {error}") from error
         self.state = State.OPEN
-        return self._finish()
+        try:
+            return self._finish()
+        except DtlsError:
+            self.close()
+            raise
 
     def datagrams(self) -> list[bytes]:
         """What is to be sent now: records, as many to a datagram as fit."""
@@ -153,7 +158,7 @@ class DtlsServer:
 
     def _finish(self) -> Srtp:
         certificate = self._ssl.get_peer_certificate(as_cryptography=True)
-        name = next(name for name in ("sha-512", "sha-384", "sha-256") if name in self._fingerprints)
+        name = next(name for name in HASHES if name in self._fingerprints)
         if certificate is None or _fingerprint(certificate, name) != self._fingerprints[name]:
             raise DtlsError("the page's certificate is not the one of its offer")
         chosen = self._ssl.get_selected_srtp_profile()

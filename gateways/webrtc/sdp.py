@@ -17,11 +17,8 @@ from typing import NamedTuple
 from gateways.webrtc.interface import Address, BadOfferError
 
 OFFER_MAX_BYTES = 32 * 1024
-HASHES = (
-    "sha-512",
-    "sha-384",
-    "sha-256",
-)  # strongest first; what is weaker is not accepted (RFC 8122 section 5)
+# By name, with the bytes of each, strongest first; weaker ones are not accepted (RFC 8122 section 5).
+HASHES = {"sha-512": 64, "sha-384": 48, "sha-256": 32}
 
 _ICE_CHARS = re.compile(r"[A-Za-z0-9+/]+")
 _TOKEN = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`{|}~-]{1,64}")
@@ -158,9 +155,11 @@ def _ice_value(attributes: dict[str, list[str]], name: str, shortest: int) -> st
 def _fingerprints(values: Sequence[str]) -> dict[str, str]:
     found: dict[str, str] = {}
     for value in values:
-        name, _, digits = value.partition(" ")
-        if name.lower() in HASHES:
-            found[name.lower()] = digits.strip().upper()
+        name, _, digits = value.lower().partition(" ")
+        if name in HASHES:
+            if not re.fullmatch(r"[0-9a-f]{2}(:[0-9a-f]{2})*", digits) or len(digits) + 1 != 3 * HASHES[name]:
+                raise BadOfferError("a fingerprint is malformed")
+            found[name] = digits.upper()
     if not found:
         raise BadOfferError("no fingerprint of a hash that is accepted here")
     return found

@@ -63,6 +63,8 @@ class Bench:
         assert isinstance(answered, LegAnswered)
         await browser.take(answered.sdp)
         await until(lambda: any(isinstance(one, LegConnected) for one in self.about(leg, edge)), "connected")
+        # The page is the last to know; one that closes before says no goodbye.
+        await until(lambda: browser.connection.connectionState == "connected", "connected for the page too")
         return browser, engine, Address(answered.relay_host, answered.relay_port)
 
     async def stop(self) -> None:

@@ -79,6 +79,7 @@ class Edge:
         await browser.take(answered.sdp)
         await until(lambda: bool(self.heard), "connected")
         assert self.heard.pop(0) == LegConnected(leg=leg)
+        await until(lambda: browser.connection.connectionState == "connected", "connected for the page too")
         return browser, engine
 
     async def leave(self) -> None:
