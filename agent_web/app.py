@@ -97,7 +97,7 @@ def create_app(features: Features, now_ms: Callable[[], int]) -> Quart:
         features.desks.log_out(login)
         features.watch.log_out(login)
 
-    app.register_blueprint(auth_routes.blueprint(features.auth, now_ms, logged_out))
+    app.register_blueprint(auth_routes.blueprint(features.auth, now_ms, features.desks.talking, logged_out))
     app.register_blueprint(catalogue_routes.blueprint(features.categories))
     app.register_blueprint(desk_routes.blueprint(features.desks, features.watch))
     app.register_blueprint(wallboard_routes.blueprint(features.boards, features.watch))

@@ -7,6 +7,7 @@ nothing.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 
 from acd_core.link.signals import BrowserAnswer, BrowserEnded, BrowserOffer
 from agent_web import wire
@@ -18,8 +19,9 @@ from agent_web.sockets import PageSocket
 class PageAudio:
     """The audio of one page; one offer at a time, a newer one replaces it."""
 
-    def __init__(self, core: CorePort, socket: PageSocket, timeout_s: float = AUDIO_ANSWER_TIMEOUT_S) -> None:
-        self._core, self._socket, self._timeout_s = core, socket, timeout_s
+    def __init__(self, core: CorePort, socket: PageSocket, given_up: Callable[[], None]) -> None:
+        """`given_up` is called when an offer is not answered in time."""
+        self._core, self._socket, self._given_up = core, socket, given_up
         self._timer: asyncio.TimerHandle | None = None
 
     def offer(self, message: BrowserOffer) -> bool:
@@ -28,13 +30,14 @@ class PageAudio:
         if not self._core.signal(message):
             self._say_error("core_away")
             return False
-        self._timer = asyncio.get_running_loop().call_later(self._timeout_s, self._time_out)
+        self._timer = asyncio.get_running_loop().call_later(AUDIO_ANSWER_TIMEOUT_S, self._time_out)
         return True
 
     def answered(self, message: BrowserAnswer) -> None:
-        """The edge answered."""
-        self.forget()
-        self._socket.send(wire.AudioAnswer(sdp=message.sdp, call=message.call, error=message.error))
+        """The edge answered. An answer that nobody waits for any more belongs to an offer that was given up."""
+        if self._timer is not None:
+            self.forget()
+            self._socket.send(wire.AudioAnswer(sdp=message.sdp, call=message.call, error=message.error))
 
     def ended(self, message: BrowserEnded) -> None:
         """The edge says that the leg ended."""
@@ -49,6 +52,7 @@ class PageAudio:
 
     def _time_out(self) -> None:
         self._timer = None
+        self._given_up()
         self._say_error("no_answer")
 
     def _say_error(self, error: str) -> None:

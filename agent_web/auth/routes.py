@@ -15,8 +15,13 @@ from agent_web.inputs import body
 from agent_web.problems import RefusalError, reply
 
 
-def blueprint(auth: Auth, now_ms: Callable[[], int], logged_out: Callable[[Login], None]) -> Blueprint:
-    """`logged_out` is told whose sockets have to close."""
+def blueprint(
+    auth: Auth,
+    now_ms: Callable[[], int],
+    in_conversation: Callable[[Login], bool],
+    logged_out: Callable[[Login], None],
+) -> Blueprint:
+    """`in_conversation` says who can't go now, `logged_out` is told whose sockets have to close."""
     routes = Blueprint("auth", __name__)
 
     @routes.post("/api/login")
@@ -57,8 +62,11 @@ def blueprint(auth: Auth, now_ms: Callable[[], int], logged_out: Callable[[Login
 
     @routes.post("/api/logout")
     @access.allow(*access.EVERYBODY)
+    @document_response(wire.Problem, 409)
     async def log_out() -> Response:
-        """End the session and close its sockets."""
+        """End the session and close its sockets; not out of a conversation, which would leave the caller alone."""
+        if in_conversation(access.login()):
+            raise RefusalError(409, "in_conversation", "End the conversation first.")
         logged_out(access.login())
         await auth.log_out(access.login(), access.source())
         answer = Response("", 204)

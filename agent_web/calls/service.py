@@ -30,7 +30,7 @@ class Visitor:
     def __init__(self, visitors: Visitors, source: str) -> None:
         self.visitors, self.source = visitors, source
         self.socket = PageSocket(on_gone=self._gone)
-        self.audio = PageAudio(visitors.core, self.socket)
+        self.audio = PageAudio(visitors.core, self.socket, self.hang_up)
         self.peer = ""  # of the call that is on, a new one each call
 
     def receive(self, message: Any) -> None:

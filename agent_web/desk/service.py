@@ -35,7 +35,7 @@ class DeskPage:
     def __init__(self, desks: Desks, login: Login, agent: str) -> None:
         self.desks, self.login, self.agent = desks, login, agent
         self.socket = PageSocket(on_gone=self._gone)
-        self.audio = PageAudio(desks.core, self.socket)
+        self.audio = PageAudio(desks.core, self.socket, self._drop_audio)
         self.session = ""  # known with `hello`
         self.state: commands.AgentState = "logged_out"
 
@@ -62,7 +62,7 @@ class DeskPage:
             )
         elif isinstance(message, wire.AudioClose):
             self.audio.forget()
-            self.desks.core.signal(BrowserHangUp(peer=self.session))
+            self._drop_audio()
         else:
             self._ask(message)
 
@@ -71,6 +71,9 @@ class DeskPage:
             self._say_error("core_away", "the core can't be reached now", message.request)
             return
         self.desks.core.send(_event(message, self.agent, self.session))
+
+    def _drop_audio(self) -> None:
+        self.desks.core.signal(BrowserHangUp(peer=self.session))
 
     def _say_error(self, error: str, text: str, request: str) -> None:
         self.socket.send(wire.Error(error=error, text=text, request=request))
@@ -128,6 +131,13 @@ class Desks:
             del self._by_agent[page.agent]
             self.core.send(events.SessionClosed(agent=page.agent, session=page.session))
             page.socket.close(LOGGED_OUT, "logged out")
+
+    def talking(self, login: Login) -> bool:
+        """Whether an operator of this log-in is in a conversation."""
+        return any(
+            page.state == "talking" and page.login.token_hash == login.token_hash
+            for page in self._by_agent.values()
+        )
 
     def inventory(self) -> tuple[events.OpenSession, ...]:
         """All sessions, in the order they came."""

@@ -6,9 +6,12 @@ from __future__ import annotations
 
 import asyncio
 
+import pytest
+
 from acd_core.config import Config
 from acd_core.domain import commands, events
 from acd_core.link.signals import BrowserAnswer, BrowserEnded, BrowserHangUp, BrowserOffer, Wallboard
+from agent_web import page_audio
 from agent_web.limits import MESSAGE_BURST
 from tests.web.world import offer, view, world
 
@@ -136,6 +139,39 @@ def test_a_log_out_closes_the_desk_and_the_core_knows_that_it_was_meant(config: 
                 assert await page.closed() == 4003
                 assert (await here.core.heard.next(events.SessionClosed)).session == SESSION
             assert here.core.heard.untaken == []
+
+    asyncio.run(story())
+
+
+def test_nobody_logs_out_of_a_conversation(config: Config) -> None:
+    async def story() -> None:
+        async with world(config) as here:
+            browser = await here.logged_in("ayse")
+            async with here.desk(browser) as page:
+                here.core.send(view(SESSION, state="talking"))
+                await page.expect("view")
+                answer = await browser.ask("POST", "/api/logout")
+                assert (answer.status, answer.json["error"]) == (409, "in_conversation")
+                here.core.send(view(SESSION, state="wrap_up"))
+                await page.expect("view")
+                assert (await browser.ask("POST", "/api/logout")).status == 204
+
+    asyncio.run(story())
+
+
+def test_an_offer_that_nobody_answers_is_given_up(config: Config, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(page_audio, "AUDIO_ANSWER_TIMEOUT_S", 0.05)
+
+    async def story() -> None:
+        async with world(config) as here, here.desk(await here.logged_in("ayse")) as page:
+            await here.core.heard.next(events.SessionOpened)
+            await page.send(type="audio_offer", sdp="v=0 page")
+            await here.core.heard.next(BrowserOffer)
+            assert (await page.expect("audio_answer"))["error"] == "no_answer"
+            assert (await here.core.heard.next(BrowserHangUp)).peer == SESSION
+            here.core.signal(BrowserAnswer(web="web1", peer=SESSION, sdp="v=0 late"))
+            here.core.signal(BrowserEnded(web="web1", peer=SESSION, cause="dropped"))
+            await page.expect("audio_ended")
 
     asyncio.run(story())
 
