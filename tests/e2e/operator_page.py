@@ -9,7 +9,7 @@ from pathlib import Path
 
 from playwright.sync_api import Browser, BrowserContext, Locator, Page, Playwright, expect
 
-from tests.e2e.phone import write_tone
+from tests.support.tones import tone_wav
 
 GUARD_MS = 30_000
 MICROPHONE_S = 10  # Chromium repeats the file
@@ -27,7 +27,7 @@ def browser_with_tone(playwright: Playwright, folder: Path, tone_hz: int) -> Ite
     """A browser whose microphone says one tone."""
     folder.mkdir(parents=True, exist_ok=True)
     microphone = folder / f"microphone-{tone_hz}.wav"
-    write_tone(microphone, tone_hz, MICROPHONE_S)
+    tone_wav(microphone, tone_hz, MICROPHONE_S, rate=48_000)
     browser = playwright.chromium.launch(
         executable_path=chromium_path(),
         args=[
@@ -115,6 +115,18 @@ class Operator:
     def heard_hz(self) -> float:
         """The pitch of what the page plays right now (0: silence)."""
         return float(self.page.evaluate(_HEARD_HZ))
+
+    def finish_wrap_up(self) -> None:
+        """End the work after the call, when there is some."""
+        if self.state() == "wrap_up":
+            self.find("wrap-up-done").click()
+            self.wait_state("ready", "not_ready", "ringing")
+
+    def log_out(self) -> None:
+        """Leave, whatever state the desk is in, so that the next test finds nobody."""
+        if not self.page.is_closed() and self.find("log-out").is_visible():
+            self.find("log-out").click()
+            expect(self.find("login-user")).to_be_visible(timeout=GUARD_MS)
 
     def close(self) -> None:
         """Close the window."""

@@ -6,15 +6,13 @@ import json
 import socket
 import subprocess
 import time
-import wave
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import numpy as np
+from tests.support.tones import tone_wav
 
 GUARD_S = 30.0
-RATE_HZ = 8000
 TONE_S = 120  # longer than any call of a test; the phone falls silent at the end of its file
 
 _CONFIG = """\
@@ -43,17 +41,6 @@ ctrl_tcp_listen 127.0.0.1:{control_port}
 """
 
 
-def write_tone(path: Path, tone_hz: int, length_s: float) -> None:
-    """A mono 8 kHz WAV of one sine, well below full scale."""
-    times_s = np.arange(int(length_s * RATE_HZ)) / RATE_HZ
-    samples = (np.sin(2 * np.pi * tone_hz * times_s) * 8000).astype("<i2")
-    with wave.open(str(path), "wb") as file:
-        file.setnchannels(1)
-        file.setsampwidth(2)
-        file.setframerate(RATE_HZ)
-        file.writeframes(samples.tobytes())
-
-
 class Baresip:
     """One phone. `heard()` is the WAV of what came from the other side, complete once the call has ended."""
 
@@ -72,7 +59,7 @@ class Baresip:
         self.sip_port, control_port, rtp_min = ports
         folder.mkdir(parents=True, exist_ok=True)
         tone_file = folder / "tone.wav"
-        write_tone(tone_file, tone_hz, TONE_S)
+        tone_wav(tone_file, tone_hz, TONE_S)
         (folder / "config").write_text(
             _CONFIG.format(
                 host=host,
