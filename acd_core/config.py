@@ -68,11 +68,12 @@ class Rtp(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Webrtc(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Audio towards browsers. ICE candidates are gathered on these addresses alone; no public server is asked."""
+    """Audio towards browsers: one UDP port for all of them on each of these addresses; no public server is asked."""
 
-    listen_hosts: tuple[
-        str, ...
-    ] = ()  # empty: as [web] listen_host, all addresses of the machine for 0.0.0.0
+    # Empty: as [web] listen_host. 0.0.0.0 stands for all addresses of the machine.
+    listen_hosts: tuple[str, ...] = ()
+    listen_port: int = 0  # 0: any free one; to be set where a firewall must let it through
+    advertised_host: str = ""  # the address that pages are told instead, behind a translator (NAT)
     legs_max: int = 64
 
 
@@ -236,6 +237,10 @@ def _check(config: Config, place: str) -> None:
     ):
         if not 0 < port < 65536:
             raise ConfigError(f"{place}: {key}: {port} is not a port (1 to 65535)")
+    if not 0 <= config.webrtc.listen_port < 65536:
+        raise ConfigError(
+            f"{place}: webrtc.listen_port: {config.webrtc.listen_port} is not a port (0: any free one)"
+        )
     rtp = config.rtp
     if not 1024 <= rtp.port_min < rtp.port_max < 65536:
         raise ConfigError(
@@ -245,6 +250,8 @@ def _check(config: Config, place: str) -> None:
         ("web.listen_host", config.web.listen_host),
         ("sip.listen_host", config.sip.listen_host),
         ("rtp.listen_host", config.rtp.listen_host or config.sip.listen_host),
+        *(("webrtc.listen_hosts", host) for host in config.webrtc.listen_hosts),
+        ("webrtc.advertised_host", config.webrtc.advertised_host or config.web.listen_host),
     ):
         try:
             ipaddress.ip_address(host)

@@ -27,7 +27,11 @@ def main(config: Config) -> int:
     """Run until told to stop (SIGTERM, SIGINT)."""
     set_up(config, NAME)
     with ReadyFile(config, NAME) as ready:
-        uvloop.run(serve(config, ready))
+        try:
+            uvloop.run(serve(config, ready))
+        except OSError as error:
+            log.error("can't listen: %s; see webrtc.listen_hosts and webrtc.listen_port", error)
+            return 1
     return 0
 
 
@@ -52,7 +56,9 @@ async def serve(config: Config, ready: ReadyFile) -> None:
         log.warning("link to %s is down; its legs stay", peer.name)
 
     hosts = listen_hosts(config)
-    legs = Legs(await LiteAudio.start(hosts), config.webrtc.legs_max, tell)
+    audio = await LiteAudio.start(hosts, config.webrtc.listen_port, config.webrtc.advertised_host)
+    reached = audio.doors.candidates
+    legs = Legs(audio, config.webrtc.legs_max, tell)
     server = LinkServer(
         config.socket(NAME),
         role=NAME,
@@ -71,7 +77,7 @@ async def serve(config: Config, ready: ReadyFile) -> None:
         if serving.done():
             await serving  # it failed: say why
         ready.write()
-        log.info("serving; browsers reach it on %s", ", ".join(hosts))
+        log.info("serving; browsers reach it on %s", ", ".join(f"{host} {port}" for host, port in reached))
         await asyncio.wait((serving, stopping), return_when=asyncio.FIRST_COMPLETED)
         if serving.done():
             await serving
