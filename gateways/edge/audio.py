@@ -17,8 +17,8 @@ from typing import Protocol
 
 import msgspec
 
-from acd_core.link.aio import LinkClient
 from gateways.edge.limits import Timing
+from gateways.edge.links import link_to
 from gateways.media import messages as engine
 
 _log = logging.getLogger(__name__)
@@ -158,15 +158,13 @@ class Audio:
         self._closing: dict[str, _Recording] = {}  # stopped, the engine's last word is due
         self._legs_freed = self._packets_sent = self._packets_received = self._packets_lost = 0
         self._refusals = self._restarts = 0
-        self.link = LinkClient(
+        self.link = link_to(
             path,
-            role="edge",
-            name=name,
+            name,
             send_type=engine.ToEngine,
             receive_type=engine.FromEngine,
             on_message=self._message,
             on_up=self._up,
-            on_down=lambda: None,
         )
 
     def statistics(self) -> Statistics:

@@ -13,11 +13,11 @@ from pathlib import Path
 
 from acd_core.domain.commands import DropAudio
 from acd_core.domain.events import BrowserLeg as HeldLeg
-from acd_core.link.aio import LinkClient
 from acd_core.link.signals import BrowserAnswer, BrowserHangUp, BrowserKey, BrowserOffer
 from gateways.edge.browser_leg import BrowserLeg, CitizenLeg, OperatorLeg
 from gateways.edge.calls import Calls
 from gateways.edge.limits import SDP_BYTES_MAX
+from gateways.edge.links import link_to
 from gateways.edge.parts import Parts
 from gateways.webrtc import messages as webrtc
 
@@ -32,15 +32,13 @@ class Browsers:
         self._parts, self._calls = parts, calls
         self._legs: dict[str, BrowserLeg] = {}
         self._by_peer: dict[str, BrowserLeg] = {}
-        self.link = LinkClient(
+        self.link = link_to(
             path,
-            role="edge",
-            name=parts.edge,
+            parts.edge,
             send_type=webrtc.ToBrowserAudio,
             receive_type=webrtc.FromBrowserAudio,
             on_message=self._message,
             on_up=self._up,
-            on_down=lambda: None,
         )
 
     def __len__(self) -> int:

@@ -18,7 +18,6 @@ import msgspec
 
 from acd_core.config import Config
 from acd_core.domain import commands, events
-from acd_core.link.aio import LinkClient
 from acd_core.link.signals import (
     BrowserAnswer,
     BrowserEnded,
@@ -34,6 +33,7 @@ from gateways.edge.browsers import Browsers
 from gateways.edge.clock import Clock
 from gateways.edge.dialogs import Dialogs
 from gateways.edge.limits import EdgeLimits, Timing
+from gateways.edge.links import link_to
 from gateways.edge.parts import Parts
 from gateways.edge.phones import Phones, phones_path
 from gateways.edge.point import SipPoint
@@ -82,10 +82,9 @@ class Edge:
         self.point = SipPoint(
             config.sip.listen_host, config.sip.listen_port, addresses, clock, self.trace, self._refusals
         )
-        self.core = LinkClient(
+        self.core = link_to(
             config.socket("core"),
-            role="edge",
-            name=name,
+            name,
             send_type=ToCore,
             receive_type=FromCore,
             on_message=self._core_said,

@@ -166,6 +166,9 @@ class PhoneLeg:
         if not wanted:
             # It crossed our CANCEL, or a second device behind the same address took the call too.
             session.hang_up()
+            if self._state == "cancelled":
+                self._state = "ended"
+                self._parts.point.forget(key)
             return
         self._stop_timer()
         self._session = session

@@ -18,6 +18,7 @@ import logging
 import secrets
 import socket
 import string
+from collections import deque
 from typing import Protocol
 
 from gateways.edge.addresses import LocalAddresses, is_reachable
@@ -108,6 +109,7 @@ class SipPoint:
         self._handler: RequestHandler | None = None
         self._servers: dict[ServerKey, ServerUser] = {}
         self._clients: dict[ClientKey, ClientUser] = {}
+        self._output: deque[Output] = deque()  # taken from the layer, not yet handled; empty between turns
         self._pumping = False
         self._timer: asyncio.TimerHandle | None = None
         self._timer_at_ms = 0
@@ -252,13 +254,22 @@ class SipPoint:
         if self._pumping:
             return
         self._pumping = True
+        done = False
         try:
-            while output := self.layer.take_output():
-                for item in output:
-                    self._take(item)
+            while self._collect():
+                self._take(self._output.popleft())
+            done = True
         finally:
             self._pumping = False
+            if not done:
+                # A fault over one item, which the loop logs, must not take the others with it.
+                asyncio.get_running_loop().call_soon(self._pump)
         self._set_timer()
+
+    def _collect(self) -> bool:
+        """Whether there is something to take."""
+        self._output += self.layer.take_output()
+        return bool(self._output)
 
     def _set_timer(self) -> None:
         deadline_ms = self.layer.next_deadline_ms()

@@ -14,8 +14,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from acd_core.domain.commands import Prompt
-from acd_core.link.aio import LinkClient
 from gateways.edge.limits import PROMPTS_WANTED_MAX, Timing
+from gateways.edge.links import link_to
 from gateways.speech import messages as speech
 
 _log = logging.getLogger(__name__)
@@ -57,15 +57,13 @@ class Prompts:
         """`path` is the socket of the speech process, `folder` where spoken texts lie."""
         self._folder, self._words_per_minute, self._timing = folder, words_per_minute, timing
         self._wanted: dict[_Text, list[Resolution]] = {}  # asked for, with those who wait
-        self.link = LinkClient(
+        self.link = link_to(
             path,
-            role="edge",
-            name=name,
+            name,
             send_type=speech.ToSpeech,
             receive_type=speech.FromSpeech,
             on_message=self._message,
             on_up=self._up,
-            on_down=lambda: None,
         )
 
     def resolve(self, prompts: tuple[Prompt, ...], done: Callable[[list[Path | None]], None]) -> Resolution:

@@ -1,0 +1,42 @@
+"""The edge's links: clients of core, engine, speech and browser audio.
+
+Each message is handled in a turn of the loop of its own, in order. One that meets a fault of ours is logged
+by the loop and the others go on: within the link's own callback it would cut the connection and take the rest
+of its batch with it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from acd_core.link.aio import LinkClient
+
+
+def link_to(
+    path: Path,
+    name: str,
+    *,
+    send_type: Any,
+    receive_type: Any,
+    on_message: Callable[[Any], None],
+    on_up: Callable[[bool], None],
+    on_down: Callable[[], None] = lambda: None,
+) -> LinkClient:
+    """A link of the edge `name`; `run` it."""
+
+    def in_turn(message: Any) -> None:
+        asyncio.get_running_loop().call_soon(on_message, message)
+
+    return LinkClient(
+        path,
+        role="edge",
+        name=name,
+        send_type=send_type,
+        receive_type=receive_type,
+        on_message=in_turn,
+        on_up=on_up,
+        on_down=on_down,
+    )
