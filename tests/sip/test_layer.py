@@ -35,16 +35,16 @@ def test_method_is_case_sensitive() -> None:
 def test_unsupported_scheme() -> None:
     agent = Agent(CALLEE)
     message = wire_request("OPTIONS")
-    message.uri = "nobodyKnowsThisScheme:totallyopaquecontent"
+    message.uri = "fax-by-dove:185"
     agent.receive(message, CALLER)
     assert agent.responses() == [416]
 
 
 def test_unsupported_extension() -> None:
     agent = Agent(CALLEE)
-    agent.receive(wire_request(headers=[("Require", "nothingSupportsThis, 100rel")]), CALLER)
+    agent.receive(wire_request(headers=[("Require", "unheard-of, 100rel")]), CALLER)
     assert agent.responses() == [420]
-    assert only_response(agent).get("Unsupported") == "nothingSupportsThis, 100rel"
+    assert only_response(agent).get("Unsupported") == "unheard-of, 100rel"
 
 
 def test_hops_used_up() -> None:

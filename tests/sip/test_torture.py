@@ -12,22 +12,19 @@ from gateways.sip.events import RequestReceived, ResponseReceived
 from gateways.sip.message import Request, Response, parse_message
 from tests.sip.support import CALLEE, CALLER, Agent, request
 
-VIA = "Via: SIP/2.0/UDP host5.example.net;branch=z9hG4bKkdjuw"
 BASE = {
-    "Via": "SIP/2.0/UDP 192.0.2.1;branch=z9hG4bKkdjuw",
+    "Via": "SIP/2.0/UDP 192.0.2.1;branch=z9hG4bKtorture",
     "Max-Forwards": "70",
-    "From": "<sip:j.user@example.com>;tag=54416",
-    "To": "<sip:fluffy@example.com>",
+    "From": "<sip:ayse@example.com>;tag=54416",
+    "To": "<sip:185@example.com>",
     "Call-ID": "torture.1@192.0.2.1",
     "CSeq": "9 OPTIONS",
-    "Contact": "<sip:j.user@192.0.2.1>",
+    "Contact": "<sip:ayse@192.0.2.1>",
     "Content-Length": "0",
 }
 
 
-def message(
-    start: str = "OPTIONS sip:fluffy@example.com SIP/2.0", body: bytes = b"", **changes: str
-) -> bytes:
+def message(start: str = "OPTIONS sip:185@example.com SIP/2.0", body: bytes = b"", **changes: str) -> bytes:
     fields = dict(BASE)
     for name, value in changes.items():
         fields[name.replace("_", "-")] = value
@@ -54,47 +51,46 @@ def accepted(data: bytes) -> Request:
 # 3.1.1: valid, however odd
 
 
-def test_short_tortuous_invite() -> None:
+def test_every_freedom_of_white_space_and_case() -> None:
     """3.1.1.1"""
     invite = accepted(
-        b"INVITE sip:vivekg@chair-dnrc.example.com;unknownparam SIP/2.0\r\n"
-        b"TO :\r\n sip:vivekg@chair-dnrc.example.com ;   tag    = 1918181833n\r\n"
-        b'from   : "J Rosenberg \\\\\\""       <sip:jdrosen@example.com>\r\n  ;\r\n  tag = 98asjd8\r\n'
-        b"MaX-fOrWaRdS: 0068\r\n"
-        b"Call-ID: wsinv.ndaksdj@192.0.2.1\r\n"
-        b"Content-Length   : 11\r\n"
+        b"INVITE sip:185@water.example;flag SIP/2.0\r\n"
+        b"tO :\r\n sip:185@water.example ;  tag   = 42n\r\n"
+        b'from  : "Ay\xc5\x9fe \\\\\\""     <sip:ayse@home.example>\r\n  ;\r\n\ttag = 98a\r\n'
+        b"mAX-forwards:\t0068\r\n"
+        b"I: spaces.everywhere@192.0.2.1\r\n"
+        b"Content-Length   : 6\r\n"
         b"cseq: 0009\r\n  INVITE\r\n"
-        b"Via  : SIP  /   2.0\r\n /UDP\r\n    192.0.2.2;rport;branch=390skdjuw\r\n"
+        b"Via : SIP  /  2.0\r\n /UDP\r\n   192.0.2.1;rport;branch=old\r\n"
         b"s :\r\n"
-        b"NewFangledHeader:   newfangled value\r\n continued newfangled value\r\n"
-        b"UnknownHeaderWithUnusualValue: ;;,,;;,;\r\n"
-        b"Content-Type: application/sdp\r\n"
-        b"Route:\r\n <sip:services.example.com;lr;unknownwith=value;unknown-no-value>\r\n"
-        b"v:  SIP  / 2.0  / TCP     spindle.example.com   ;\r\n"
-        b"  branch  =   z9hG4bK9ikj8  ,\r\n SIP  /    2.0   / UDP  192.168.255.111   ; branch=\r\n z9hG4bK30239\r\n"
-        b'm:"Quoted string \\"\\"" <sip:jdrosen@example.com> ; newparam =\r\n      newvalue ;\r\n'
-        b"  secondparam ; q = 0.33\r\n\r\n"
-        b"v=0\r\no=a\r\n"[:15]
+        b"A-New-Header:  one\r\n   two\r\n"
+        b"Its-Value-Is-Odd: ;,,;;,\r\n"
+        b"ROUTE:\r\n <sip:hop.example;lr;with=value;without>\r\n"
+        b"v:  SIP  / 2.0 / TCP    second.example  ;\r\n  branch  =  z9hG4bKb  ,\r\n"
+        b" SIP /  2.0   / UDP  third.example   ; branch=\r\n z9hG4bKc\r\n"
+        b'M:"Quotes \\"\\"" <sip:ayse@192.0.2.1> ; new =\r\n   value ;\r\n  alone ; q = 0.33\r\n'
+        b"\r\nv=0\r\n\n"
     )
-    assert invite.to.tag == "1918181833n"
-    assert invite.from_.display_name == 'J Rosenberg \\"'
-    assert invite.max_forwards == 68
-    assert (invite.cseq.number, invite.subject if hasattr(invite, "subject") else invite.get("s")) == (9, "")
-    assert [via.host for via in invite.vias] == ["192.0.2.2", "spindle.example.com", "192.168.255.111"]
-    assert invite.contacts[0].params == {"newparam": "newvalue", "secondparam": None, "q": "0.33"}
-    assert invite.get("newfangledheader") == "newfangled value continued newfangled value"
-    assert len(invite.body) == 11
+    assert invite.to.tag == "42n"
+    assert (invite.from_.display_name, invite.from_.tag) == ('Ayşe \\"', "98a")
+    assert (invite.max_forwards, invite.cseq.number, invite.get("Subject")) == (68, 9, "")
+    assert [via.host for via in invite.vias] == ["192.0.2.1", "second.example", "third.example"]
+    assert invite.contacts[0].params == {"new": "value", "alone": None, "q": "0.33"}
+    assert (invite.get("a-new-header"), invite.get("its-value-is-odd")) == ("one two", ";,,;;,")
+    assert invite.route[0].uri.params == {"lr": None, "with": "value", "without": None}
+    assert invite.body == b"v=0\r\n\n"
 
 
-def test_wide_range_of_characters() -> None:
+def test_every_character_that_is_allowed() -> None:
     """3.1.1.2"""
+    user = "2_odd.Number~(so-it!is)&may'be+$/here?,/;;*:&a+b=1,c!*d$e~f_g.(not'h)"
+    method = "!Some-Method0987654321_*+`.%thing'~"
     data = message(
-        "!interesting-Method0123456789_*+`.%indeed'~ sip:1_unusual.URI~(to-be!sure)&isn't+it$/crazy?,/;;*"
-        ":&it+has=1,weird!*pas$wo~d_too.(doesn't-it)@example.com SIP/2.0",
-        CSeq="139122385 !interesting-Method0123456789_*+`.%indeed'~",
-        Call_ID="intmeth.word%ZK-!.*_+'@word`~)(><:\\/\"][?}{",
-        To='"BEL:\\\x07 NUL:\\x DEL:\\\x7f" <sip:1_unusual.URI~(to-be!sure)&isn\'t+it$/crazy?,/;;*@example.com>',
-        From="token1~` token2'+_ token3*%!.- <sip:mundane@example.com>;fromParam''~+*_!.-%=\"работающий\";tag=_1",
+        f"{method} sip:{user}@example.com SIP/2.0",
+        CSeq=f"139122385 {method}",
+        Call_ID="any.word%A-!.*_+'@other`~)(><:\\/\"][?}{",
+        To=f'"BEL:\\\x07 X:\\x DEL:\\\x7f" <sip:{user}@example.com>',
+        From="first~1` second2'+_ third*%!.- <sip:a@example.com>;aParam'~+*_!.-%=\"çağrı\";tag=_1",
     )
     received, status = outcome(data)
     assert (received, status) == (None, 405), "well-formed, only the method is unknown"
@@ -105,16 +101,16 @@ def test_escapes() -> None:
     odd = accepted(
         message(
             "OPTIONS sip:sips%3Auser%40example.com@example.net SIP/2.0",
-            To="sip:%75se%72@example.com",
-            From='<sip:I%20have%20spaces@example.net>;tag="a;b"',
+            To="sip:%61yse@example.com",
+            From='<sip:with%20spaces%20inside@example.net>;tag="a;b"',
             Contact="<sip:caller%40example.com@[2001:db8::1]?x=%20y>;p=%Z%45",
         )
     )
     assert odd.request_uri.user_text == "sips:user@example.com"
-    assert odd.to.uri.user_text == "user"
-    assert odd.from_.uri.user_text == "I have spaces"
-    assert accepted(message(To="<sip:null-%00-null@example.com>")).to.uri.user == "null-%00-null"
-    received, status = outcome(message("RE%47IST%45R sip:a@b SIP/2.0", CSeq="9 RE%47IST%45R"))
+    assert odd.to.uri.user_text == "ayse"
+    assert odd.from_.uri.user_text == "with spaces inside"
+    assert accepted(message(To="<sip:a%00b@example.com>")).to.uri.user == "a%00b"
+    received, status = outcome(message("RE%47ISTE%52 sip:a@b SIP/2.0", CSeq="9 RE%47ISTE%52"))
     assert (received, status) == (None, 405), "escapes mean nothing in a method"
 
 
@@ -129,9 +125,9 @@ def test_long_values() -> None:
     long = accepted(
         message(
             f"OPTIONS sip:user@example.com;long{'param' * 50}={'value' * 50} SIP/2.0",
-            To=f'"{"I have a user name of extreme proportion " * 50}"<sip:user@example.com:6000;p={"v" * 500}>',
-            From=f"sip:{'amazinglylongcallername' * 8}@example.net;tag={'12' * 300}982424;{'q' * 300}",
-            Call_ID=f"longreq.one{'really' * 30}longcallid",
+            To=f'"{"a name that does not want to end " * 50}"<sip:user@example.com:6000;p={"v" * 500}>',
+            From=f"sip:{'verylongcallername' * 8}@example.net;tag={'12' * 300}982424;{'q' * 300}",
+            Call_ID=f"long.{'really' * 30}longcallid",
             Via=", ".join(f"SIP/2.0/TCP sip{i}.example.com;branch=z9hG4bK{i}" for i in range(34, 0, -1)),
         )
     )
@@ -161,15 +157,13 @@ def test_transports_nobody_knows() -> None:
 
 def test_body_of_several_parts() -> None:
     """3.1.1.11: octets are octets"""
-    body = b"--7a9cbec02ceef655\r\n\x00\xff\r\n\r\n--7a9cbec02ceef655--"
-    data = message(
-        Content_Type="multipart/mixed;boundary=7a9cbec02ceef655", Content_Length=str(len(body)), body=body
-    )
+    body = b"--part\r\n\x00\xff\r\n\r\n--part--"
+    data = message(Content_Type="multipart/mixed;boundary=part", Content_Length=str(len(body)), body=body)
     received = accepted(data)
     assert (received.body, received.content_type) == (body, "multipart/mixed")
 
 
-@pytest.mark.parametrize("reason", ["= 2**3 * 5**2 но сто девяносто девять - простое", ""])
+@pytest.mark.parametrize("reason", ["= 10**2 × 2, evet tamam", ""])
 def test_reason_phrases(reason: str) -> None:
     """3.1.1.12 and 3.1.1.13"""
     caller = Agent(CALLER)
@@ -190,26 +184,26 @@ def test_reason_phrases(reason: str) -> None:
         pytest.param(message(Contact="<sip:j@h>, ,,, ;", To="sip:a@b;;;,"), 400, id="3.1.2.1 separators"),
         pytest.param(message(Content_Length="9999"), 400, id="3.1.2.2 length beyond the datagram"),
         pytest.param(message(Content_Length="-999"), 400, id="3.1.2.3 negative length"),
-        pytest.param(message(CSeq="36893488147419103232 OPTIONS"), 400, id="3.1.2.4 number beyond its range"),
+        pytest.param(message(CSeq="99999999999999999999 OPTIONS"), 400, id="3.1.2.4 number beyond its range"),
         pytest.param(message(Max_Forwards="300"), 400, id="3.1.2.4 hops"),
         pytest.param(message(Expires="1" * 30), 400, id="3.1.2.4 time"),
-        pytest.param(message(To='"Mr J. User <sip:j.user@example.com>'), 400, id="3.1.2.6 open quote"),
+        pytest.param(message(To='"Ali <sip:ali@example.com>'), 400, id="3.1.2.6 open quote"),
         pytest.param(message("OPTIONS <sip:user@example.com> SIP/2.0"), 400, id="3.1.2.7 brackets"),
         pytest.param(message("OPTIONS sip:user@example.com; lr SIP/2.0"), 400, id="3.1.2.8 space in the URI"),
         pytest.param(message("OPTIONS  sip:u@example.com  SIP/2.0"), 400, id="3.1.2.9 spaces between"),
         pytest.param(message("OPTIONS sip:u@example.com SIP/2.0  "), 400, id="3.1.2.10 spaces after"),
         pytest.param(message(Contact="sip:u@example.com?Route=%3Csip:x%3E"), 400, id="3.1.2.13 no brackets"),
-        pytest.param(message(To='"Watson, Thomas" < sip:t.watson@example.org >'), 400, id="3.1.2.14 spaces"),
-        pytest.param(message(From="Bell, Alexander <sip:a@example.com>;tag=43"), 400, id="3.1.2.15 name"),
+        pytest.param(message(To='"Demir, Ali" < sip:ali@example.org >'), 400, id="3.1.2.14 spaces"),
+        pytest.param(message(From="Demir, Ali <sip:ali@example.com>;tag=43"), 400, id="3.1.2.15 name"),
         pytest.param(message("OPTIONS sip:t@example.org SIP/7.0"), 505, id="3.1.2.16 version"),
         pytest.param(message(CSeq="8 INVITE"), 400, id="3.1.2.17 another method"),
         pytest.param(message("NEWMETHOD sip:a@b SIP/2.0"), 400, id="3.1.2.18 another method, unknown"),
         pytest.param(message(To="(none)"), 0, id="3.3.1 nobody to answer without To"),
         pytest.param(message(Call_ID="(none)"), 0, id="3.3.1 nor without Call-ID"),
-        pytest.param(message("OPTIONS nobodyKnowsThisScheme:x SIP/2.0"), 416, id="3.3.2 scheme"),
-        pytest.param(message("OPTIONS name:John_Smith SIP/2.0"), 416, id="3.3.3 registered scheme"),
-        pytest.param(message(Require="nothingSupportsThis"), 420, id="3.3.5 extension"),
-        pytest.param(message() + b"", 0, id="control: the message itself is taken"),
+        pytest.param(message("OPTIONS anotherScheme:x SIP/2.0"), 416, id="3.3.2 scheme"),
+        pytest.param(message("OPTIONS name:Ali_Demir SIP/2.0"), 416, id="3.3.3 registered scheme"),
+        pytest.param(message(Require="unheardOf"), 420, id="3.3.5 extension"),
+        pytest.param(message(), 0, id="control: the message itself is taken"),
     ],
 )
 def test_refused_with(data: bytes, status: int) -> None:
@@ -241,9 +235,7 @@ def test_lengths_that_differ() -> None:
     assert outcome(data) == (None, 400)
 
 
-@pytest.mark.parametrize(
-    "start", ["SIP/2.0 4294967301 better not break the receiver", "SIP/2.0 0 x", "SIP/2.0 ab x"]
-)
+@pytest.mark.parametrize("start", ["SIP/2.0 4294967301 far too high", "SIP/2.0 0 x", "SIP/2.0 ab x"])
 def test_status_beyond_its_range(start: str) -> None:
     """3.1.2.19"""
     agent = Agent(CALLEE)
@@ -259,7 +251,7 @@ def test_overlarge_numbers_in_a_response() -> None:
     agent.take()
     sent = agent.messages()[0]
     assert isinstance(sent, Request)
-    data = respond(sent, 200, to_tag="x").to_bytes().replace(b"CSeq: 1", b"CSeq: 9292394834772304023312")
+    data = respond(sent, 200, to_tag="x").to_bytes().replace(b"CSeq: 1", b"CSeq: 99999999999999999999")
     agent.receive(data, CALLEE)
     assert agent.events(ResponseReceived) == []
 
@@ -278,14 +270,14 @@ def test_branch_that_is_only_the_cookie() -> None:
 def test_elements_of_rfc_2543() -> None:
     """3.4.1"""
     old = accepted(
-        b"INVITE sip:UserB@example.com SIP/2.0\r\n"
-        b"Via: SIP/2.0/UDP iftgw.example.com\r\n"
-        b"From: <sip:+13035551111@ift.client.example.net;user=phone>\r\n"
-        b"Record-Route: <sip:UserB@example.com;maddr=ss1.example.com>\r\n"
-        b"To: sip:+16505552222@ss1.example.net;user=phone\r\n"
-        b"Call-ID: inv2543.1717@ift.client.example.com\r\n"
+        b"INVITE sip:185@example.com SIP/2.0\r\n"
+        b"Via: SIP/2.0/UDP old.example.com\r\n"
+        b"From: <sip:+902125551212@old.example.com;user=phone>\r\n"
+        b"Record-Route: <sip:185@example.com;maddr=proxy.example.com>\r\n"
+        b"To: sip:185@example.com;user=phone\r\n"
+        b"Call-ID: before-3261@old.example.com\r\n"
         b"CSeq: 56 INVITE\r\n"
-        b"Contact: <sip:gw@iftgw.example.com>\r\n\r\n"
+        b"Contact: <sip:gw@old.example.com>\r\n\r\n"
     )
     assert old.from_.tag is None
     assert old.to.params == {"user": "phone"}, "20: outside of brackets it belongs to the header"
@@ -294,13 +286,13 @@ def test_elements_of_rfc_2543() -> None:
 def test_unknown_schemes_elsewhere_are_no_matter() -> None:
     """3.3.4"""
     odd = accepted(
-        message(To="isbn:2983792873", From="<http://www.example.com>;tag=3", Contact="<name:John_Smith>")
+        message(To="isbn:1234567890", From="<http://example.com/>;tag=3", Contact="<name:Ali_Demir>")
     )
     assert (odd.to.uri.scheme, odd.from_.uri.scheme) == ("isbn", "http")
 
 
 def test_broadcast_address_in_via_of_a_response_is_a_stray() -> None:
-    """3.1.2.?: a response that was never for us"""
+    """A response that was never for us"""
     agent = Agent(CALLER)
     data = message("SIP/2.0 200 OK", Via="SIP/2.0/UDP 255.255.255.255;branch=z9hG4bKx", CSeq="1 INVITE")
     assert isinstance(parse_message(data), Response)

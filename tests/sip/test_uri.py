@@ -22,7 +22,7 @@ from gateways.sip.uri import Uri
         "sip:[2001:db8::9:1];transport=udp",
         "sip:a@[2001:db8::192.0.2.1]:7070;lr",
         "sip:*31#185@192.0.2.1:5060",
-        "sip:null-%00-null@example.com",
+        "sip:a%00b@example.com",
         "tel:+902125551212;phone-context=example.com",
         "mailto:someone@example.com",
         "urn:service:sos",
