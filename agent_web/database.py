@@ -42,7 +42,8 @@ class Database:
         self._pool: asyncpg.Pool | None = None
         self._listeners: list[Callable[[bool], None]] = []
         self._complaint = ""
-        self._prepared = False
+        self.reached = asyncio.Event()  # it answers; schema and log-ins are being made or are there
+        self.prepared = asyncio.Event()
         self.up = False
 
     def on_change(self, listener: Callable[[bool], None]) -> None:
@@ -61,7 +62,7 @@ class Database:
 
     async def _check(self, prepare: Callable[[Any], Awaitable[None]]) -> None:
         try:
-            if self._prepared:
+            if self.prepared.is_set():
                 async with self.connection() as connection:
                     await connection.execute("SELECT 1")
             else:
@@ -75,13 +76,14 @@ class Database:
         assert self._pool is not None, "run opened it"
         try:
             async with connection_when_there(self._config, self._application) as connection:
+                self.reached.set()
                 await migrate(connection, read_migrations())
             async with self._pool.acquire() as connection, connection.transaction():
                 await prepare(connection)
         except _ERRORS as error:
             _raise_if_away(error)
             raise
-        self._prepared = True
+        self.prepared.set()
 
     def _set_up(self, up: bool, complaint: str) -> None:
         if complaint and complaint != self._complaint:
@@ -98,7 +100,7 @@ class Database:
     @asynccontextmanager
     async def connection(self) -> AsyncIterator[Any]:
         """Borrow a connection; `DatabaseAwayError` when there is none, it breaks, or it takes too long."""
-        if self._pool is None or not self._prepared:
+        if self._pool is None or not self.prepared.is_set():
             raise DatabaseAwayError("not opened yet")
         try:
             connection = await self._pool.acquire(timeout=DATABASE_TIMEOUT_S)

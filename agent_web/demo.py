@@ -9,6 +9,7 @@ commits: a crash in between makes new passwords, not unknown ones.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import os
 from collections.abc import Mapping
@@ -69,12 +70,13 @@ class Seed:
             return
         made = [(wanted, readable_password()) for wanted in missing]
         _append(path, made)
-        for wanted, password in made:
+        hashes = await asyncio.gather(*(self._passwords.hash(password) for _, password in made))
+        for (wanted, _), password_hash in zip(made, hashes, strict=True):
             await queries.add_user(
                 connection,
                 user=wanted.user,
                 name=wanted.name,
-                password_hash=await self._passwords.hash(password),
+                password_hash=password_hash,
                 agent=wanted.agent,
                 roles=(wanted.role,),
                 now=as_time(now_ms()),

@@ -41,7 +41,8 @@ from agent_web.wallboard.service import Boards
 
 NAME = "web"
 LINK_NAME = "web1"
-_FIRST_DATABASE_WAIT_S = 5.0
+_REACH_WAIT_S = 5.0
+_PREPARE_WAIT_S = 60.0
 
 _log = logging.getLogger(__name__)
 
@@ -159,11 +160,14 @@ class WebProcess:
         await serve(app, server_settings(self._listener, self._tls), shutdown_trigger=stop)
 
     async def _say_serving(self, database: Database, serving: Callable[[], None]) -> None:
-        there = asyncio.Event()
-        database.on_change(lambda up: there.set() if up else None)
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(_FIRST_DATABASE_WAIT_S):
-                await there.wait()
+        """Serve without the database when it is away; with it, log-ins are there when we say so."""
+        for event, patience_s in ((database.reached, _REACH_WAIT_S), (database.prepared, _PREPARE_WAIT_S)):
+            try:
+                async with asyncio.timeout(patience_s):
+                    await event.wait()
+            except TimeoutError:
+                _log.warning("serving without the database")
+                break
         scheme = "https" if self._tls else "http"
         _log.info("serving %s on %s port %d", scheme, self._config.web.listen_host, self.port)
         serving()
