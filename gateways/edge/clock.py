@@ -10,12 +10,13 @@ class Clock:
 
     def __init__(self) -> None:
         """Reads the wall clock once."""
-        self._base_ns = time.time_ns() - time.monotonic_ns()
+        self._wall_ms = time.time_ns() // 1_000_000
+        self._began_ns = time.monotonic_ns()
 
     def now_ms(self) -> int:
         """Milliseconds since 1970."""
-        return (self._base_ns + time.monotonic_ns()) // 1_000_000
+        return self._wall_ms + self.monotonic_ms()
 
     def monotonic_ms(self) -> int:
-        """Milliseconds since some moment in the past."""
-        return time.monotonic_ns() // 1_000_000
+        """Milliseconds since the clock was made."""
+        return (time.monotonic_ns() - self._began_ns) // 1_000_000

@@ -74,7 +74,7 @@ class Edge:
         """Nothing is bound or connected yet."""
         timing = timing or Timing()
         limits = limits or EdgeLimits(browser_legs_max=config.webrtc.legs_max)
-        clock = Clock()
+        clock = self.clock = Clock()
         self.name, self.instance = name, secrets.token_hex(8)
         self.trace = Trace(config.traces_path, config.sip.trace_messages_max, clock)
         addresses = LocalAddresses(config)

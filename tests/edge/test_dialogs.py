@@ -6,7 +6,7 @@ import asyncio
 from pathlib import Path
 
 from acd_core.domain import commands, events
-from gateways.edge.limits import Timing
+from gateways.edge.limits import EdgeLimits, Timing
 from gateways.media import messages as engine
 from tests.edge.test_calls import EDGE, answered
 from tests.edge.world import sdp, world_in
@@ -119,6 +119,48 @@ def test_a_silent_caller_is_asked_and_a_dead_one_hung_up(tmp_path: Path) -> None
             phone.reply(bye, 481)
             gone = await world.core.expect(events.CallerHungUp)
             assert (gone.call, gone.cause) == (call, "media_timeout")
+
+    asyncio.run(story())
+
+
+def test_an_answer_that_nobody_acknowledges_is_hung_up(tmp_path: Path) -> None:
+    async def story() -> None:
+        async with world_in(tmp_path) as world:
+            phone = world.phone()
+            arrived = await world.arrive(phone)
+            world.core.send(commands.AnswerCaller(edge=EDGE, call=arrived.call))
+            await phone.response(200)
+            world.jump(31_000)
+            assert world.core.all(events.CallerHungUp) == []
+            world.jump(2_000)
+            await phone.asked("BYE")
+            gone = await world.core.expect(events.CallerHungUp)
+            assert (gone.call, gone.cause) == (arrived.call, "no_ack")
+            assert world.edge.statistics().audio.legs == 0
+
+    asyncio.run(story())
+
+
+def test_a_caller_whose_question_nobody_answers_is_gone(tmp_path: Path) -> None:
+    async def story() -> None:
+        async with world_in(tmp_path, timing=Timing(caller_silence_s=0.05)) as world:
+            phone = world.phone()
+            await answered(world, phone)
+            await phone.asked("OPTIONS")
+            world.jump(33_000)
+            assert (await world.core.expect(events.CallerHungUp)).cause == "media_timeout"
+
+    asyncio.run(story())
+
+
+def test_one_source_may_call_only_so_often(tmp_path: Path) -> None:
+    async def story() -> None:
+        limits = EdgeLimits(invites_per_second=0.001, invites_burst=1)
+        async with world_in(tmp_path, limits=limits) as world:
+            await world.arrive(world.phone())
+            second = world.phone()
+            await second.call()
+            await second.response(503)
 
     asyncio.run(story())
 

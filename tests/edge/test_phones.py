@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from acd_core.domain import commands, events
-from gateways.edge.limits import EdgeLimits
+from gateways.edge.limits import EdgeLimits, Timing
 from gateways.edge.phones import Phones, PhonesError, phones_path, remove_phone, set_phone_password
 from gateways.media import messages as engine
 from gateways.sip.auth import DigestClient
@@ -186,6 +186,67 @@ def test_a_phone_that_is_not_registered_is_480(tmp_path: Path) -> None:
             )
             assert (await world.core.expect(events.PhoneFailed)).status == 480
             assert (await world.engine.expect(engine.FreeLeg)).leg == f"{call}-p1"
+
+    asyncio.run(story())
+
+
+def test_a_phone_that_does_not_answer_at_all_is_408(tmp_path: Path) -> None:
+    async def story() -> None:
+        async with world_in(with_phone(tmp_path)) as world:
+            await ringing(world)
+            world.jump(33_000)
+            assert (await world.core.expect(events.PhoneFailed)).status == 408
+
+    asyncio.run(story())
+
+
+def test_a_phone_that_rings_too_long_is_given_up(tmp_path: Path) -> None:
+    async def story() -> None:
+        async with world_in(with_phone(tmp_path), timing=Timing(ring_max_s=0.05)) as world:
+            _, phone, _, invite = await ringing(world)
+            phone.reply(invite, 180)
+            assert (await world.core.expect(events.PhoneFailed)).status == 408
+            await phone.asked("CANCEL")
+
+    asyncio.run(story())
+
+
+def test_a_second_device_that_answers_too_is_hung_up(tmp_path: Path) -> None:
+    async def story() -> None:
+        async with world_in(with_phone(tmp_path)) as world:
+            _, phone, call, invite = await ringing(world)
+            phone.reply(invite, 200, body=sdp(45_000), tag="first")
+            await phone.asked("ACK")
+            phone.reply(invite, 200, body=sdp(45_002), tag="second")
+            assert (await phone.asked("ACK")).to.tag == "second"
+            assert (await phone.asked("BYE")).to.tag == "second"
+            await world.core.expect(events.PhoneAnswered)
+            world.core.send(commands.EndPhone(edge=EDGE, call=call, agent="ayse", offer=1))
+            assert (await phone.asked("BYE")).to.tag == "first"
+
+    asyncio.run(story())
+
+
+def test_a_phone_whose_audio_cannot_be_used_is_488(tmp_path: Path) -> None:
+    async def story() -> None:
+        async with world_in(with_phone(tmp_path)) as world:
+            _, phone, _, invite = await ringing(world)
+            phone.reply(invite, 200, body="not SDP")
+            await phone.asked("ACK")
+            await phone.asked("BYE")
+            assert (await world.core.expect(events.PhoneFailed)).status == 488
+
+    asyncio.run(story())
+
+
+def test_a_registration_runs_out(tmp_path: Path) -> None:
+    async def story() -> None:
+        async with world_in(with_phone(tmp_path)) as world:
+            assert (await register(world, world.phone())).status == 200
+            await world.core.expect(events.PhoneRegistered)
+            world.jump(121_000)
+            world.edge.registrar._sweep()
+            assert (await world.core.expect(events.PhoneUnregistered)).user == "101"
 
     asyncio.run(story())
 

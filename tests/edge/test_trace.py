@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
+import pytest
+
 from acd_core.domain import commands, events
 from acd_core.journal.records import EventRecord, StoryRecord
 from acd_core.journal.writer import JournalWriter
@@ -52,15 +54,17 @@ def test_the_oldest_file_goes_when_there_are_too_many(tmp_path: Path) -> None:
     assert FILES_MAX * 9 < len(kept) <= FILES_MAX * 10
 
 
-def test_a_full_queue_costs_lines_and_says_how_many(tmp_path: Path) -> None:
+def test_a_full_queue_costs_lines_and_says_how_many(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(trace_module, "QUEUE_MAX", 10)
     trace = Trace(tmp_path, 100_000, Clock())
     trace.start()
-    for _ in range(trace_module.QUEUE_MAX + 50):
+    for _ in range(10_000):
         trace.message(True, PEER, b"x")
-    assert 0 < trace.lost <= 50
+    assert trace.lost > 0
     trace.stop()
-    lines = lines_of(tmp_path)
-    assert len(lines) >= trace_module.QUEUE_MAX
+    messages = [line for line in lines_of(tmp_path) if isinstance(line, TraceMessage)]
+    assert len(messages) == 10_000 - trace.lost
+    assert 0 < sum(message.lost for message in messages) <= trace.lost
 
 
 def test_a_trace_of_nothing_and_one_that_cannot_write(tmp_path: Path) -> None:

@@ -255,6 +255,12 @@ class World:
             while link.connected:  # noqa: ASYNC110 - the link tells its owner, not its onlookers
                 await asyncio.sleep(0.001)
 
+    def jump(self, milliseconds: int) -> None:
+        """Let that much time pass for the SIP timers, at once."""
+        clock = self.edge.clock
+        clock._began_ns -= milliseconds * 1_000_000
+        self.edge.point._timer_due()
+
     async def arrive(self, phone: Phone, **more: Any) -> events.CallArrived:
         await phone.call(**more)
         return await self.core.expect(events.CallArrived)
