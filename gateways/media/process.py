@@ -17,7 +17,6 @@ from __future__ import annotations
 import contextlib
 import gc
 import logging
-import os
 import resource
 import signal
 import sys
@@ -28,6 +27,7 @@ from typing import Final
 from acd_core.config import Config
 from acd_core.logs import set_up
 from acd_core.ready import ReadyFile
+from gateways.media import priority
 from gateways.media.clips import ClipLoader, Loaded
 from gateways.media.clock import Schedule, percentile_ms
 from gateways.media.control import Control, ControlError
@@ -44,7 +44,6 @@ SWITCH_INTERVAL_S: Final = 0.0005
 _WATCH_TICKS: Final = 3_000
 _RECORDINGS_CLOSE_S: Final = 2.0
 _LINK_CLOSE_S: Final = 0.5
-_NICENESS: Final = -10
 _DESCRIPTORS_SPARE: Final = 256
 
 
@@ -163,8 +162,7 @@ def main(config: Config) -> int:
     set_up(config, "media")
     with ReadyFile(config, "media") as ready:
         sys.setswitchinterval(SWITCH_INTERVAL_S)
-        with contextlib.suppress(OSError):  # only some users may; it helps where others load the machine
-            os.setpriority(os.PRIO_PROCESS, 0, _NICENESS)
+        granted = priority.take()
         process = MediaProcess(config)
 
         def on_signal(number: int, frame: FrameType | None) -> None:
@@ -176,7 +174,7 @@ def main(config: Config) -> int:
             process.control.start()
             gc.freeze()  # what lives for ever need not be looked at again
             ready.write()
-            _log.info("serving at %s", config.socket("media"))
+            _log.info("serving at %s, scheduling %s", config.socket("media"), granted)
             process.run()
         except ControlError as error:
             _log.error("%s", error)

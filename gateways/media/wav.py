@@ -52,7 +52,7 @@ def read(path: Path) -> g711.Samples:
     try:
         if path.stat().st_size > CLIP_FILE_MAX_BYTES:
             raise WavError(f"larger than {CLIP_FILE_MAX_BYTES} bytes")
-        content = path.read_bytes()
+        content = memoryview(path.read_bytes())  # a copy of many megabytes would hold the interpreter lock
     except OSError as error:
         raise WavError(error.strerror or str(error)) from error
     shape, data = _chunks(content)
@@ -65,14 +65,14 @@ def read(path: Path) -> g711.Samples:
     return clip
 
 
-def _chunks(content: bytes) -> tuple[_Format, bytes]:
+def _chunks(content: memoryview) -> tuple[_Format, memoryview]:
     """The format and the data of a RIFF file."""
-    if content[:4] != b"RIFF" or content[8:12] != b"WAVE":
+    if bytes(content[:4]) != b"RIFF" or bytes(content[8:12]) != b"WAVE":
         raise WavError("not a WAV file")
     shape: _Format | None = None
     at = 12
     while at + 8 <= len(content):
-        name, size = content[at : at + 4], int.from_bytes(content[at + 4 : at + 8], "little")
+        name, size = bytes(content[at : at + 4]), int.from_bytes(content[at + 4 : at + 8], "little")
         body = at + 8
         if name == b"fmt ":
             shape = _format(content[body : body + size])
@@ -83,7 +83,7 @@ def _chunks(content: bytes) -> tuple[_Format, bytes]:
     raise WavError("no audio in it")
 
 
-def _format(body: bytes) -> _Format:
+def _format(body: memoryview) -> _Format:
     if len(body) < _FORMAT.size:
         raise WavError("its format is cut short")
     encoding, channels, rate, _, _, bits = _FORMAT.unpack_from(body)
@@ -94,7 +94,7 @@ def _format(body: bytes) -> _Format:
     return _Format(encoding, channels, rate, bits)
 
 
-def _samples(shape: _Format, data: bytes) -> NDArray[np.float32]:
+def _samples(shape: _Format, data: memoryview) -> NDArray[np.float32]:
     """All channels' mean, from -1 to 1."""
     width = shape.bits // 8
     frame = width * shape.channels
@@ -106,7 +106,7 @@ def _samples(shape: _Format, data: bytes) -> NDArray[np.float32]:
     return np.nan_to_num(mono, nan=0.0, posinf=1.0, neginf=-1.0)
 
 
-def _values(shape: _Format, width: int, data: bytes) -> NDArray[np.float32]:
+def _values(shape: _Format, width: int, data: memoryview) -> NDArray[np.float32]:
     match shape.encoding, width:
         case (1, 1):  # eight bits are unsigned, alone among the widths
             return _scaled(np.frombuffer(data, np.uint8).astype(np.int16) - 128, 128)
