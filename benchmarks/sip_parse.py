@@ -20,7 +20,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from gateways.sip.build import make_request, respond
 from gateways.sip.dialog import Dialog
-from gateways.sip.events import Address, AckReceived, Output, RequestReceived, ResponseReceived, Send
+from gateways.sip.events import AckReceived, Address, Output, RequestReceived, ResponseReceived, Send
 from gateways.sip.headers import NameAddr, Via
 from gateways.sip.layer import TransactionLayer
 from gateways.sip.message import parse_message
