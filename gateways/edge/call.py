@@ -51,7 +51,7 @@ class Joined(msgspec.Struct, frozen=True):
     offer: int
     part: int
     leg: str
-    audio: AudioLeg
+    audio: AudioLeg  # compared by identity
 
 
 class Call:
@@ -142,8 +142,11 @@ class Call:
 
     def ring_phone(self, command: commands.RingPhone) -> None:
         """Offer the call to an operator's phone."""
-        if command.offer not in self.phones:
+        phone = self.phones.get(command.offer)
+        if phone is None:
             self.phones[command.offer] = PhoneLeg(self._parts, self, command)
+        elif phone.answered:
+            self.phone_answered(phone)  # a core that lost its memory asks once more
 
     def end_phone(self, command: commands.EndPhone) -> None:
         """No longer."""
@@ -154,14 +157,16 @@ class Call:
             phone.end()
 
     def join(self, command: commands.Join) -> None:
-        """Caller and operator hear each other and are recorded."""
+        """Caller and operator hear each other and are recorded. Said again, it changes nothing."""
         audio = self._operator_audio(command)
         if audio is None:
             return
+        joined = Joined(command.agent, command.offer, command.part, command.leg, audio)
+        if joined == self.joined:
+            return
         self._stop_sound()
-        if self.joined is not None:
-            self._part_now()
-        self.joined = Joined(command.agent, command.offer, command.part, command.leg, audio)
+        self._part_now()
+        self.joined = joined
         self._parts.audio.join(self.caller.audio, audio)
         now_ms = self._parts.clock.now_ms()
         self._parts.audio.start_recording(
