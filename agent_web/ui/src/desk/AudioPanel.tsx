@@ -85,7 +85,7 @@ function PhoneChoice(props: { readonly desk: Desk; readonly phone: string; reado
   const { desk, phone, registered, used } = props
   return (
     <div class="phone-choice">
-      {!registered && <p class="quiet">{t('phone_not_registered', { phone })}</p>}
+      {!registered && <p class="quiet">{t('phone_absent', { phone })}</p>}
       {(registered || used) && (
         <button type="button" aria-pressed={used} onClick={() => desk.ask({ type: 'phone', use: !used })} data-testid="use-phone">
           {used ? t('stop_phone') : t('use_phone', { phone })}

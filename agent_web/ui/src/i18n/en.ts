@@ -5,7 +5,7 @@ export const en = {
   desk: 'Desk', orders: 'Work orders', board: 'Wallboard', test_call: 'Test call', log_out: 'Log out',
   theme_system: 'Colours: as the system', theme_light: 'Colours: light', theme_dark: 'Colours: dark',
   choose_language: 'Language', loading: 'Loading …', retry: 'Try again', not_found_page: 'There is no such page.',
-  no_role: 'Your log-in may not see this page.', back: 'Back', close: 'Close', save: 'Save', none: 'none',
+  no_role: 'Your log-in may not see this page.', back: 'Back', close: 'Close', save: 'Save', edit: 'Edit', cancel: 'Cancel', none: 'none',
   // log-in
   log_in: 'Log in', user: 'User', password: 'Password', logging_in: 'Logging in …',
   // states
@@ -23,7 +23,7 @@ export const en = {
   audio_connecting: 'connecting …', audio_connected: 'connected', audio_lost: 'lost, connecting again …', microphone: 'Microphone',
   remote: 'Other side', mute: 'Mute', unmute: 'Unmute', muted: 'You are muted',
   use_phone: 'Use my phone {phone}', stop_phone: 'Stop using my phone', phone_registered: 'Phone {phone} is registered',
-  phone_not_registered: 'Phone {phone} is not registered', default_device: 'Standard device',
+  phone_absent: 'Phone {phone} is not registered', default_device: 'Standard device',
   offer_title: 'Incoming call', accept: 'Accept', reject: 'Reject', answer_on_phone_hint: 'Answer on your phone.', waited: 'waited {time}', seconds_left: '{time} left',
   call_title: 'Conversation', call_over: 'Call ended', service: 'Service', dialled: 'Dialled', queue: 'Queue', caller: 'Caller', anonymous: 'Number withheld',
   hang_up: 'Hang up', on_air_no: 'The caller hears music until your audio is back.', wrap_up_left: 'Wrap-up ends in {time}',
@@ -40,13 +40,15 @@ export const en = {
   order_discard_sure: 'Discard the text of this form?', order_unsaved: 'Unsaved forms', order_choose: 'choose …', order_another: 'New form',
   priority_low: 'low', priority_normal: 'normal', priority_high: 'high', priority_urgent: 'urgent',
   status_new: 'new', status_assigned: 'assigned', status_in_progress: 'in progress', status_waiting: 'waiting', status_done: 'done', status_cancelled: 'cancelled',
-  orders_none: 'No work orders match.', orders_more: 'Show more', orders_filter: 'Search', all_statuses: 'All statuses', all_categories: 'All categories',
+  orders_none: 'No work orders match.', orders_more: 'Show more', orders_limit: 'The first {count} are shown; narrow the search to see others.', orders_filter: 'Search', all_statuses: 'All statuses', all_categories: 'All categories',
   tracking: 'Number', created: 'Created', created_by: 'by', deadline: 'Due', late: 'late', history: 'History', history_created: 'created', history_status: 'status', history_description: 'description',
   change_status: 'Change status', order_changed_elsewhere: 'Somebody else changed this order; this is how it is now.', call_id: 'Call', live: 'live',
   // board
   waiting: 'Waiting', longest: 'Longest wait', ready_count: 'Ready', talking_count: 'Talking', answered: 'Answered', abandoned: 'Abandoned', operators: 'Operators',
   queues: 'Queues', calls_live: 'Calls', call_waiting: 'waiting', call_ringing: 'ringing', call_talking: 'talking', call_held: 'held', call_playing: 'announcement', call_menu: 'menu',
-  since: 'since', edges: 'SIP', store_behind: 'Database behind by', events: 'events', no_calls: 'No calls.', state: 'State', name: 'Name', no_picture: 'Waiting for the first picture …',
+  since_state: 'In this state', since_arrival: 'In all', operator: 'Operator', edges: 'SIP', database: 'Database', store_behind: '{count} events behind', up_to_date: 'up to date',
+  no_calls: 'No calls.', calls_more: '{count} more calls are not shown.', state: 'State', audio_kind_none: 'no audio', audio_kind_browser: 'audio in the browser', audio_kind_phone: 'phone',
+  core_away_board: 'Call control is restarting. This is the last picture; conversations go on.', no_picture: 'Waiting for the first picture …',
   // test call
   call_page_title: 'Call the hotline', call_page_text: 'Talk to the hotline from this page, with your microphone.', number: 'Number', own_number: 'Your number (optional)',
   call_now: 'Call', call_idle: 'Ready to call', call_connecting: 'Connecting …', call_connected: 'Connected', call_ended: 'Call ended', keypad: 'Keypad',
@@ -60,7 +62,10 @@ export const en = {
   bad_fields: 'Please correct the marked fields.', bad_request: 'The server did not understand the page. Reload it.', version_conflict: 'Somebody else was faster.', call_has_order: 'This call has a work order already.',
   status_not_allowed: 'This change of status is not possible.', too_large: 'The text is too long.', key_reused: 'This form was saved already.',
   no_audio: 'Connect your audio first.', offer_gone: 'The call is no longer offered.', not_in_call: 'You are not in this call.', answer_on_phone: 'Answer on your phone.', bad_reason: 'This reason is not in the plan.',
-  not_your_session: 'Another page has taken over.', in_call: 'Finish the conversation first.', unknown_agent: 'You are not on the roster.', no_plan: 'No plan is loaded yet.', no_phone: 'No phone is set up for you.', core_away_short: 'Call control is restarting; try again in a moment.',
+  not_your_session: 'Another page has taken over.', in_call: 'Finish the conversation first.', unknown_agent: 'You are not on the roster.', no_plan: 'No plan is loaded yet.', no_phone: 'No phone is set up for you.', phone_not_registered: 'Your phone is not registered.', core_away_short: 'Call control is restarting; try again in a moment.',
+  in_conversation: 'Finish the conversation first, then log out.', too_fast: 'That was too fast; wait a moment and try again.', too_many: 'Too many connections at the moment; try again later.', full: 'The centre is full at the moment; try again later.',
+  audio_unavailable: 'Audio is not available right now; try again in a moment.', bad_offer: 'The audio of this browser was not understood. Try another browser.', no_answer: 'There was no answer. Try again.', busy: 'All lines are busy. Call again later.',
+  call_is_on: 'Hang up first.', no_call: 'There is no call.', bad_message: 'The server did not understand the page. Reload it.', hello_first: 'The page is out of date. Reload it.',
   no_edge: 'No SIP edge is connected; try again in a moment.', refused: 'That is not possible now.',
   // field reasons
   field_required: 'is needed', field_too_long: 'is too long', field_unknown: 'is not known', field_not_a_phone_number: 'is not a phone number', field_bad_characters: 'has characters that can’t be used', field_bad: 'is not valid',

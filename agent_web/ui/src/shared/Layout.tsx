@@ -1,11 +1,15 @@
 /** The frame around every page: who is here, where to go, language and colours. */
+import { signal } from '@preact/signals'
 import type { ComponentChildren } from 'preact'
 import { choose, language, languages, catalogues, t, type Language } from '../i18n'
 import { logOut, me } from './api'
+import { explain } from './errors'
 import { path } from './router'
 import { nextTheme, theme } from './theme'
 
 const SIGNS = { system: '◐', light: '☀', dark: '☾' } as const
+
+const problem = signal('')
 
 export function Layout({ children }: { readonly children: ComponentChildren }) {
   const user = me.value
@@ -52,15 +56,25 @@ export function Layout({ children }: { readonly children: ComponentChildren }) {
           )}
         </div>
       </header>
+      {problem.value && user && (
+        <div class="banner bad" role="alert" data-testid="log-out-problem">
+          <span>{problem.value}</span>
+          <button type="button" class="plain" onClick={() => (problem.value = '')}>
+            {t('close')}
+          </button>
+        </div>
+      )}
       {children}
     </>
   )
 }
 
+/** Nobody is logged out of a conversation; that and every other failure is said, and all stays as it is. */
 async function leave(): Promise<void> {
+  problem.value = ''
   try {
     await logOut()
-  } catch {
-    location.reload()
+  } catch (failure) {
+    problem.value = explain(failure)
   }
 }

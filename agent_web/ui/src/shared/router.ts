@@ -1,19 +1,25 @@
-/** The page's address as a signal; links change it without loading the page again. */
-import { signal } from '@preact/signals'
+/** The page's address as signals; links change it without loading the page again. */
+import { batch, signal } from '@preact/signals'
 
 export const path = signal(location.pathname)
+export const search = signal(location.search)
+
+function arrive(): void {
+  batch(() => {
+    path.value = location.pathname
+    search.value = location.search
+  })
+}
 
 export function go(to: string, replace = false): void {
   if (to === location.pathname + location.search) return
   if (replace) history.replaceState(null, '', to)
   else history.pushState(null, '', to)
-  path.value = location.pathname
+  arrive()
   scrollTo(0, 0)
 }
 
-addEventListener('popstate', () => {
-  path.value = location.pathname
-})
+addEventListener('popstate', arrive)
 
 /** A plain left click on a link of ours stays in the page; all other clicks are the browser's. */
 export function onLinkClick(event: MouseEvent): void {

@@ -45,7 +45,6 @@ export class Line<In extends { readonly type: string }, Out extends { readonly t
     this.#socket = socket
     this.#listen()
     socket.onopen = () => {
-      this.#tries = 0
       this.state.value = 'up'
       const hello = this.options.hello?.()
       if (hello) socket.send(JSON.stringify(hello))
@@ -71,6 +70,7 @@ export class Line<In extends { readonly type: string }, Out extends { readonly t
   }
 
   #take(data: string): void {
+    this.#tries = 0 // only now: a server may accept a connection to say that it is one too many
     this.#listen()
     const message = JSON.parse(data) as In & { readonly n?: number }
     if (message.type === 'ping') {
