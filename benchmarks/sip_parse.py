@@ -1,6 +1,7 @@
 """SIP messages through the parser, and whole calls through the sans-IO stack, on one core.
 
-A second of work here depends on the machine, so each figure stands beside a floor measured in the same minute: the same
+Time is processor time of this process, so that others on the machine disturb little; and since a second of
+work depends on the machine, each figure stands beside a floor measured in the same minute: the same
 messages cut into lines with a bare `bytes.split`. What counts is the ratio.
 
     python benchmarks/sip_parse.py --seconds 2
@@ -63,8 +64,8 @@ def per_second(work: Callable[[], int], seconds: float) -> float:
     best = 0.0
     for _ in range(ROUNDS):
         done = 0
-        begun = time.perf_counter()
-        while (spent := time.perf_counter() - begun) < seconds / ROUNDS:
+        begun = time.process_time()
+        while (spent := time.process_time() - begun) < seconds / ROUNDS:
             done += work()
         best = max(best, done / spent)
     return best

@@ -1,14 +1,17 @@
 """Structured header fields: `NameAddr` (From, To, Contact, Route, ...), `Via`, `CSeq`; and header names.
 
-Values are immutable. `str(value)` writes it as it goes on the wire.
+Values are immutable, and parsed ones are shared: the caches are bounded in entries and in the length of each.
+`str(value)` writes a value as it goes on the wire.
 """
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import msgspec
 
 from gateways.sip.errors import SipParseError
-from gateways.sip.limits import CSEQ_MAX
+from gateways.sip.limits import CACHED_CHARS_MAX, CSEQ_MAX
 from gateways.sip.scan import (
     Params,
     format_params,
@@ -103,35 +106,9 @@ class NameAddr(msgspec.Struct, frozen=True):
     @classmethod
     def parse(cls, text: str, where: str = "address") -> NameAddr:
         """One element of From, To, Contact, Route or a header of that form."""
-        display_name = ""
-        if text.startswith('"'):
-            end = quoted_end(text, 0, where)
-            display_name = unquote(text[:end])
-            text = text[end:].lstrip(" \t")
-            if not text.startswith("<"):
-                raise SipParseError("no URI after the display name", where)
-        open_at = text.find("<")
-        if open_at < 0:
-            # RFC 3261 20: without brackets, what follows a semicolon belongs to the header, and the URI
-            # itself holds no comma and no question mark.
-            uri_text, semicolon, params = text.partition(";")
-            uri_text = uri_text.rstrip(" \t")
-            if "?" in uri_text or "," in uri_text:
-                raise SipParseError("URI needs angle brackets", where)
-            return cls(Uri.parse(uri_text, where), "", parse_params(semicolon + params, where))
-        close_at = text.find(">", open_at)
-        if close_at < 0:
-            raise SipParseError("angle bracket does not close", where)
-        if open_at > 0:
-            # Phones do send names of several scripts without quotes; only what would be ambiguous is refused.
-            display_name = text[:open_at].strip(" \t")
-            if any(char in '",;:>' for char in display_name):
-                raise SipParseError("display name needs quotes", where)
-        return cls(
-            Uri.parse(text[open_at + 1 : close_at], where),
-            display_name,
-            parse_params(text[close_at + 1 :], where),
-        )
+        if len(text) <= CACHED_CHARS_MAX:
+            return _cached_name_addr(text, where)
+        return _parse_name_addr(text, where)
 
     @property
     def tag(self) -> str | None:
@@ -163,20 +140,7 @@ class Via(msgspec.Struct, frozen=True):
     @classmethod
     def parse(cls, text: str) -> Via:
         """One element of a Via header field."""
-        sent_protocol, semicolon, params = text.partition(";")
-        if sent_protocol[:8] == "SIP/2.0/":
-            rest = sent_protocol[8:]
-        else:
-            # RFC 3261 25.1 allows white space around the slashes.
-            parts = sent_protocol.split("/", 2)
-            if len(parts) != 3 or parts[0].strip().upper() != "SIP" or parts[1].strip() != "2.0":
-                raise SipParseError("not SIP/2.0", "Via")
-            rest = parts[2]
-        words = rest.split(None, 1)
-        if len(words) != 2 or not is_token(words[0]):
-            raise SipParseError("no transport and sent-by", "Via")
-        host, port = parse_host_port(words[1].strip(" \t"), "Via")
-        return cls(words[0].upper(), host, port, parse_params(semicolon + params, "Via"))
+        return _cached_via(text) if len(text) <= CACHED_CHARS_MAX else _parse_via(text)
 
     @property
     def branch(self) -> str:
@@ -196,3 +160,57 @@ class Via(msgspec.Struct, frozen=True):
         """The value as it is written."""
         port = "" if self.port is None else f":{self.port}"
         return f"SIP/2.0/{self.transport} {bracket(self.host)}{port}{format_params(self.params)}"
+
+
+def _parse_name_addr(text: str, where: str) -> NameAddr:
+    display_name = ""
+    if text.startswith('"'):
+        end = quoted_end(text, 0, where)
+        display_name = unquote(text[:end])
+        text = text[end:].lstrip(" \t")
+        if not text.startswith("<"):
+            raise SipParseError("no URI after the display name", where)
+    open_at = text.find("<")
+    if open_at < 0:
+        # RFC 3261 20: without brackets, what follows a semicolon belongs to the header, and the URI
+        # itself holds no comma and no question mark.
+        uri_text, semicolon, params = text.partition(";")
+        uri_text = uri_text.rstrip(" \t")
+        if "?" in uri_text or "," in uri_text:
+            raise SipParseError("URI needs angle brackets", where)
+        return NameAddr(Uri.parse(uri_text, where), "", parse_params(semicolon + params, where))
+    close_at = text.find(">", open_at)
+    if close_at < 0:
+        raise SipParseError("angle bracket does not close", where)
+    if open_at > 0:
+        # Phones do send names of several scripts without quotes; only what would be ambiguous is refused.
+        display_name = text[:open_at].strip(" \t")
+        if any(char in '",;:>' for char in display_name):
+            raise SipParseError("display name needs quotes", where)
+    return NameAddr(
+        Uri.parse(text[open_at + 1 : close_at], where),
+        display_name,
+        parse_params(text[close_at + 1 :], where),
+    )
+
+
+def _parse_via(text: str) -> Via:
+    sent_protocol, semicolon, params = text.partition(";")
+    if sent_protocol[:8] == "SIP/2.0/":
+        rest = sent_protocol[8:]
+    else:
+        # RFC 3261 25.1 allows white space around the slashes.
+        parts = sent_protocol.split("/", 2)
+        if len(parts) != 3 or parts[0].strip().upper() != "SIP" or parts[1].strip() != "2.0":
+            raise SipParseError("not SIP/2.0", "Via")
+        rest = parts[2]
+    words = rest.split(None, 1)
+    if len(words) != 2 or not is_token(words[0]):
+        raise SipParseError("no transport and sent-by", "Via")
+    host, port = parse_host_port(words[1].strip(" \t"), "Via")
+    return Via(words[0].upper(), host, port, parse_params(semicolon + params, "Via"))
+
+
+# One call writes the same From, To, Via and Contact into a dozen messages.
+_cached_name_addr = lru_cache(maxsize=8192)(_parse_name_addr)
+_cached_via = lru_cache(maxsize=8192)(_parse_via)

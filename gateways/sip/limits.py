@@ -15,6 +15,7 @@ HEADER_CHARS_MAX = 8_192
 URI_CHARS_MAX = 2_048
 LIST_ELEMENTS_MAX = 64  # elements of one kind in a message: Via, Route, Record-Route, Contact
 PARAMS_MAX = 32
+CACHED_CHARS_MAX = 256  # longer URIs and addresses are parsed each time, so that caches stay small
 SDP_LINES_MAX = 512
 SDP_MEDIA_MAX = 32
 

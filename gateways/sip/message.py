@@ -37,6 +37,13 @@ _MANDATORY = (
     "Call-ID",
     "CSeq",
 )  # RFC 3261 8.1.1; Max-Forwards is often missing in practice
+_OPTIONAL = (
+    ("Max-Forwards", "max_forwards"),
+    ("Contact", "contacts"),
+    ("Record-Route", "record_route"),
+    ("Route", "route"),
+    ("Expires", "expires_s"),
+)
 # RFC 3261 7.3.1: headers that are no lists must not be repeated.
 _SINGLE = frozenset(
     (
@@ -119,13 +126,18 @@ class Message:
 
     def get(self, name: str) -> str | None:
         """The first value of this header."""
+        index = self._indexed()
+        value = index.get(name)
+        return index.get(canonical_name(name)) if value is None else value
+
+    def _indexed(self) -> dict[str, str]:
+        """The first value of each header, by canonical name."""
         index = self._index
         if index is None:
             index = self._index = {}
             for header, text in self.headers:
                 index.setdefault(header, text)
-        value = index.get(name)
-        return index.get(canonical_name(name)) if value is None else value
+        return index
 
     def get_all(self, name: str) -> list[str]:
         """The values of every header field of this name, in order, lists not taken apart."""
@@ -168,34 +180,34 @@ class Message:
     @property
     def call_id(self) -> str:
         """Call-ID."""
-        return self._needed("Call-ID")
+        return self.needed("Call-ID")
 
     @property
     def cseq(self) -> CSeq:
         """CSeq."""
         if self._cseq is None:
-            self._cseq = CSeq.parse(self._needed("CSeq"))
+            self._cseq = CSeq.parse(self.needed("CSeq"))
         return self._cseq
 
     @property
     def from_(self) -> NameAddr:
         """From."""
         if self._from is None:
-            self._from = NameAddr.parse(self._needed("From"), "From")
+            self._from = NameAddr.parse(self.needed("From"), "From")
         return self._from
 
     @property
     def to(self) -> NameAddr:
         """To."""
         if self._to is None:
-            self._to = NameAddr.parse(self._needed("To"), "To")
+            self._to = NameAddr.parse(self.needed("To"), "To")
         return self._to
 
     @property
     def via(self) -> Via:
         """The topmost Via."""
         if self._via is None:
-            value = self._needed("Via")
+            value = self.needed("Via")
             self._via = Via.parse(value if "," not in value else split_list(value, "Via")[0])
         return self._via
 
@@ -225,7 +237,7 @@ class Message:
     def contacts(self) -> list[NameAddr]:
         """Contact addresses; empty for `Contact: *` too, which `is_contact_star` tells."""
         if self._contacts is None:
-            if self.get("Contact") is None or self.is_contact_star:
+            if self._indexed().get("Contact") in (None, "*"):
                 self._contacts = []
             else:
                 self._contacts = [NameAddr.parse(element, "Contact") for element in self.get_list("Contact")]
@@ -234,19 +246,19 @@ class Message:
     @property
     def is_contact_star(self) -> bool:
         """RFC 3261 10.2.2: every binding is meant."""
-        return self.get("Contact") == "*"
+        return self._indexed().get("Contact") == "*"
 
     @property
     def record_route(self) -> list[NameAddr]:
         """Record-Route, in the order written."""
-        if self.get("Record-Route") is None:
+        if "Record-Route" not in self._indexed():
             return []
         return [NameAddr.parse(element, "Record-Route") for element in self.get_list("Record-Route")]
 
     @property
     def route(self) -> list[NameAddr]:
         """Route, in the order written."""
-        if self.get("Route") is None:
+        if "Route" not in self._indexed():
             return []
         return [NameAddr.parse(element, "Route") for element in self.get_list("Route")]
 
@@ -265,14 +277,15 @@ class Message:
         """Max-Forwards."""
         return self._number("Max-Forwards", MAX_FORWARDS_MAX)
 
-    def _needed(self, name: str) -> str:
-        value = self.get(name)
+    def needed(self, name: str) -> str:
+        """The first value of a header (by its canonical name) that has to be there."""
+        value = self._indexed().get(name)
         if value is None:
             raise SipParseError("missing", name)
         return value
 
     def _number(self, name: str, highest: int) -> int | None:
-        value = self.get(name)
+        value = self._indexed().get(name)
         return None if value is None else parse_number(value, highest, name)
 
     def check(self) -> None:
@@ -280,9 +293,12 @@ class Message:
         if not self.call_id:
             raise SipParseError("empty", "Call-ID")
         self.from_, self.to, self.cseq, self.via  # noqa: B018 - each access parses and raises
-        if len(self.get_all("Via")) > 1 or "," in self._needed("Via"):
+        present = self._indexed()
+        for name, attribute in _OPTIONAL:
+            if name in present:
+                getattr(self, attribute)
+        if sum(name == "Via" for name, _ in self.headers) > 1 or "," in present["Via"]:
             self.vias  # noqa: B018
-        self.contacts, self.record_route, self.route, self.expires_s, self.max_forwards  # noqa: B018
 
     def _write(self, start_line: str) -> bytes:
         lines = [f"{name}: {value}\r\n" for name, value in self.headers]
@@ -316,7 +332,7 @@ class Request(Message):
         """Parse everything structured; raise the first `SipParseError`."""
         super().check()
         self.request_uri  # noqa: B018
-        if self.get("Require") is not None:
+        if "Require" in self._indexed():
             self.get_list("Require")
         if self.is_contact_star and self.method != "REGISTER":
             raise SipParseError("* is for REGISTER only", "Contact")
@@ -428,8 +444,7 @@ def _parse_start_line(line: str) -> tuple[Request | Response, SipParseError | No
 
 def _check_mandatory(message: Request | Response) -> None:
     for name in _MANDATORY:
-        if message.get(name) is None:
-            raise SipParseError("missing", name)
+        message.needed(name)
     if isinstance(message, Request) and message.cseq.method != message.method:
         raise SipParseError("is of another method", "CSeq")
 

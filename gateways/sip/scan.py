@@ -16,6 +16,9 @@ Params = dict[str, str | None]
 _TOKEN_CHARS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-.!%*_+`'~")
 
 
+_DELIMITERS = frozenset(' \t"<>,')
+
+
 def is_token(text: str) -> bool:
     """RFC 3261 25.1 `token`."""
     return (text.isalnum() and text.isascii()) or (text != "" and _TOKEN_CHARS.issuperset(text))
@@ -129,7 +132,7 @@ def _param_value(value: str, where: str) -> str:
     if value.startswith('"'):
         if quoted_end(value, 0, where) != len(value):
             raise SipParseError("text after a quoted value", where)
-    elif not value or any(char in ' \t"<>,' for char in value):
+    elif not value or not _DELIMITERS.isdisjoint(value):
         raise SipParseError("bad parameter value", where)
     return value
 

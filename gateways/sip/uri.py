@@ -13,7 +13,7 @@ from urllib.parse import quote_from_bytes, unquote_to_bytes
 import msgspec
 
 from gateways.sip.errors import SipParseError
-from gateways.sip.limits import URI_CHARS_MAX
+from gateways.sip.limits import CACHED_CHARS_MAX, URI_CHARS_MAX
 from gateways.sip.scan import Params, format_params, is_token, parse_number, parse_params
 
 _HOST_CHARS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._")
@@ -64,7 +64,7 @@ class Uri(msgspec.Struct, frozen=True, kw_only=True):
     @classmethod
     def parse(cls, text: str, where: str = "URI") -> Uri:
         """The URI written in `text`, without angle brackets."""
-        return _parse(text, where)
+        return _cached(text, where) if len(text) <= CACHED_CHARS_MAX else _parse(text, where)
 
     @classmethod
     def sip(cls, user: str | None, host: str, port: int | None = None, params: Params | None = None) -> Uri:
@@ -136,7 +136,6 @@ def _check_escapes(text: str, where: str) -> None:
 _HEX = frozenset("0123456789abcdefABCDEF")
 
 
-@lru_cache(maxsize=8192)
 def _parse(text: str, where: str) -> Uri:
     if len(text) > URI_CHARS_MAX:
         raise SipParseError("URI too long", where, 414)
@@ -184,3 +183,6 @@ def _parse_sip(scheme: str, rest: str, where: str) -> Uri:
         params=parse_params(semicolon + params, where),
         headers=headers,
     )
+
+
+_cached = lru_cache(maxsize=8192)(_parse)
