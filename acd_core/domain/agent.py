@@ -48,7 +48,6 @@ class Agent(msgspec.Struct, kw_only=True):
     replaced_web: str = ""
     leg: str = ""
     leg_edge: str = ""
-    leg_session: str = ""
     audio_lost_ms: int = 0  # when audio last went away
     phone_chosen: bool = False
     call: str = ""

@@ -7,7 +7,6 @@ from acd_core.domain.commands import AnswerCaller, CallStory, EntityGone, Refuse
 from acd_core.domain.events import CallArrived, RecordingFinished
 from acd_core.domain.flow import begin
 from acd_core.domain.limits import CALLS_LIVE_MAX, RETRY_AFTER_S
-from acd_core.domain.link_ends import Edge
 from acd_core.domain.turn import Turn
 
 
@@ -18,8 +17,7 @@ def arrived(turn: Turn, event: CallArrived) -> None:
         turn.stale(event, "known")
         return
     state.calls_arrived += 1
-    if event.edge not in state.edges:
-        state.edges[event.edge] = Edge(id=event.edge)
+    turn.know_edge(event.edge)
     number = turn.index.numbers.get(event.dialled)
     # An edge's clock that is ahead must not put its callers behind those who come later.
     arrived_ms = min(event.at_ms, turn.now_ms)

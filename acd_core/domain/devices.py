@@ -22,7 +22,7 @@ from acd_core.domain.events import (
 from acd_core.domain.limits import AGENTS_MAX
 from acd_core.domain.offers import take_back
 from acd_core.domain.order import audio_edge
-from acd_core.domain.shift import back_to_ready, check_audio, make_ready, on_roster, stop
+from acd_core.domain.shift import back_to_ready, check_audio, forget_leg, make_ready, on_roster, stop
 from acd_core.domain.talk import connect, hold, resume, switch_leg
 from acd_core.domain.turn import Turn
 
@@ -53,16 +53,18 @@ def audio_connected(turn: Turn, agent: Agent, event: AudioConnected) -> None:
 
 def take_leg(turn: Turn, agent: Agent, edge: str, leg: str) -> None:
     """This is the agent's browser leg now."""
-    if agent.leg and agent.leg != leg:
+    is_new = (agent.leg, agent.leg_edge) != (leg, edge)
+    if agent.leg and is_new:
         turn.emit(DropAudio(edge=agent.leg_edge, agent=agent.id, leg=agent.leg))
-    agent.leg, agent.leg_edge, agent.leg_session = leg, edge, agent.session
+    turn.know_edge(edge)
+    agent.leg, agent.leg_edge = leg, edge
     turn.touch(agent)
     call = turn.state.calls.get(agent.call)
     if call is not None and call.audio == "browser":
         here = edge == call.edge
         if call.state == "held" and here:
             resume(turn, call, agent)
-        elif call.state == "talking" and call.leg != leg:
+        elif call.state == "talking" and is_new:
             if here:
                 switch_leg(turn, call, agent)
             else:
@@ -88,7 +90,7 @@ def audio_lost(turn: Turn, agent: Agent, event: AudioLost) -> None:
     if not agent.leg or event.leg != agent.leg:
         turn.stale(event, "not their leg")
         return
-    agent.leg, agent.leg_edge, agent.leg_session = "", "", ""
+    forget_leg(agent)
     lose_leg(turn, agent, event.leg)
 
 
@@ -120,6 +122,7 @@ def register(turn: Turn, user: str, edge: str) -> None:
     """Note where the phone is, and what that means for its owner."""
     if turn.state.phones.get(user) == edge:
         return
+    turn.know_edge(edge)
     turn.state.phones[user] = edge
     agent = _owner(turn, user)
     if agent is not None:

@@ -25,6 +25,8 @@ def check(state: State) -> None:
         assert id_ == agent.id, f"agent {id_} is filed under their id"
         _agent(state, agent)
     _queues(state)
+    for user, edge in state.phones.items():
+        assert edge in state.edges, f"phone {user} is registered at an edge that is known"
     _deadlines(state)
     _nobody_waits_beside_a_ready_agent(state)
     for id_, ended in state.ended.items():
@@ -88,7 +90,7 @@ def _agent(state: State, agent: Agent) -> None:
     assert agent.state != "ringing" or "offer" in agent.deadlines, f"{name}: an offer has a deadline"
     assert agent.state != "wrap_up" or "wrap_up" in agent.deadlines, f"{name}: wrap-up has a deadline"
     assert agent.state != "ready" or audio_edge(state, agent), f"{name}: ready with audio"
-    assert bool(agent.leg) == bool(agent.leg_edge), f"{name}: a leg is at an edge"
+    assert (agent.leg_edge in state.edges) == bool(agent.leg), f"{name}: a leg is at an edge that is known"
     if agent.state == "logged_out":
         assert not agent.online, f"{name}: no page"
         assert not agent.leg, f"{name}: no audio"

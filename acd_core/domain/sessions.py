@@ -46,7 +46,8 @@ def open_page(turn: Turn, id_: str, session: str, web: str) -> None:
     turn.touch(agent)
     if agent.state == "logged_out":
         turn.move_agent(agent, "not_ready", LOGGED_IN)
-    elif another and agent.leg and agent.leg_session != session:
+    elif another and agent.leg:
+        # The leg was set up by the page before: audio is only taken from the page the agent works at.
         lost = agent.leg
         drop_audio(turn, agent)
         lose_leg(turn, agent, lost)

@@ -78,7 +78,7 @@ def drop_audio(turn: Turn, agent: Agent) -> None:
 
 def forget_leg(agent: Agent) -> None:
     """The agent has no browser leg any more."""
-    agent.leg, agent.leg_edge, agent.leg_session = "", "", ""
+    agent.leg, agent.leg_edge = "", ""
 
 
 def check_audio(turn: Turn, agent: Agent) -> None:

@@ -25,6 +25,7 @@ from acd_core.domain.commands import (
 )
 from acd_core.domain.deadline import Deadline, EntityKind, Timed
 from acd_core.domain.limits import STALE_NAMES_MAX
+from acd_core.domain.link_ends import Edge
 from acd_core.domain.order import Index
 from acd_core.domain.plan import Plan
 from acd_core.domain.state import State
@@ -63,6 +64,11 @@ class Turn:
         """The plan in force; there is one as soon as there is a call."""
         assert self.state.plan is not None
         return self.state.plan
+
+    def know_edge(self, id_: str) -> None:
+        """An edge that says something is there, also when its inventory is still on the way."""
+        if id_ not in self.state.edges:
+            self.state.edges[id_] = Edge(id=id_)
 
     def touch(self, agent: Agent) -> None:
         """This agent changed: see to their lines, their calls and their page at the end of the turn."""

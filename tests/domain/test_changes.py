@@ -121,6 +121,20 @@ def test_an_agent_who_is_removed_is_logged_out(state: str) -> None:
     assert "ann" not in world.state.agents
 
 
+def test_calls_of_removed_agents_go_on_in_order() -> None:
+    world = World()
+    both = Entry(name="Dee", queues=("water", "bills"))
+    world.do(ev.RosterChanged(version=2, roster=Roster(agents=ROSTER.agents | {"dee": both})))
+    world.make_ready("bob", "cem", "dee")
+    world.arrive("c1")
+    world.arrive("c2", "185")
+    world.played("c2")
+    world.press("c2", "2")
+    assert (world.agent("bob").call, world.agent("cem").call) == ("c1", "c2")
+    world.do(ev.RosterChanged(version=3, roster=roster(dee=both)))
+    assert world.agent("dee").call == "c2", "its queue comes first, though it arrived later"
+
+
 def test_an_agent_who_is_removed_in_a_conversation_ends_it_first() -> None:
     world = World()
     world.make_ready("ann")

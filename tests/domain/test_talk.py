@@ -273,6 +273,9 @@ def test_audio_that_moves_to_another_edge_can_not_be_joined() -> None:
     world.talk("c1", "ann")
     world.connect_audio("ann", leg="far", edge="edge2")
     assert world.call("c1").state == "held"
+    world.lose_audio("ann")
+    world.connect_audio("ann", leg="far again", edge="edge2")
+    assert world.call("c1").state == "held"
     world.connect_audio("ann", leg="near")
     assert world.call("c1").state == "talking"
 

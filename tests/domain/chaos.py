@@ -1,0 +1,345 @@
+"""Whatever may happen to a router, in any order: events that fit the moment, late ones, repeated ones, nonsense.
+
+Chance is handed in, so the same chance gives the same history.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+
+import msgspec
+
+from acd_core.domain import events as ev
+from acd_core.domain.plan import Flow, MenuStep, PlayStep
+from acd_core.domain.roster import Agent as Entry
+from acd_core.domain.roster import Roster
+from acd_core.domain.router import Router
+from acd_core.domain.state import State, deadlines, decode_state, encode_state
+from tests.domain.world import PLAN, ROSTER, START_MS
+
+CALLS = tuple(f"c{number}" for number in range(40))
+AGENTS = tuple(ROSTER.agents)
+EDGES = ("edge1", "edge2")
+WEBS = ("web1", "web2")
+LEGS = ("leg1", "leg2", "leg3")
+PAGES = ("page1", "page2")
+
+_MENU = PLAN.flows["hotline"].steps["menu"]
+assert isinstance(_MENU, MenuStep)
+PLANS = (
+    PLAN,
+    msgspec.structs.replace(
+        PLAN,
+        numbers=tuple(number for number in PLAN.numbers if number.dialled != "1850"),
+        prompts={id_: entry for id_, entry in PLAN.prompts.items() if id_ not in ("lost", "wait", "full")},
+        flows={
+            "hotline": Flow(
+                start="greeting",
+                steps={
+                    "greeting": msgspec.structs.replace(
+                        _MENU, keys={"1": "menu"}, otherwise="bills", repeats=0
+                    ),
+                    "menu": PlayStep(prompts=("menu",), next="bills"),
+                    "bills": PLAN.flows["hotline"].steps["bills"],
+                },
+            ),
+            "straight": msgspec.structs.replace(
+                PLAN.flows["hotline"], start="bills", steps={"bills": PLAN.flows["hotline"].steps["bills"]}
+            ),
+            "closed": PLAN.flows["closed"],
+        },
+        queues={"bills": msgspec.structs.replace(PLAN.queues["bills"], waiting_max=4, wrap_up_ms=0)},
+        session_grace_ms=5_000,
+    ),
+)
+ROSTERS = (
+    ROSTER,
+    Roster(
+        agents=ROSTER.agents
+        | {
+            "cem": Entry(name="Cem", queues=("water",), phone="201"),
+            "ann": Entry(name="Ann", queues=("bills",)),
+        }
+    ),
+    Roster(agents={"bob": Entry(name="Bob", queues=("bills", "water"), phone="201")}),
+)
+
+
+class Chaos:
+    """A router and what it was told."""
+
+    def __init__(self) -> None:
+        self.router = Router()
+        self.now_ms = START_MS
+        self.history: list[tuple[ev.AnyEvent, int, bytes]] = []
+        self.kinds: tuple[tuple[int, Callable[[random.Random], ev.AnyEvent]], ...] = (
+            (400, self.as_it_should),
+            (90, self.arrived),
+            (15, self.hung_up),
+            (20, self.played),
+            (20, self.key),
+            (15, self.page_opened),
+            (10, self.page_gone),
+            (15, self.audio),
+            (15, self.audio_lost),
+            (60, self.asked),
+            (40, self.phone_registration),
+            (20, self.phone_said),
+            (40, self.deadline),
+            (20, self.recorded),
+            (5, self.edge_down),
+            (5, self.edge_inventory),
+            (4, self.web_down),
+            (5, self.web_inventory),
+            (3, self.core_started),
+            (3, self.plan),
+            (3, self.roster),
+        )
+        self.tell(ev.PlanChanged(version=1, plan=PLAN))
+        self.tell(ev.RosterChanged(version=1, roster=ROSTER))
+
+    @property
+    def state(self) -> State:
+        return self.router.state
+
+    def tell(self, event: ev.AnyEvent, later_ms: int = 0) -> None:
+        self.now_ms += later_ms
+        commands = self.router.apply(event, self.now_ms)
+        self.history.append((event, self.now_ms, msgspec.msgpack.encode(commands)))
+
+    def any_event(self, chance: random.Random) -> ev.AnyEvent:
+        """Something, the frequent more often."""
+        (kind,) = chance.choices(self.kinds_alone(), weights=[weight for weight, _ in self.kinds])
+        return kind(chance)
+
+    def kinds_alone(self) -> list[Callable[[random.Random], ev.AnyEvent]]:
+        return [kind for _, kind in self.kinds]
+
+    def restore(self) -> None:
+        """A new process goes on from a snapshot."""
+        self.router = Router(decode_state(encode_state(self.state)))
+
+    # --- what people and processes do when nothing goes wrong ---
+
+    def as_it_should(self, chance: random.Random) -> ev.AnyEvent:
+        """The next step of some call or agent on its ordinary way."""
+        for edge in self.state.edges.values():
+            if not edge.up:
+                return self._inventory(edge.id, "same")
+        if self.state.calls and chance.random() < 0.4:
+            return self._next_of_call(chance)
+        return self._next_of_agent(chance)
+
+    def _next_of_call(self, chance: random.Random) -> ev.AnyEvent:
+        call = self.state.calls[chance.choice(tuple(self.state.calls))]
+        if call.state == "menu" and chance.random() < 0.8:
+            return ev.KeyPressed(call=call.id, key=chance.choice(("1", "2")))
+        if call.state in ("playing", "menu"):
+            return ev.PlaybackDone(call=call.id, play=call.play)
+        if call.state == "talking" and chance.random() < 0.5:
+            return ev.CallerHungUp(call=call.id)
+        return self._next_of_agent(chance)
+
+    def _next_of_agent(self, chance: random.Random) -> ev.AnyEvent:
+        id_ = chance.choice(AGENTS)
+        agent = self.state.agents.get(id_)
+        if agent is None or not agent.online:
+            session = agent.session if agent is not None and agent.session else PAGES[0]
+            return ev.SessionOpened(agent=id_, session=session, web=WEBS[0])
+        session, call, offer = agent.session, agent.call, agent.offer
+        if agent.state == "ringing":
+            if self.state.calls[call].audio == "phone":
+                if chance.random() < 0.3:
+                    return ev.PhoneFailed(agent=id_, call=call, offer=offer, status=480)
+                return ev.PhoneAnswered(agent=id_, call=call, offer=offer)
+            return ev.OfferAccepted(agent=id_, session=session, call=call, offer=offer)
+        if not agent.leg and not agent.phone_chosen:
+            return ev.AudioConnected(agent=id_, session=session, edge=EDGES[0], leg=chance.choice(LEGS))
+        if agent.state == "not_ready" and not agent.phone_chosen and chance.random() < 0.4:
+            return ev.PhoneChosen(agent=id_, session=session)
+        if agent.state == "wrap_up":
+            return ev.WrapUpFinished(agent=id_, session=session)
+        return ev.ReadyRequested(agent=id_, session=session)
+
+    # --- callers ---
+
+    def arrived(self, chance: random.Random) -> ev.AnyEvent:
+        dialled = chance.choice(("185", "185", "186", "186", "1850", "187", "999"))
+        at_ms = self.now_ms - chance.choice((0, 0, 5, 5_000, -5_000))
+        return ev.CallArrived(
+            call=chance.choice(CALLS), edge=self._edge(chance), caller="05", dialled=dialled, at_ms=at_ms
+        )
+
+    def hung_up(self, chance: random.Random) -> ev.AnyEvent:
+        return ev.CallerHungUp(call=self._call(chance))
+
+    def played(self, chance: random.Random) -> ev.AnyEvent:
+        call = self.state.calls.get(self._call(chance))
+        play = 1 if call is None else call.play - chance.choice((0, 0, 0, 1, -1))
+        return ev.PlaybackDone(call="c0" if call is None else call.id, play=play)
+
+    def key(self, chance: random.Random) -> ev.AnyEvent:
+        return ev.KeyPressed(call=self._call(chance), key=chance.choice(("1", "1", "2", "9", "#")))
+
+    def recorded(self, chance: random.Random) -> ev.AnyEvent:
+        return ev.RecordingFinished(
+            call=self._call(chance),
+            part=chance.choice((1, 1, 2)),
+            agent="ann",
+            path="p",
+            started_at_ms=0,
+            duration_ms=0,
+            size_bytes=0,
+            sha256="",
+        )
+
+    # --- operators ---
+
+    def page_opened(self, chance: random.Random) -> ev.AnyEvent:
+        agent = chance.choice((*AGENTS, "eve"))
+        return ev.SessionOpened(agent=agent, session=chance.choice(PAGES), web=chance.choice(WEBS))
+
+    def page_gone(self, chance: random.Random) -> ev.AnyEvent:
+        kind = chance.choice((ev.SessionLost, ev.SessionLost, ev.SessionClosed))
+        agent = chance.choice(AGENTS)
+        return kind(agent=agent, session=self._session(chance, agent))
+
+    def audio(self, chance: random.Random) -> ev.AnyEvent:
+        agent = chance.choice(AGENTS)
+        session = self._session(chance, agent)
+        return ev.AudioConnected(
+            agent=agent, session=session, edge=self._edge(chance), leg=chance.choice(LEGS)
+        )
+
+    def audio_lost(self, chance: random.Random) -> ev.AnyEvent:
+        agent = chance.choice(AGENTS)
+        known = self.state.agents.get(agent)
+        current = known is not None and known.leg and chance.random() < 0.8
+        return ev.AudioLost(agent=agent, leg=known.leg if current and known else chance.choice(LEGS))
+
+    def asked(self, chance: random.Random) -> ev.AnyEvent:
+        agent = chance.choice(AGENTS)
+        known = self.state.agents.get(agent)
+        session = self._session(chance, agent)
+        call, offer = ("c0", 1) if known is None or chance.random() < 0.1 else (known.call, known.offer)
+        request = chance.choice(("r1", ""))
+        kind = chance.randrange(12)
+        if kind < 3:
+            return ev.ReadyRequested(agent=agent, session=session, request=request)
+        if kind < 7:
+            return ev.OfferAccepted(agent=agent, session=session, request=request, call=call, offer=offer)
+        if kind == 7:
+            return ev.OfferRejected(agent=agent, session=session, request=request, call=call, offer=offer)
+        if kind == 8:
+            return ev.HangUpRequested(agent=agent, session=session, request=request, call=call)
+        if kind == 9:
+            return ev.WrapUpFinished(agent=agent, session=session, request=request)
+        if kind == 10:
+            return ev.PhoneChosen(agent=agent, session=session, request=request, use=chance.random() < 0.6)
+        reason = chance.choice(("lunch", "break", "nap"))
+        return ev.NotReadyRequested(agent=agent, session=session, request=request, reason=reason)
+
+    def phone_registration(self, chance: random.Random) -> ev.AnyEvent:
+        kind = chance.choice(
+            (ev.PhoneRegistered, ev.PhoneRegistered, ev.PhoneRegistered, ev.PhoneUnregistered)
+        )
+        return kind(edge=self._edge(chance), user=chance.choice(("201", "202", "203")))
+
+    def phone_said(self, chance: random.Random) -> ev.AnyEvent:
+        agent = chance.choice(AGENTS)
+        known = self.state.agents.get(agent)
+        call, offer = ("c0", 1) if known is None or chance.random() < 0.1 else (known.call, known.offer)
+        kind = chance.randrange(4)
+        if kind < 2:
+            return ev.PhoneAnswered(agent=agent, call=call, offer=offer)
+        if kind == 2:
+            return ev.PhoneFailed(agent=agent, call=call, offer=offer, status=chance.choice((480, 486, 603)))
+        return ev.PhoneHungUp(agent=agent, call=call)
+
+    # --- time ---
+
+    def deadline(self, chance: random.Random) -> ev.AnyEvent:
+        """The next one in force, or by chance another, or one that is not in force any more."""
+        pending = sorted(deadlines(self.state), key=lambda deadline: (deadline.at_ms, deadline.generation))
+        if not pending:
+            return ev.DeadlinePassed(entity="call", id="c0", key="flow", generation=1)
+        which = pending[0] if chance.random() < 0.7 else chance.choice(pending)
+        if chance.random() < 0.15:
+            generation = which.generation - 1
+        else:
+            generation = which.generation
+            self.now_ms = max(self.now_ms, which.at_ms)
+        return ev.DeadlinePassed(entity=which.entity, id=which.id, key=which.key, generation=generation)
+
+    # --- processes ---
+
+    def edge_down(self, chance: random.Random) -> ev.AnyEvent:
+        return ev.EdgeDown(edge=self._edge(chance))
+
+    def edge_inventory(self, chance: random.Random) -> ev.AnyEvent:
+        """All that we think it holds, or some of it and other things too, or nothing of a new process."""
+        edge, mood = self._edge(chance), chance.random()
+        if mood < 0.2:
+            return ev.EdgeInventory(edge=edge, instance=f"new{chance.randrange(3)}")
+        event = self._inventory(edge, "same")
+        if mood > 0.6:
+            return event
+        calls = [call for call in event.calls if chance.random() < 0.8]
+        calls.append(ev.HeldCall(call=self._call(chance), agent=chance.choice(("", *AGENTS))))
+        legs = [leg for leg in event.browser_legs if chance.random() < 0.8]
+        legs.append(ev.BrowserLeg(agent=chance.choice(AGENTS), leg=chance.choice(LEGS)))
+        phones = (*event.phones[1:], chance.choice(("201", "202")))
+        return msgspec.structs.replace(event, calls=tuple(calls), browser_legs=tuple(legs), phones=phones)
+
+    def _inventory(self, edge: str, instance: str) -> ev.EdgeInventory:
+        calls = tuple(
+            ev.HeldCall(call=call.id, answered=True, agent=call.agent if call.state == "talking" else "")
+            for call in self.state.calls.values()
+            if call.edge == edge
+        )
+        legs = tuple(
+            ev.BrowserLeg(agent=agent.id, leg=agent.leg)
+            for agent in self.state.agents.values()
+            if agent.leg_edge == edge
+        )
+        phones = tuple(user for user, at in self.state.phones.items() if at == edge)
+        return ev.EdgeInventory(edge=edge, instance=instance, calls=calls, browser_legs=legs, phones=phones)
+
+    def web_down(self, chance: random.Random) -> ev.AnyEvent:
+        return ev.WebDown(web=chance.choice(WEBS))
+
+    def web_inventory(self, chance: random.Random) -> ev.AnyEvent:
+        web = chance.choice(WEBS)
+        pages = [
+            ev.OpenSession(agent=agent.id, session=agent.session)
+            for agent in self.state.agents.values()
+            if agent.web == web and chance.random() < 0.8
+        ]
+        if chance.random() < 0.3:
+            pages.append(ev.OpenSession(agent=chance.choice(AGENTS), session=chance.choice(PAGES)))
+        chance.shuffle(pages)
+        return ev.WebInventory(web=web, instance="w", sessions=tuple(pages))
+
+    def core_started(self, chance: random.Random) -> ev.AnyEvent:
+        self.restore()
+        return ev.CoreStarted(code_version=chance.choice(("1", "2")))
+
+    def plan(self, chance: random.Random) -> ev.AnyEvent:
+        version = self.state.plan_version + chance.choice((1, 1, 0))
+        return ev.PlanChanged(version=version, plan=chance.choice(PLANS))
+
+    def roster(self, chance: random.Random) -> ev.AnyEvent:
+        version = self.state.roster_version + chance.choice((1, 1, 0))
+        return ev.RosterChanged(version=version, roster=chance.choice(ROSTERS))
+
+    def _call(self, chance: random.Random) -> str:
+        live = tuple(self.state.calls)
+        return chance.choice(live) if live and chance.random() < 0.8 else chance.choice(CALLS)
+
+    def _edge(self, chance: random.Random) -> str:
+        return EDGES[0] if chance.random() < 0.8 else EDGES[1]
+
+    def _session(self, chance: random.Random, agent: str) -> str:
+        known = self.state.agents.get(agent)
+        return known.session if known is not None and chance.random() < 0.9 else chance.choice(PAGES)
