@@ -19,7 +19,7 @@ from acd_core.config import Config
 from acd_core.link.aio import LinkClient
 from gateways.media import messages as m
 from tests.support.rtp_phone import RtpPhone
-from tests.support.tones import heard, read_wav, tone
+from tests.support.tones import heard_when, read_wav, tone
 
 GUARD_S = 60.0
 _START = """
@@ -137,6 +137,15 @@ async def talk(phones: list[RtpPhone], enough: Callable[[], bool]) -> None:
             await asyncio.sleep(0.02)
 
 
+def only(samples: Any, pitch: int, not_pitch: int) -> bool:
+    """A tone is clearly heard for a while (not always: a busy machine makes the phones stutter), the other never."""
+    return any(heard_when(samples, pitch)) and not any(heard_when(samples, not_pitch))
+
+
+def one_party_a_channel(samples: Any) -> bool:
+    return only(samples[:, 0], 440, 880) and only(samples[:, 1], 880, 440)
+
+
 def phones_with_tones() -> tuple[RtpPhone, RtpPhone]:
     low, high = RtpPhone(seed=1), RtpPhone(seed=2)
     low.say(tone(440, 60))
@@ -160,10 +169,9 @@ def test_a_recorded_conversation_over_the_link(media: Process, tmp_path: Path) -
         assert done.failed == ""
         assert done.duration_ms > 1_000
         samples, _ = read_wav(path)
-        assert heard(samples[-4_000:, 0], 440)
-        assert heard(samples[-4_000:, 1], 880)
-        assert heard(low.heard(low.packets[-20:]), 880)
-        assert heard(high.heard(high.packets[-20:]), 440)
+        assert one_party_a_channel(samples)
+        assert only(low.heard(), 880, 440)
+        assert only(high.heard(), 440, 880)
         freed = await edge.message(m.LegFreed)
         assert freed.packets_received > 50
 
@@ -192,7 +200,7 @@ def test_a_killed_process_completes_its_recordings_when_it_comes_back(media: Pro
         assert not part.exists()
         samples, _ = read_wav(path)
         assert len(samples) * 4 + 44 == path.stat().st_size > 30_000
-        assert heard(samples[-3_200:, 0], 440)
+        assert one_party_a_channel(samples)
         await edge.leg("a", RtpPhone(seed=3))
 
     with_edge(media.config, story)
@@ -226,7 +234,7 @@ def test_the_legs_outlive_the_link_but_not_the_edge(media: Process, tmp_path: Pa
         done = await other.message(m.RecordingDone)
         assert done.failed == ""
         samples, _ = read_wav(path)
-        assert heard(samples[-3_200:, 0], 440)
+        assert one_party_a_channel(samples)
         other.link.send(m.FreeLeg(leg="a"))
         refused = await other.message(m.LegRefused)
         assert refused.reason == "unknown leg"
@@ -250,6 +258,6 @@ def test_a_stop_completes_what_is_recorded(media: Process, tmp_path: Path) -> No
         done = await edge.message(m.RecordingDone)
         assert (done.failed, done.path) == ("", str(path))
         samples, _ = read_wav(path)
-        assert heard(samples[-3_200:, 1], 880)
+        assert one_party_a_channel(samples)
 
     with_edge(media.config, story)

@@ -80,7 +80,10 @@ def heard(samples: NDArray[Any], frequency_hz: float, rate: int = RATE) -> bool:
 def heard_when(
     samples: NDArray[Any], frequency_hz: float, rate: int = RATE, window_s: float = 0.1
 ) -> list[bool]:
-    """For each window of the samples, whether the tone is heard in it."""
+    """For each window of the samples, whether the tone is heard in it.
+
+    For what came over real clocks: a busy machine may tear a tone somewhere, but not everywhere.
+    """
     step = round(rate * window_s)
     return [
         heard(samples[at : at + step], frequency_hz, rate) for at in range(0, len(samples) - step + 1, step)
