@@ -22,7 +22,7 @@ from gateways.edge.caller_leg import CallerLeg, check_invite
 from gateways.edge.identity import new_call_id
 from gateways.edge.parts import Parts
 from gateways.edge.point import token
-from gateways.edge.sources import RateLimiter
+from gateways.edge.sources import RateLimiter, SourceLog
 from gateways.sip.build import respond
 from gateways.sip.events import Address, ServerKey
 from gateways.sip.message import Request
@@ -66,6 +66,9 @@ class Calls:
         self._rates = RateLimiter(
             parts.limits.invites_per_second, parts.limits.invites_burst, parts.limits.sources_max
         )
+        self._door = SourceLog(
+            _log, "INVITE refused from", parts.limits.sources_max, parts.clock.monotonic_ms
+        )
         self._closing = False
         self._arrived = self._refused = self._commands_late = self._undecided = 0
 
@@ -85,6 +88,7 @@ class Calls:
         allowed = self._rates.allow(source[0], self._parts.clock.monotonic_ms())
         if self.full or not allowed:
             self._refused += 1
+            self._door.note(source[0], "too many calls at once" if allowed else "too many in a short time")
             retry_after = ("Retry-After", str(self._parts.limits.retry_after_s))
             self._parts.point.respond(key, respond(invite, 503, headers=[retry_after]))
             return

@@ -26,7 +26,7 @@ from gateways.edge.trace import TraceMessage, TraceParty, read_lines, trace_file
 
 LATEST_MAX = 10
 _CLOCKS_DIFFER_MS = 60_000  # the edge's, the core's and the file system's
-_COLUMN_CHARS = 28
+_COLUMN_CHARS = 36
 _TIME_CHARS = 11
 _CALL_ID = re.compile(r"^(?:call-id|i)[ \t]*:[ \t]*(\S+)", re.IGNORECASE | re.MULTILINE)
 _CSEQ_METHOD = re.compile(r"^cseq[ \t]*:[ \t]*\d+[ \t]+(\S+)", re.IGNORECASE | re.MULTILINE)
@@ -113,16 +113,19 @@ def _notes(folder: Path, call: str) -> tuple[list[_Line], CallArrived | None, st
     """What the journal says of the call, its arrival, and why the journal could not be read to its end."""
     notes: list[_Line] = []
     arrival: CallArrived | None = None
+    now_ms = 0
     try:
         for record in _records_since(folder, arrived_ms_of(call)):
             if isinstance(record, EventRecord):
+                now_ms = record.now_ms
                 if isinstance(record.event, CallArrived) and record.event.call == call:
                     arrival = record.event
                 if _concerns(record.event, call):
-                    notes.append(_Line(record.now_ms, _describe(record.event)))
+                    notes.append(_Line(now_ms, _describe(record.event)))
             else:
+                # The event that a story came out of stands right before it.
                 notes += [
-                    _Line(story.at_ms, f"story: {_story(story)}")
+                    _Line(now_ms, f"story: {_story(story)}")
                     for story in record.stories
                     if isinstance(story, CallStory) and story.call == call
                 ]
