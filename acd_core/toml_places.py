@@ -34,13 +34,12 @@ class Places:
         while self._skip_blank():
             line = self._line
             if text.startswith("[", self._at):
-                table = self._header()
-                self._lines.setdefault(table, line)
+                key = table = self._header()
             else:
                 key = table + self._keys()
-                for length in range(len(table) + 1, len(key) + 1):
-                    self._lines.setdefault(key[:length], line)
                 self._skip_value()
+            for length in range(1, len(key) + 1):
+                self._lines.setdefault(key[:length], line)
 
     def line(self, path: Path) -> int:
         """The line of this key, or of the nearest thing around it; 0 when nothing of it is in the text."""
