@@ -7,6 +7,7 @@ import msgspec
 from gateways.sip.build import reason_phrase
 from gateways.sip.capabilities import EXTENSIONS, METHODS
 from gateways.sip.errors import SipParseError
+from gateways.sip.limits import LIST_ELEMENTS_MAX, REASON_CHARS_MAX
 from gateways.sip.message import Request, Response
 
 _SCHEMES = frozenset(("sip", "sips", "tel"))
@@ -45,4 +46,6 @@ def judge_malformed(message: Request | Response | None, error: SipParseError) ->
         return None
     if any(message.get(name) is None for name in ("Via", "From", "To", "Call-ID", "CSeq")):
         return None
-    return Refusal(error.status, f"{reason_phrase(error.status)} - {error}")
+    if sum(name == "Via" for name, _ in message.headers) > LIST_ELEMENTS_MAX:
+        return None  # the answer, which repeats them all, would be no better
+    return Refusal(error.status, f"{reason_phrase(error.status)} - {error}"[:REASON_CHARS_MAX])

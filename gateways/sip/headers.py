@@ -11,7 +11,7 @@ from functools import lru_cache
 import msgspec
 
 from gateways.sip.errors import SipParseError
-from gateways.sip.limits import CACHED_CHARS_MAX, CSEQ_MAX
+from gateways.sip.limits import CACHED_CHARS_MAX, CACHED_MAX, CSEQ_MAX
 from gateways.sip.scan import (
     Params,
     format_params,
@@ -212,5 +212,5 @@ def _parse_via(text: str) -> Via:
 
 
 # One call writes the same From, To, Via and Contact into a dozen messages.
-_cached_name_addr = lru_cache(maxsize=8192)(_parse_name_addr)
-_cached_via = lru_cache(maxsize=8192)(_parse_via)
+_cached_name_addr = lru_cache(maxsize=CACHED_MAX)(_parse_name_addr)
+_cached_via = lru_cache(maxsize=CACHED_MAX)(_parse_via)

@@ -28,7 +28,7 @@ from gateways.sip.events import (
     Statistics,
 )
 from gateways.sip.headers import MAGIC_COOKIE, Via
-from gateways.sip.limits import LayerLimits
+from gateways.sip.limits import REASON_CHARS_MAX, LayerLimits
 from gateways.sip.machines import Machine, step
 from gateways.sip.message import Request, Response, parse_message
 from gateways.sip.timers import Timed
@@ -78,6 +78,7 @@ class TransactionLayer:
         self._unacknowledged: dict[tuple[str, str, str, int], ServerTransaction] = {}
         # RFC 3261 8.2.2.2: the same request that came over two paths: (Call-ID, From tag, CSeq).
         self._merging: dict[tuple[str, str, str], ServerKey] = {}
+        self._received_bytes = 0  # of the requests behind `_servers`
         self._tag_secret = token(32).encode()
 
     # The clock
@@ -112,7 +113,7 @@ class TransactionLayer:
         if isinstance(message, Response):
             self._receive_response(message, source, now_ms)
         else:
-            self._receive_request(message, source, now_ms)
+            self._receive_request(message, len(data), source, now_ms)
 
     def _receive_malformed(self, error: SipParseError, source: Address) -> None:
         """Answer with the error's status when that is possible, else drop it."""
@@ -123,7 +124,7 @@ class TransactionLayer:
             self._refuse(request, refusal, source)
         else:
             self._counters.malformed_dropped += 1
-            self._env.outputs.append(Refused(source, 0, str(error)))
+            self._env.outputs.append(Refused(source, 0, str(error)[:REASON_CHARS_MAX]))
 
     def _receive_response(self, response: Response, source: Address, now_ms: int) -> None:
         self._counters.responses_received += 1
@@ -145,7 +146,7 @@ class TransactionLayer:
         tx.source = source
         self._step(tx, input_of_status(response.status), response, now_ms)
 
-    def _receive_request(self, request: Request, source: Address, now_ms: int) -> None:
+    def _receive_request(self, request: Request, size_bytes: int, source: Address, now_ms: int) -> None:
         self._counters.requests_received += 1
         if not self._stamp_via(request, source):
             self._counters.malformed_dropped += 1
@@ -168,9 +169,9 @@ class TransactionLayer:
             self._receive_malformed(error, source)
             return
         if request.method == "CANCEL":
-            self._receive_cancel(key, request, source, now_ms)
+            self._receive_cancel(key, request, size_bytes, source, now_ms)
         else:
-            self._admit(key, request, source, now_ms)
+            self._admit(key, request, size_bytes, source, now_ms)
 
     def _stamp_via(self, request: Request, source: Address) -> bool:
         """Note in the top Via where it came from (RFC 3261 18.2.1, RFC 3581 4); False: no readable Via."""
@@ -200,7 +201,9 @@ class TransactionLayer:
             tx.source = source
             self._step(tx, Input.ACK, ack, now_ms)
 
-    def _receive_cancel(self, key: ServerKey, cancel: Request, source: Address, now_ms: int) -> None:
+    def _receive_cancel(
+        self, key: ServerKey, cancel: Request, size_bytes: int, source: Address, now_ms: int
+    ) -> None:
         """RFC 3261 9.2: the CANCEL has a transaction of its own, answered at once."""
         invite = self._servers.get(_server_key(cancel, "INVITE"))
         if invite is None:
@@ -210,11 +213,11 @@ class TransactionLayer:
         if not self._has_room("CANCEL"):
             self._refuse_full(cancel, source)
             return
-        tx = self._open_server(key, cancel, source, now_ms)
+        tx = self._open_server(key, cancel, size_bytes, source, now_ms)
         self._step(tx, Input.SUCCESS, respond(cancel, 200, to_tag=invite.local_tag), now_ms)
         self._step(invite, Input.CANCEL, cancel, now_ms)
 
-    def _admit(self, key: ServerKey, request: Request, source: Address, now_ms: int) -> None:
+    def _admit(self, key: ServerKey, request: Request, size_bytes: int, source: Address, now_ms: int) -> None:
         """A request that is new to us."""
         merge_key = None
         if request.to.tag is None:
@@ -227,7 +230,7 @@ class TransactionLayer:
         if not self._has_room(request.method):
             self._refuse_full(request, source)
             return
-        tx = self._open_server(key, request, source, now_ms)
+        tx = self._open_server(key, request, size_bytes, source, now_ms)
         if merge_key is not None:
             tx.merge_key = merge_key
             self._merging[merge_key] = key
@@ -237,10 +240,12 @@ class TransactionLayer:
         self._env.outputs.append(RequestReceived(key, request, source))
 
     def _open_server(
-        self, key: ServerKey, request: Request, source: Address, now_ms: int
+        self, key: ServerKey, request: Request, size_bytes: int, source: Address, now_ms: int
     ) -> ServerTransaction:
         tx = ServerTransaction(self._env, key, request, _reply_address(request.via, source))
         tx.local_tag = request.to.tag or self._stateless_tag(request)
+        tx.size_bytes = size_bytes
+        self._received_bytes += size_bytes
         self._servers[key] = tx
         await_user(tx, None, now_ms)
         self._env.timers.schedule(tx, now_ms)
@@ -343,6 +348,7 @@ class TransactionLayer:
             del self._clients[tx.key]
             return
         del self._servers[tx.key]
+        self._received_bytes -= tx.size_bytes
         if tx.ack_key is not None:
             self._unacknowledged.pop(tx.ack_key, None)
         if tx.merge_key is not None:
@@ -350,10 +356,11 @@ class TransactionLayer:
 
     def _has_room(self, method: str) -> bool:
         """New work stops at the maximum; hanging up has a reserve beyond it."""
-        room = self._limits.transactions_max - len(self._clients) - len(self._servers)
-        if method in ("BYE", "CANCEL"):
-            room += self._limits.transactions_reserve
-        return room > 0
+        limits = self._limits
+        live = len(self._clients) + len(self._servers)
+        if live < limits.transactions_max and self._received_bytes < limits.received_bytes_max:
+            return True
+        return method in ("BYE", "CANCEL") and live < limits.transactions_max + limits.transactions_reserve
 
     def _open_client(
         self, branch: str, request: Request, destination: Address, now_ms: int, *, internal: bool

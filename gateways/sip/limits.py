@@ -1,7 +1,7 @@
 """What the stack accepts and keeps, and what happens at each limit.
 
-Limits on one message refuse that message (400, 414 or 413 where an answer is possible, else it is dropped
-and counted). Limits on tables refuse new work with 503 and Retry-After; ACK, BYE and CANCEL of work once
+Limits on one message refuse that message (400 or 414 where an answer is possible, else it is dropped and
+counted). Limits on tables refuse new work with 503 and Retry-After; ACK, BYE and CANCEL of work once
 admitted have room of their own beyond the table, so that a full process can still hang up.
 """
 
@@ -15,9 +15,12 @@ HEADER_CHARS_MAX = 8_192
 URI_CHARS_MAX = 2_048
 LIST_ELEMENTS_MAX = 64  # elements of one kind in a message: Via, Route, Record-Route, Contact
 PARAMS_MAX = 32
+CACHED_MAX = 4_096  # parsed values of one kind that are kept
 CACHED_CHARS_MAX = 256  # longer URIs and addresses are parsed each time, so that caches stay small
 SDP_LINES_MAX = 512
 SDP_MEDIA_MAX = 32
+SDP_FORMATS_MAX = 64
+REASON_CHARS_MAX = 160  # what we say about a fault, in a response or a log
 
 CSEQ_MAX = 2**31 - 1  # RFC 3261 8.1.1.5
 EXPIRES_S_MAX = 2**32 - 1  # RFC 3261 20.19
@@ -33,6 +36,9 @@ class LayerLimits(msgspec.Struct, frozen=True, kw_only=True):
 
     transactions_max: int = 200_000
     transactions_reserve: int = 20_000  # beyond the maximum, for BYE and CANCEL only
+    received_bytes_max: int = (
+        256 * 1024 * 1024
+    )  # of the requests whose transactions live; the reserve is beyond it
     retry_after_s: int = 5  # told in the 503 of a full table
     invite_pending_max_ms: int = (
         600_000  # an INVITE without a final response; RFC 3261 16.6 timer C asks for > 180 s

@@ -12,6 +12,7 @@ Content-Length is no entry of `headers`: it is checked when read and computed wh
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 
 from gateways.sip.errors import SipParseError
@@ -29,6 +30,10 @@ from gateways.sip.scan import is_token, parse_number, split_list
 from gateways.sip.uri import Uri
 
 Headers = list[tuple[str, str]]
+
+# A line that begins with white space continues the one before. (White space in front of the line break
+# is left to be stripped later: to look for it here would take quadratic time on a long run of blanks.)
+_FOLD = re.compile(r"\r\n[ \t]+")
 
 _MANDATORY = (
     "Via",
@@ -388,7 +393,7 @@ def parse_message(data: bytes) -> Request | Response:
         raise SipParseError("header does not end", "message")
     text = data[:end].decode("utf-8", "replace")
     if "\r\n " in text or "\r\n\t" in text:
-        text = _unfold(text)
+        text = _FOLD.sub(" ", text)  # RFC 3261 7.3.1
     lines = text.split("\r\n")
     breaks = len(lines) - 1
     if text.count("\r") != breaks or text.count("\n") != breaks or "\0" in text:
@@ -405,18 +410,6 @@ def parse_message(data: bytes) -> Request | Response:
         error.message = message
         raise
     return message
-
-
-def _unfold(text: str) -> str:
-    """RFC 3261 7.3.1: a line that begins with white space continues the one before."""
-    first, *rest = text.split("\r\n")
-    lines = [first]
-    for line in rest:
-        if line[:1] in (" ", "\t"):
-            lines[-1] = lines[-1].rstrip(" \t") + " " + line.lstrip(" \t")
-        else:
-            lines.append(line)
-    return "\r\n".join(lines)
 
 
 def _parse_start_line(line: str) -> tuple[Request | Response, SipParseError | None]:

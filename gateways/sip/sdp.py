@@ -12,7 +12,7 @@ from typing import Literal
 import msgspec
 
 from gateways.sip.errors import NoCommonCodecError, SdpError
-from gateways.sip.limits import SDP_LINES_MAX, SDP_MEDIA_MAX
+from gateways.sip.limits import SDP_FORMATS_MAX, SDP_LINES_MAX, SDP_MEDIA_MAX
 
 Direction = Literal["sendrecv", "sendonly", "recvonly", "inactive"]
 Attribute = tuple[str, str | None]
@@ -182,6 +182,8 @@ def _media(block: list[_Line]) -> Media:
     words = value.split()
     if len(words) < 4:
         raise SdpError("bad media", number)
+    if len(words) > SDP_FORMATS_MAX + 3:
+        raise SdpError("too many formats", number)
     port = words[1].partition("/")[0]
     if not (port.isascii() and port.isdigit() and len(port) <= 5 and int(port) < 65_536):
         raise SdpError("bad port", number)

@@ -179,7 +179,7 @@ class ClientTransaction(Transaction):
 class ServerTransaction(Transaction):
     """A request that we received; `destination` is where its responses go."""
 
-    __slots__ = ("ack_key", "key", "local_tag", "merge_key")
+    __slots__ = ("ack_key", "key", "local_tag", "merge_key", "size_bytes")
 
     def __init__(self, env: Environment, key: ServerKey, request: Request, destination: Address) -> None:
         first = State.PROCEEDING if request.method == "INVITE" else State.TRYING
@@ -188,6 +188,7 @@ class ServerTransaction(Transaction):
         self.local_tag = ""
         self.ack_key: tuple[str, str, str, int] | None = None
         self.merge_key: tuple[str, str, str] | None = None
+        self.size_bytes = 0
 
 
 Action = Callable[[Transaction, Request | Response | None, int], None]

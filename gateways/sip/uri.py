@@ -13,7 +13,7 @@ from urllib.parse import quote_from_bytes, unquote_to_bytes
 import msgspec
 
 from gateways.sip.errors import SipParseError
-from gateways.sip.limits import CACHED_CHARS_MAX, URI_CHARS_MAX
+from gateways.sip.limits import CACHED_CHARS_MAX, CACHED_MAX, URI_CHARS_MAX
 from gateways.sip.scan import Params, format_params, is_token, parse_number, parse_params
 
 _HOST_CHARS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._")
@@ -185,4 +185,4 @@ def _parse_sip(scheme: str, rest: str, where: str) -> Uri:
     )
 
 
-_cached = lru_cache(maxsize=8192)(_parse)
+_cached = lru_cache(maxsize=CACHED_MAX)(_parse)

@@ -142,6 +142,7 @@ def test_malformed_request_is_answered_with_the_reason(old: bytes, new: bytes, s
         b"\xff" * 100,
         b"INVITE sip:a@b SIP/2.0\r\n\r\n",
         wire_request().to_bytes().replace(b"Call-ID: call-1\r\n", b""),
+        wire_request().to_bytes().replace(b"Max-Forwards: 70", b"\r\n".join([b"Via: a"] * 70)),
         wire_request().to_bytes().replace(b"Via: SIP/2.0/UDP", b"Via: SIP/2.0"),
         wire_request("ACK", to_tag="x").to_bytes().replace(b"CSeq: 1 ACK", b"CSeq: 1 INVITE"),
         wire_request("ACK", to_tag="x").to_bytes().replace(b"Max-Forwards: 70", b"Max-Forwards: x"),
@@ -260,6 +261,31 @@ def test_full_table_still_hangs_up() -> None:
     assert 503 in agent.responses(), "the reserve has an end too"
     agent.receive(wire_request("CANCEL", branch="z9hG4bKone2"), CALLER, 8)
     assert agent.responses()[-1] == 481
+
+
+def test_large_messages_use_the_room_up_sooner() -> None:
+    agent = Agent(CALLEE, limits=LayerLimits(received_bytes_max=50_000))
+    for number in range(3):
+        message = wire_request("OPTIONS", branch=f"z9hG4bK{number}", call_id=f"c{number}", body=b"x" * 30_000)
+        agent.receive(message, CALLER)
+    assert len(agent.events(RequestReceived)) == 2
+    assert agent.responses() == [503]
+    agent.receive(wire_request("BYE", branch="z9hG4bKbye", to_tag="t"), CALLER)
+    assert len(agent.events(RequestReceived)) == 3
+    agent.poll(32_000)
+    agent.poll(64_000)
+    agent.receive(wire_request("OPTIONS", branch="z9hG4bKlast"), CALLER, 64_000)
+    assert len(agent.events(RequestReceived)) == 4
+
+
+def test_what_we_say_about_a_fault_is_short() -> None:
+    agent = Agent(CALLEE)
+    name = b"n" * 4000
+    data = wire_request().to_bytes().replace(b"tag=from", b"tag=from;" + name + b"=1;" + name + b"=2")
+    agent.receive(data, CALLER)
+    assert agent.responses() == [400]
+    assert len(only_response(agent).reason) < 200
+    assert all(len(event.reason) < 200 for event in agent.events(Refused))
 
 
 def test_room_comes_back() -> None:

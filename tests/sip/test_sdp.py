@@ -267,6 +267,11 @@ def test_no_session_description(data: bytes) -> None:
         parse_sdp(data)
 
 
+def test_too_many_formats() -> None:
+    with pytest.raises(SdpError, match="too many formats"):
+        changed("96 9 0 8 101", "0 " * 65)
+
+
 def test_too_many_streams() -> None:
     with pytest.raises(SdpError, match="too many media"):
         parse_sdp((PHONE + "m=audio 1 RTP/AVP 0\n" * 33).encode())
