@@ -8,6 +8,7 @@ mode), so a text that turns out endless is stopped from there.
 from __future__ import annotations
 
 import ctypes
+import os
 from typing import Any
 
 import espeakng_loader
@@ -20,6 +21,7 @@ AUDIO_MAX_S = 600
 # speak_lib.h
 _AUDIO_OUTPUT_SYNCHRONOUS = 2
 _INITIALIZE_DONT_EXIT = 0x8000
+_DATA_PATH_MAX_BYTES = 120  # N_PATH_HOME is 160, and names of files come behind it
 _RATE = 1
 _POS_CHARACTER = 1
 _CHARS_UTF8 = 1
@@ -41,7 +43,7 @@ class Voice:
         try:
             library = ctypes.CDLL(espeakng_loader.get_library_path())
             _declare(library)
-            data = espeakng_loader.get_data_path().encode()
+            data = _short_path(espeakng_loader.get_data_path())
         except (OSError, RuntimeError, AttributeError) as error:
             raise VoiceError(f"eSpeak NG can't be loaded: {error}") from error
         rate = library.espeak_Initialize(_AUDIO_OUTPUT_SYNCHRONOUS, 0, data, _INITIALIZE_DONT_EXIT)
@@ -82,6 +84,17 @@ class Voice:
             return _STOP
         self._pieces.append(np.ctypeslib.as_array(samples, shape=(count,)).copy())
         return _GO_ON
+
+
+def _short_path(folder: str) -> bytes:
+    """The folder by a path that fits: the library cuts a longer one and then finds no voices there.
+
+    The open folder is a path too, as long as it stays open, which is as long as the process needs voices.
+    """
+    path = os.fsencode(folder)
+    if len(path) <= _DATA_PATH_MAX_BYTES:
+        return path
+    return b"/proc/self/fd/%d" % os.open(folder, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
 
 
 def _declare(library: ctypes.CDLL) -> None:

@@ -1,9 +1,9 @@
 """Carries out requests: looks, speaks, writes, answers; one request at a time, in a thread of its own.
 
-The library is not thread-safe and takes tens of milliseconds a sentence, so one thread does all of it,
-including the file work, and the loop stays free. Who asks for a text that is being made waits for the same
-file. At most `QUEUE_MAX` different texts wait; beyond that a request fails at once with `busy` and may be
-repeated.
+The library is not thread-safe and takes milliseconds a sentence, so one thread does all of it, including the
+file work, and the loop stays free. Who asks for a text that is being made waits for the same file. The newest
+request goes first: while the texts of a whole plan are being prepared, what is asked for is what a caller waits
+for. At most `QUEUE_MAX` different texts wait; beyond that a request fails at once with `busy` and may be repeated.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ log = logging.getLogger(__name__)
 
 TEXT_MAX_CHARACTERS = 2_000
 WORDS_PER_MINUTE_MIN, WORDS_PER_MINUTE_MAX = 80, 450  # what the library can do
-QUEUE_MAX = 256
+QUEUE_MAX = 4_096
 
 # Why there is no file.
 EMPTY = "empty"  # nothing in the text can be spoken
@@ -45,8 +45,8 @@ class Speaker:
         self._tell = tell
         self._voice: Voice | None = None
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="speech")
-        self._asked: dict[Speak, list[str]] = {}  # who waits for each text that is queued or being made
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._asked: dict[Speak, list[str]] = {}  # who waits for each text, in the order they were asked for
+        self._worker: asyncio.Task[None] | None = None
 
     def take(self, edge: str, request: Speak) -> None:
         """Answer a request, now or when its file is made."""
@@ -54,33 +54,42 @@ class Speaker:
         if reason is None and request not in self._asked and len(self._asked) >= QUEUE_MAX:
             reason = BUSY
         if reason is not None:
-            log.warning(
-                "a text of %d characters in %r is refused: %s", len(request.text), request.language, reason
-            )
+            log.warning("%d characters in %r are not spoken: %s", len(request.text), request.language, reason)
             self._tell(edge, SpeakFailed(text=request.text, language=request.language, reason=reason))
             return
-        waiting = self._asked.setdefault(request, [])
-        waiting.append(edge)
-        if len(waiting) == 1:
-            task = asyncio.get_running_loop().create_task(self._answer(request))
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
+        self._asked[request] = [*self._asked.pop(request, []), edge]
+        if self._worker is None or self._worker.done():
+            self._start()
 
     async def stop(self) -> None:
         """Finish what is being made and drop what waits."""
+        if self._worker is not None:
+            self._worker.cancel()
+            await asyncio.wait([self._worker])
         self._thread.shutdown(wait=False, cancel_futures=True)
-        for task in self._tasks:
-            task.cancel()
-        if self._tasks:
-            await asyncio.wait(self._tasks)
 
-    async def _answer(self, request: Speak) -> None:
-        answer: FromSpeech = SpeakFailed(text=request.text, language=request.language, reason=VOICE)
-        try:
-            answer = await asyncio.get_running_loop().run_in_executor(self._thread, self._make, request)
-        finally:
-            for edge in self._asked.pop(request):
-                self._tell(edge, answer)
+    def _start(self) -> None:
+        self._worker = asyncio.get_running_loop().create_task(self._work())
+        self._worker.add_done_callback(self._stopped)
+
+    def _stopped(self, worker: asyncio.Task[None]) -> None:
+        if worker.cancelled() or (error := worker.exception()) is None:
+            return
+        log.error("a text failed in a way that nobody foresaw", exc_info=error)
+        if self._asked:
+            self._start()
+
+    async def _work(self) -> None:
+        """Make what is asked for until nothing is."""
+        loop = asyncio.get_running_loop()
+        while self._asked:
+            request = next(reversed(self._asked))
+            answer: FromSpeech = SpeakFailed(text=request.text, language=request.language, reason=VOICE)
+            try:
+                answer = await loop.run_in_executor(self._thread, self._make, request)
+            finally:
+                for edge in self._asked.pop(request):
+                    self._tell(edge, answer)
 
     def _make(self, request: Speak) -> FromSpeech:
         """In the speech thread."""

@@ -13,7 +13,7 @@ import pytest
 
 from gateways.speech import speaker as speaker_module
 from gateways.speech.messages import FromSpeech, Speak, SpeakFailed, Spoken, spoken_path
-from gateways.speech.speaker import QUEUE_MAX, TEXT_MAX_CHARACTERS, Speaker
+from gateways.speech.speaker import TEXT_MAX_CHARACTERS, Speaker
 
 GREETINGS = {
     "tr": "Su idaresi çağrı merkezine hoş geldiniz. Arıza bildirmek için biri tuşlayın.",
@@ -256,15 +256,35 @@ def test_many_at_once_are_answered_each_and_made_once(tmp_path: Path) -> None:
     with_asker(tmp_path, test)
 
 
-def test_too_many_at_once_are_refused_and_the_others_made(tmp_path: Path) -> None:
+def test_the_newest_goes_first(tmp_path: Path) -> None:
+    """A caller waits for it; what was asked for before is a plan being prepared."""
+
     async def test(asker: Asker) -> None:
-        for number in range(QUEUE_MAX + 3):
+        texts = [f"Sıradaki yeriniz {number}." for number in range(10)]
+        for text in texts:
+            asker.speaker.take("edge1", Speak(text=text, language="tr"))
+        answers = await asker.answers(len(texts))
+        assert [answer.text for answer in answers] == texts[::-1]
+
+    with_asker(tmp_path, test)
+
+
+def test_too_many_at_once_are_refused_and_the_others_made(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(speaker_module, "QUEUE_MAX", 20)
+
+    async def test(asker: Asker) -> None:
+        for number in range(23):
             asker.speaker.take("edge1", Speak(text=f"{number}", language="en"))
         refused = [answer for _, answer in asker.heard]
         assert [type(answer) for answer in refused] == [SpeakFailed] * 3
         assert {answer.reason for answer in refused if isinstance(answer, SpeakFailed)} == {"busy"}
-        answers = await asker.answers(QUEUE_MAX + 3)
-        assert sum(isinstance(answer, Spoken) for answer in answers) == QUEUE_MAX
+        asker.speaker.take("edge2", Speak(text="7", language="en"))
+        answers = await asker.answers(24)
+        assert sum(isinstance(answer, Spoken) for answer in answers) == 21, (
+            "who asks for one that waits is no more"
+        )
         assert isinstance(await asker.ask("merhaba"), Spoken)
 
     with_asker(tmp_path, test)

@@ -1,9 +1,8 @@
-"""Parts of the tests of browser audio: an engine on a real UDP socket, a browser made of aiortc, tones and µ-law."""
+"""Parts of the tests of browser audio: an engine on a real UDP socket, a browser made of aiortc."""
 
 from __future__ import annotations
 
 import asyncio
-import math
 from collections.abc import Callable
 from fractions import Fraction
 from typing import Any, NamedTuple
@@ -13,44 +12,21 @@ import av
 import numpy as np
 from aiortc import RTCConfiguration, RTCPeerConnection, RTCRtpSender, RTCSessionDescription
 from aiortc.mediastreams import MediaStreamError, MediaStreamTrack
+from numpy.typing import NDArray
 
-from gateways.media import rtp
+from gateways.media import g711, rtp
 from gateways.webrtc.interface import Address
+from tests.support.tones import RATE, heard_when, tone
 
-RATE = 8000
 FRAME = 160
+FRAMES_A_SECOND = 50
 GUARD_S = 60.0  # how long a step may take on a busy machine before the test gives up
 
 
-def ulaw(samples: np.ndarray) -> bytes:
-    """µ-law by the formula of G.711's segments (the product has its own or none at all)."""
-    clipped = np.clip(samples.astype(np.int32), -32635, 32635)
-    sign = np.where(clipped < 0, 0x80, 0)
-    biased = np.abs(clipped) + 132
-    exponent = np.floor(np.log2(biased)).astype(np.int32) - 7
-    mantissa = (biased >> (exponent + 3)) & 0x0F
-    return bytes((~(sign | (exponent << 4) | mantissa) & 0xFF).astype(np.uint8))
-
-
-def linear(payload: bytes) -> np.ndarray:
-    codes = ~np.frombuffer(payload, np.uint8).astype(np.int32) & 0xFF
-    magnitude = ((((codes & 0x0F) << 3) + 132) << ((codes & 0x70) >> 4)) - 132
-    return np.where(codes & 0x80, -magnitude, magnitude).astype(np.int16)
-
-
-def tone(frequency_hz: float, start: int, count: int, amplitude: float = 8000.0) -> np.ndarray:
-    """`count` samples of a tone that began `start` samples ago."""
-    phase = 2 * math.pi * frequency_hz * np.arange(start, start + count) / RATE
-    return (amplitude * np.sin(phase)).astype(np.int16)
-
-
-def share(samples: np.ndarray, frequency_hz: float) -> float:
-    """How much of the signal's power lies within 20 Hz of a frequency, 0 to 1."""
-    signal = samples.astype(np.float64)
-    power = np.abs(np.fft.rfft(signal * np.hanning(len(signal)))) ** 2
-    bins = np.fft.rfftfreq(len(signal), 1 / RATE)
-    total = float(power.sum())
-    return float(power[np.abs(bins - frequency_hz) <= 20].sum()) / total if total else 0.0
+def hears(samples: NDArray[np.int16], frequency_hz: float) -> bool:
+    """A tone is there, in most of the tenths of a second: a busy machine may tear it somewhere."""
+    windows = heard_when(samples, frequency_hz)
+    return sum(windows) > len(windows) / 2
 
 
 async def until(condition: Callable[[], bool], what: str) -> None:
@@ -95,8 +71,9 @@ class Engine(asyncio.DatagramProtocol):
         return Address(*self.transport.get_extra_info("sockname"))
 
     @property
-    def heard(self) -> np.ndarray:
-        return linear(b"".join(packet.payload for packet in self.packets))
+    def heard(self) -> NDArray[np.int16]:
+        codes = np.frombuffer(b"".join(packet.payload for packet in self.packets), np.uint8)
+        return g711.decode(codes, g711.PCMU).astype(np.int16)
 
     def connection_made(self, transport: Any) -> None:
         self.transport = transport
@@ -123,9 +100,11 @@ class Engine(asyncio.DatagramProtocol):
 
     async def _play(self, relay: Address, frequency_hz: float, ssrc: int) -> None:
         loop = asyncio.get_running_loop()
+        second = g711.encode(tone(frequency_hz, 1.0), g711.PCMU).tobytes()  # whole periods: it joins
         start, number = loop.time(), 0
         while True:
-            payload = ulaw(tone(frequency_hz, number * FRAME, FRAME))
+            at = number % FRAMES_A_SECOND * FRAME
+            payload = second[at : at + FRAME]
             self.transport.sendto(rtp.build(0, False, 65530 + number, number * FRAME, ssrc, payload), relay)
             number += 1
             await asyncio.sleep(max(0.0, start + number * 0.02 - loop.time()))
@@ -138,7 +117,7 @@ class ToneTrack(MediaStreamTrack):
 
     def __init__(self, frequency_hz: float) -> None:
         super().__init__()
-        self._frequency_hz = frequency_hz
+        self._second = tone(frequency_hz, 1.0)
         self._sent = 0
         self._start = asyncio.get_running_loop().time()
 
@@ -147,7 +126,7 @@ class ToneTrack(MediaStreamTrack):
             raise MediaStreamError
         due = self._start + self._sent / RATE
         await asyncio.sleep(max(0.0, due - asyncio.get_running_loop().time()))
-        samples = tone(self._frequency_hz, self._sent, FRAME)
+        samples = self._second[self._sent % RATE :][:FRAME]
         frame = av.AudioFrame.from_ndarray(samples.reshape(1, -1), format="s16", layout="mono")
         frame.sample_rate, frame.pts, frame.time_base = RATE, self._sent, Fraction(1, RATE)
         self._sent += FRAME
@@ -167,12 +146,12 @@ class Browser:
         transceiver = self.connection.addTransceiver(ToneTrack(microphone_hz))
         codecs = RTCRtpSender.getCapabilities("audio").codecs  # Opus first, as browsers do
         transceiver.setCodecPreferences(codecs)
-        self._frames: list[np.ndarray] = []
+        self._frames: list[NDArray[np.int16]] = []
         self._ear: asyncio.Task[None] | None = None
         self.connection.on("track", self._listen)
 
     @property
-    def heard(self) -> np.ndarray:
+    def heard(self) -> NDArray[np.int16]:
         return np.concatenate(self._frames) if self._frames else np.zeros(0, np.int16)
 
     def forget(self) -> None:

@@ -7,18 +7,17 @@ import contextlib
 import http.server
 import shutil
 import threading
-import wave
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 from playwright.async_api import async_playwright
 
 from gateways.webrtc.interface import Address
 from gateways.webrtc.messages import CloseLeg, LegAnswered, OfferLeg
-from tests.webrtc.parts import RATE, Engine, share, tone, until
+from tests.support.tones import RATE, tone_wav
+from tests.webrtc.parts import Engine, hears, until
 from tests.webrtc.test_legs import Bench, on_bench
 
 CHROMIUM = shutil.which("chromium")
@@ -117,14 +116,9 @@ def address() -> Iterator[str]:
 @pytest.fixture
 def microphone(tmp_path: Path) -> Path:
     """Ten seconds of a tone; Chromium plays them over and over."""
-    path = tmp_path / "microphone.wav"
-    samples = np.repeat(tone(MICROPHONE_HZ, 0, 10 * RATE), 6)  # 48 kHz, what the fake device runs at
-    with wave.open(str(path), "wb") as file:
-        file.setnchannels(1)
-        file.setsampwidth(2)
-        file.setframerate(48000)
-        file.writeframes(samples.astype("<i2").tobytes())
-    return path
+    return tone_wav(
+        tmp_path / "microphone.wav", MICROPHONE_HZ, 10.0, rate=48000
+    )  # the rate of the fake device
 
 
 @contextlib.asynccontextmanager
@@ -155,7 +149,7 @@ async def connect(bench: Bench, page: Any, leg: str, *, microphone: bool = True)
     return engine, Address(answered.relay_host, answered.relay_port)
 
 
-async def hears(page: Any, frequency_hz: float) -> None:
+async def page_hears(page: Any, frequency_hz: float) -> None:
     """The page measures this tone, within its resolution of 3 Hz a bin."""
     await page.evaluate("listen()")
     loudest: dict[str, float] = {}
@@ -170,9 +164,9 @@ def test_tones_pass_both_ways(address: str, microphone: Path) -> None:
         async with browser_page(address, microphone) as page:
             engine, relay = await connect(bench, page, "a")
             engine.play(relay, ENGINE_HZ)
-            await hears(page, ENGINE_HZ)
+            await page_hears(page, ENGINE_HZ)
             await until(lambda: len(engine.heard) > 3 * RATE, "three seconds of the microphone")
-            assert share(engine.heard[-RATE:], MICROPHONE_HZ) > 0.9
+            assert hears(engine.heard[-RATE:], MICROPHONE_HZ)
             assert await page.evaluate("codecs()") == ["audio/PCMU"]
             await page.evaluate("pc.close()")
             await until(lambda: bench.closed("a") == ["closed"], "the page's goodbye")
@@ -197,7 +191,7 @@ def test_a_page_without_a_microphone_listens(address: str, microphone: Path) -> 
         async with browser_page(address, microphone) as page:
             engine, relay = await connect(bench, page, "a", microphone=False)
             engine.play(relay, ENGINE_HZ)
-            await hears(page, ENGINE_HZ)
+            await page_hears(page, ENGINE_HZ)
             assert engine.packets == []
 
     on_bench(test)
