@@ -337,6 +337,10 @@ def _address(leg: Leg, command: ConnectLeg) -> Address:
         raise RefusedError(leg.name, f"{command.remote_port} is not a port")
     if address.version != leg.ip_version:
         raise RefusedError(leg.name, f"{address} can't be reached from a leg on IPv{leg.ip_version}")
+    if address.is_multicast:
+        raise RefusedError(leg.name, f"{address} is no address of one peer")
+    if address.is_unspecified:
+        return None  # how peers said hold before there was a=sendonly (RFC 3264, section 8.4)
     if address.version == 4:
         return str(address), command.remote_port
     return str(address), command.remote_port, 0, 0

@@ -11,7 +11,6 @@ from __future__ import annotations
 import heapq
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -74,10 +73,10 @@ class _Recording:
 class Recorder:
     """All recordings of the engine; used by the clock's thread alone, except `on_done`."""
 
-    def __init__(self, on_done: Callable[[Done], None], repair_root: Path | None = None) -> None:
-        """`on_done` is called in the finisher's thread; below `repair_root` files of a killed process are completed."""
+    def __init__(self, on_done: Callable[[Done], None]) -> None:
+        """`on_done` is called in the finisher's thread."""
         self._on_done = on_done
-        self._files = RecordingFiles(self._finished, repair_root)
+        self._files = RecordingFiles(self._finished)
         self._recordings: dict[tuple[str, str], _Recording] = {}
         self._by_slot: dict[int, _Recording] = {}
         self._closing: dict[int, _Recording] = {}

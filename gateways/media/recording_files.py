@@ -2,12 +2,12 @@
 
 Two threads, because a disk that syncs may stop for half a second: the writer puts blocks where they belong,
 the finisher completes the header, syncs, hashes and renames. A block has its place in the file, so one that
-was lost leaves silence and nothing moves. At its start the finisher also completes what an earlier process
-left open when it was killed.
+was lost leaves silence and nothing moves. What a killed process leaves open, `repair.py` completes.
 """
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import logging
 import os
@@ -81,14 +81,12 @@ class _File:
 class RecordingFiles:
     """The two threads. Jobs are taken in order; `blocks_waiting` tells the clock when to hold back."""
 
-    def __init__(self, on_finished: Callable[[Finished], None], repair_root: Path | None) -> None:
+    def __init__(self, on_finished: Callable[[Finished], None]) -> None:
         """`on_finished` is called in the finisher's thread, once for every `Close`."""
         self._on_finished = on_finished
-        self._repair_root = repair_root
         self._jobs: queue.SimpleQueue[_Job] = queue.SimpleQueue()
         self._closed: queue.SimpleQueue[_File | None] = queue.SimpleQueue()
         self._files: dict[int, _File] = {}
-        self._names_open: set[Path] = set()  # files of this process, which no repair may touch
         self._blocks_put = 0  # counted by the clock alone
         self._blocks_done = 0  # counted by the writer alone
         self._writer = threading.Thread(target=self._write_all, name="recording writer", daemon=True)
@@ -132,12 +130,12 @@ class RecordingFiles:
         file = _File(job.handle, Path(job.path))
         try:
             file.path.parent.mkdir(parents=True, exist_ok=True)
-            for name in _names(file.path):
+            for name in free_names(file.path):
                 file.path = name
                 if name.exists() or file.part.exists():
                     continue
-                self._names_open.add(file.part)
                 file.descriptor = os.open(file.part, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o640)
+                fcntl.flock(file.descriptor, fcntl.LOCK_EX)  # for as long as it is ours: see repair.py
                 break
             else:
                 file.failed = "its name is taken"
@@ -163,9 +161,6 @@ class RecordingFiles:
             _log.error("recording %s: %s", file.path, file.failed)
 
     def _finish_all(self) -> None:
-        if self._repair_root is not None:
-            for path in repair(self._repair_root, self._names_open):
-                _log.warning("recording %s was left open by a killed process and has been completed", path)
         while (file := self._closed.get()) is not None:
             self._on_finished(self._finish(file))
 
@@ -182,7 +177,6 @@ class RecordingFiles:
             _log.error("recording %s: %s", file.path, file.failed)
         finally:
             os.close(file.descriptor)
-            self._names_open.discard(file.part)
         return Finished(file.handle, str(file.path), size or 0, digest or "", file.failed)
 
 
@@ -205,41 +199,7 @@ def complete(descriptor: int, part: Path, path: Path) -> str:
     return digest.hexdigest()
 
 
-def repair(root: Path, not_these: set[Path] | frozenset[Path] = frozenset()) -> list[Path]:
-    """Complete all `.part` files below `root`; returns the recordings that came of it."""
-    return [path for part in _parts(root) if part not in not_these and (path := _repair(part)) is not None]
-
-
-def _parts(root: Path) -> Iterator[Path]:
-    for folder, _, names in os.walk(root):
-        for name in names:
-            if name.endswith(PART):
-                yield Path(folder, name)
-
-
-def _repair(part: Path) -> Path | None:
-    try:
-        descriptor = os.open(part, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
-        try:
-            size = os.fstat(descriptor).st_size
-            audio = (size - wav.HEADER_BYTES) // FRAME_BYTES * FRAME_BYTES
-            if audio <= 0:
-                part.unlink()  # killed before anything was said
-                return None
-            os.ftruncate(descriptor, wav.HEADER_BYTES + audio)
-            path = next(
-                name for name in _names(part.with_name(part.name.removesuffix(PART))) if not name.exists()
-            )
-            complete(descriptor, part, path)
-        finally:
-            os.close(descriptor)
-    except (OSError, StopIteration) as error:
-        _log.error("%s can't be completed: %s", part, error)
-        return None
-    return path
-
-
-def _names(path: Path) -> Iterator[Path]:
+def free_names(path: Path) -> Iterator[Path]:
     """The wished name, then it with a number: nothing recorded is ever written over."""
     yield path
     for number in range(2, _NAMES_MAX):

@@ -13,7 +13,8 @@ import pytest
 from gateways.media import recorder as recorder_module
 from gateways.media import wav
 from gateways.media.recorder import Done, Recorder, RecordingsFullError
-from gateways.media.recording_files import PART, repair
+from gateways.media.recording_files import PART
+from gateways.media.repair import repair
 from tests.support.tones import read_wav
 
 GUARD_S = 30.0
@@ -22,9 +23,9 @@ GUARD_S = 30.0
 class Recording:
     """A recorder, and rows that say a number each tick: 1, 2, 3 … on row 0, the same times ten on row 1."""
 
-    def __init__(self, repair_root: Path | None = None) -> None:
+    def __init__(self) -> None:
         self.done: queue.Queue[Done] = queue.Queue()
-        self.recorder = Recorder(self.done.put, repair_root)
+        self.recorder = Recorder(self.done.put)
         self.heard = np.zeros((2, 160), np.float32)
         self.number = 0
 
@@ -187,6 +188,9 @@ def test_files_of_a_killed_process_are_completed(tmp_path: Path) -> None:
     beside.with_name("c.wav").write_bytes(b"an earlier recording")
     empty = left_open(tmp_path / "2026" / "e.wav", b"")
     headless = left_open(tmp_path / "2026" / "h.wav", b"", header=b"RI")
+    for part in (empty, headless):
+        os.utime(part, (1, 1))
+    just_made = left_open(tmp_path / "2026" / "j.wav", b"")
     other = tmp_path / "2026" / "notes.txt"
     other.touch()
     found = repair(tmp_path)
@@ -198,18 +202,19 @@ def test_files_of_a_killed_process_are_completed(tmp_path: Path) -> None:
     assert beside.with_name("c.wav").read_bytes() == b"an earlier recording"
     assert not any(part.exists() for part in (good, torn, beside, empty, headless))
     assert other.exists()
+    assert just_made.exists()
     assert repair(tmp_path) == []
     assert repair(tmp_path / "nowhere") == []
 
 
-def test_a_start_repairs_and_leaves_its_own_files_alone(tmp_path: Path) -> None:
-    part = left_open(tmp_path / "x.wav", bytes(640))
-    r = Recording(tmp_path)
-    r.recorder.start("edge1", "r", 0, 1, str(tmp_path / "y.wav"))
-    r.tick(5)
+def test_what_is_being_recorded_is_left_alone(tmp_path: Path) -> None:
+    r = Recording()
+    r.recorder.start("edge1", "r", 0, 1, str(tmp_path / "x.wav"))
+    r.tick(30)
+    r.drain(tmp_path)
+    assert repair(tmp_path) == []
+    r.tick(10)
     r.recorder.stop("edge1", "r")
     assert r.ended().failed == ""
-    assert not part.exists()
-    assert len(numbers(tmp_path / "x.wav")) == 1
-    assert len(numbers(tmp_path / "y.wav")) == 5
+    assert len(numbers(tmp_path / "x.wav")) == 40
     assert r.recorder.close(GUARD_S)
