@@ -10,6 +10,8 @@ import logging
 import socket
 
 from hypercorn.config import Config as HypercornConfig
+from hypercorn.protocol import ws_stream
+from wsproto.extensions import Extension
 
 from acd_core.config import ConfigError
 from agent_web.certificate import CertificateFiles
@@ -39,8 +41,26 @@ def listen(host: str, port: int) -> socket.socket:
     return listener
 
 
+class _NoCompression(Extension):
+    """A name that no browser offers, in place of the compression that hypercorn agrees to and has no setting for.
+
+    Measured: a page with it costs 144 KB of memory, without it 49 KB.
+    """
+
+    name = "x-santral-none"
+
+    def enabled(self) -> bool:
+        """Never: it can't be agreed on."""
+        return False
+
+    def offer(self) -> bool:
+        """Servers offer nothing."""
+        return False
+
+
 def server_settings(listener: socket.socket, tls: CertificateFiles | None) -> HypercornConfig:
     """How hypercorn serves on this socket. It closes the descriptor it is given, so it gets one of its own."""
+    ws_stream.PerMessageDeflate = _NoCompression  # type: ignore[attr-defined, assignment]
     settings = HypercornConfig()
     settings.bind = [f"fd://{listener.dup().detach()}"]
     settings.backlog = _BACKLOG

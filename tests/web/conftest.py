@@ -24,6 +24,11 @@ def web_server() -> Iterator[EmbeddedPostgres]:
     with public_folder() as folder:
         server = EmbeddedPostgres(folder / "data", folder / "run")
         with running(server):
+            for setting in ("fsync", "synchronous_commit", "full_page_writes"):
+                asyncio.run(
+                    execute(server.dsn, f"ALTER SYSTEM SET {setting} = off")
+                )  # nothing here must survive
+            asyncio.run(execute(server.dsn, "SELECT pg_reload_conf()"))
             asyncio.run(execute(server.dsn, f"CREATE DATABASE {TEMPLATE}"))
             dsn = server.dsn.replace("/santral?", f"/{TEMPLATE}?")
             asyncio.run(make_template(Config(database=Database(dsn=dsn))))

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 from typing import Any
 
 from acd_core.config import Config
 from acd_core.link.signals import AgentRow, CallRow, QueueRow, Wallboard
-from tests.web.world import Socket, world
+from tests.web.world import Socket, run, world
 
 
 def picture(at_ms: int) -> Wallboard:
@@ -88,7 +87,7 @@ def test_boards_show_the_latest_picture_first_and_then_what_comes(config: Config
                     while (await late.next()) != {"type": "core", "state": "away"}:
                         pass
 
-    asyncio.run(story())
+    run(story())
 
 
 def test_many_boards_get_every_change(config: Config) -> None:
@@ -104,4 +103,4 @@ def test_many_boards_get_every_change(config: Config) -> None:
             for board in boards:
                 await _board(board, 1)
 
-    asyncio.run(story())
+    run(story())

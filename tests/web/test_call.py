@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 
 import asyncpg
@@ -10,7 +9,7 @@ import asyncpg
 from acd_core.config import Config
 from acd_core.link.signals import BrowserAnswer, BrowserEnded, BrowserHangUp, BrowserKey, BrowserOffer
 from agent_web.limits import CALL_PAGES_A_SOURCE_MAX, CALLS_A_SOURCE_A_MINUTE
-from tests.web.world import world
+from tests.web.world import run, world
 
 
 def test_a_citizen_calls_presses_keys_and_hangs_up_without_a_log_in(config: Config) -> None:
@@ -37,7 +36,7 @@ def test_a_citizen_calls_presses_keys_and_hangs_up_without_a_log_in(config: Conf
             await page.send(type="hang_up")
             assert (await here.core.heard.next(BrowserHangUp)).peer == asked.peer
 
-    asyncio.run(story())
+    run(story())
 
 
 def test_a_page_that_closes_hangs_up(config: Config) -> None:
@@ -48,7 +47,7 @@ def test_a_page_that_closes_hangs_up(config: Config) -> None:
                 asked = await here.core.heard.next(BrowserOffer)
             assert (await here.core.heard.next(BrowserHangUp)).peer == asked.peer
 
-    asyncio.run(story())
+    run(story())
 
 
 def test_a_call_that_is_refused_or_ends_makes_room_for_the_next(config: Config) -> None:
@@ -69,7 +68,7 @@ def test_a_call_that_is_refused_or_ends_makes_room_for_the_next(config: Config) 
             assert (await page.expect("error"))["error"] == "no_call"
             assert here.core.heard.untaken == []
 
-    asyncio.run(story())
+    run(story())
 
 
 def test_bad_numbers_and_keys_are_refused_before_anybody_sees_them(config: Config) -> None:
@@ -86,7 +85,7 @@ def test_bad_numbers_and_keys_are_refused_before_anybody_sees_them(config: Confi
                 assert (await page.expect("error"))["error"] == "bad_message"
             assert here.core.heard.untaken == []
 
-    asyncio.run(story())
+    run(story())
 
 
 def test_one_address_may_not_call_without_end(config: Config) -> None:
@@ -107,7 +106,7 @@ def test_one_address_may_not_call_without_end(config: Config) -> None:
                 async with here.browser().socket("/ws/call") as one_more:
                     assert await one_more.closed() == 4013
 
-    asyncio.run(story())
+    run(story())
 
 
 def test_a_call_while_the_core_is_away_says_so(config: Config) -> None:
@@ -117,7 +116,7 @@ def test_a_call_while_the_core_is_away_says_so(config: Config) -> None:
             await page.send(type="call_offer", dialled="185", sdp="v=0")
             assert (await page.expect("audio_answer"))["error"] == "core_away"
 
-    asyncio.run(story())
+    run(story())
 
 
 def test_past_calls_are_listed_newest_first_with_their_order(config: Config) -> None:
@@ -146,4 +145,4 @@ def test_past_calls_are_listed_newest_first_with_their_order(config: Config) -> 
             ]
             assert [call["call"] for call in older] == ["c-1"]
 
-    asyncio.run(story())
+    run(story())

@@ -4,8 +4,6 @@ away.
 
 from __future__ import annotations
 
-import asyncio
-
 import pytest
 
 from acd_core.config import Config
@@ -13,7 +11,7 @@ from acd_core.domain import commands, events
 from acd_core.link.signals import BrowserAnswer, BrowserEnded, BrowserHangUp, BrowserOffer, Wallboard
 from agent_web import page_audio
 from agent_web.limits import MESSAGE_BURST
-from tests.web.world import offer, view, world
+from tests.web.world import offer, run, view, world
 
 SESSION = "tab-00000001.page-0001"
 
@@ -33,7 +31,7 @@ def test_a_page_opens_a_session_and_shows_what_the_core_says(config: Config) -> 
             lost = await here.core.heard.next(events.SessionLost)
             assert lost.session == SESSION
 
-    asyncio.run(story())
+    run(story())
 
 
 def test_everything_an_operator_asks_for_reaches_the_core_in_order(config: Config) -> None:
@@ -71,7 +69,7 @@ def test_everything_an_operator_asks_for_reaches_the_core_in_order(config: Confi
                     "reason": "no_audio",
                 }
 
-    asyncio.run(story())
+    run(story())
 
 
 def test_a_second_page_takes_over_and_the_first_says_so(config: Config) -> None:
@@ -94,7 +92,7 @@ def test_a_second_page_takes_over_and_the_first_says_so(config: Config) -> None:
                         "a page that was taken over is not a page that was lost"
                     )
 
-    asyncio.run(story())
+    run(story())
 
 
 def test_a_page_at_another_server_takes_over(config: Config) -> None:
@@ -107,7 +105,7 @@ def test_a_page_at_another_server_takes_over(config: Config) -> None:
                 assert await page.closed() == 4001
             assert here.core.heard.untaken == []
 
-    asyncio.run(story())
+    run(story())
 
 
 def test_the_same_page_that_reconnects_is_the_same_session(config: Config) -> None:
@@ -126,7 +124,7 @@ def test_the_same_page_that_reconnects_is_the_same_session(config: Config) -> No
                     assert here.core.heard.untaken == []
             assert (await here.core.heard.next(events.SessionLost)).session == SESSION
 
-    asyncio.run(story())
+    run(story())
 
 
 def test_a_log_out_closes_the_desk_and_the_core_knows_that_it_was_meant(config: Config) -> None:
@@ -140,7 +138,7 @@ def test_a_log_out_closes_the_desk_and_the_core_knows_that_it_was_meant(config: 
                 assert (await here.core.heard.next(events.SessionClosed)).session == SESSION
             assert here.core.heard.untaken == []
 
-    asyncio.run(story())
+    run(story())
 
 
 def test_nobody_logs_out_of_a_conversation(config: Config) -> None:
@@ -156,7 +154,7 @@ def test_nobody_logs_out_of_a_conversation(config: Config) -> None:
                 await page.expect("view")
                 assert (await browser.ask("POST", "/api/logout")).status == 204
 
-    asyncio.run(story())
+    run(story())
 
 
 def test_an_offer_that_nobody_answers_is_given_up(config: Config, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -173,7 +171,7 @@ def test_an_offer_that_nobody_answers_is_given_up(config: Config, monkeypatch: p
             here.core.signal(BrowserEnded(web="web1", peer=SESSION, cause="dropped"))
             await page.expect("audio_ended")
 
-    asyncio.run(story())
+    run(story())
 
 
 def test_audio_goes_to_the_edge_and_back(config: Config) -> None:
@@ -195,7 +193,7 @@ def test_audio_goes_to_the_edge_and_back(config: Config) -> None:
             await page.send(type="audio_close")
             assert (await here.core.heard.next(BrowserHangUp)).peer == SESSION
 
-    asyncio.run(story())
+    run(story())
 
 
 def test_a_message_that_is_none_is_answered_and_the_socket_stays(config: Config) -> None:
@@ -223,7 +221,7 @@ def test_a_message_that_is_none_is_answered_and_the_socket_stays(config: Config)
             await page.send(type="hello", tab="tab-00000001", page="page-0001")
             await page.expect("welcome")
 
-    asyncio.run(story())
+    run(story())
 
 
 def test_a_page_that_says_too_much_is_closed(config: Config) -> None:
@@ -238,7 +236,7 @@ def test_a_page_that_says_too_much_is_closed(config: Config) -> None:
                 await page.connection.send('"' + "x" * 200_000 + '"')
                 assert await page.closed() == 1009
 
-    asyncio.run(story())
+    run(story())
 
 
 def test_a_page_that_does_not_read_is_closed_and_the_others_are_served(config: Config) -> None:
@@ -267,7 +265,7 @@ def test_a_page_that_does_not_read_is_closed_and_the_others_are_served(config: C
                 )
                 assert (await page.expect("refused"))["request"] == "1"
 
-    asyncio.run(story())
+    run(story())
 
 
 def test_a_page_that_says_nothing_is_gone_after_ten_seconds(config: Config) -> None:
@@ -280,7 +278,7 @@ def test_a_page_that_says_nothing_is_gone_after_ten_seconds(config: Config) -> N
                 await here.core.heard.next(events.SessionLost)
                 assert await page.closed() == 4009
 
-    asyncio.run(story())
+    run(story())
 
 
 def test_a_core_that_goes_away_is_told_and_finds_the_sessions_when_it_is_back(config: Config) -> None:
@@ -300,7 +298,7 @@ def test_a_core_that_goes_away_is_told_and_finds_the_sessions_when_it_is_back(co
             assert inventory.sessions == (events.OpenSession(agent="agent-ayse", session=SESSION),)
             assert here.core.heard.untaken == [], "what was asked while the core was away is not asked later"
 
-    asyncio.run(story())
+    run(story())
 
 
 def test_the_plans_reasons_reach_the_desk(config: Config) -> None:
@@ -314,7 +312,7 @@ def test_the_plans_reasons_reach_the_desk(config: Config) -> None:
             while (await page.expect("reasons"))["not_ready_reasons"] != ["training"]:
                 pass
 
-    asyncio.run(story())
+    run(story())
 
 
 def _picture(reasons: tuple[str, ...]) -> Wallboard:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
-
 import pytest
 import websockets
 
 from acd_core.config import Config
 from agent_web.limits import ACCOUNT_FAILURES_FREE
-from tests.web.world import PASSWORD, world
+from tests.web.world import PASSWORD, run, world
 
 
 def test_a_user_logs_in_and_out(config: Config) -> None:
@@ -36,7 +34,7 @@ def test_a_user_logs_in_and_out(config: Config) -> None:
             browser.cookies = stolen
             assert (await browser.ask("GET", "/api/me")).status == 401
 
-    asyncio.run(story())
+    run(story())
 
 
 def test_a_wrong_password_and_an_unknown_user_are_refused_alike(config: Config) -> None:
@@ -48,7 +46,7 @@ def test_a_wrong_password_and_an_unknown_user_are_refused_alike(config: Config) 
             assert wrong.text == unknown.text
             assert wrong.json["error"] == "wrong_password"
 
-    asyncio.run(story())
+    run(story())
 
 
 def test_guessing_is_slowed_down_and_says_for_how_long(config: Config) -> None:
@@ -62,7 +60,7 @@ def test_guessing_is_slowed_down_and_says_for_how_long(config: Config) -> None:
             assert int(answer.headers["Retry-After"]) >= 1
             assert (await here.browser().log_in("mehmet")).status == 200, "others are not held up"
 
-    asyncio.run(story())
+    run(story())
 
 
 @pytest.mark.parametrize(
@@ -82,7 +80,7 @@ def test_a_log_in_that_is_none_is_refused(config: Config, body: bytes, status: i
             assert answer.status == status
             assert answer.json["error"]
 
-    asyncio.run(story())
+    run(story())
 
 
 def test_a_change_without_the_sessions_token_is_refused(config: Config) -> None:
@@ -95,7 +93,7 @@ def test_a_change_without_the_sessions_token_is_refused(config: Config) -> None:
                 assert (answer.status, answer.json["error"]) == (403, "csrf")
             assert (await browser.ask("GET", "/api/me")).status == 200
 
-    asyncio.run(story())
+    run(story())
 
 
 def test_a_foreign_page_can_neither_change_nor_listen(config: Config) -> None:
@@ -111,7 +109,7 @@ def test_a_foreign_page_can_neither_change_nor_listen(config: Config) -> None:
                         pass
                 assert refused.value.response.status_code == 403
 
-    asyncio.run(story())
+    run(story())
 
 
 def test_every_door_checks_the_role(config: Config) -> None:
@@ -135,4 +133,4 @@ def test_every_door_checks_the_role(config: Config) -> None:
                         pass
                 assert refused.value.response.status_code == status, path
 
-    asyncio.run(story())
+    run(story())

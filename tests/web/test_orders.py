@@ -13,7 +13,7 @@ import pytest
 from acd_core.config import Config
 from acd_core.domain import events
 from tests.web.conftest import OwnServer
-from tests.web.world import Browser, World, world
+from tests.web.world import Browser, World, run, world
 
 
 def form(**fields: Any) -> dict[str, Any]:
@@ -51,7 +51,7 @@ def test_an_order_is_saved_and_is_in_the_register(config: Config) -> None:
             whole = (await browser.ask("GET", f"/api/orders/{order['id']}")).json
             assert whole == order
 
-    asyncio.run(story())
+    run(story())
 
 
 def test_every_bad_field_is_named_and_nothing_is_saved(config: Config) -> None:
@@ -86,7 +86,7 @@ def test_every_bad_field_is_named_and_nothing_is_saved(config: Config) -> None:
             for body in (b"{", b"[]", b'"\xff"'):
                 assert (await browser.ask("POST", "/api/orders", body)).status == 400
 
-    asyncio.run(story())
+    run(story())
 
 
 def test_a_double_click_makes_one_order(config: Config) -> None:
@@ -105,7 +105,7 @@ def test_a_double_click_makes_one_order(config: Config) -> None:
                 (await browser.ask("POST", "/api/orders", form())).json["tracking_number"].endswith("-000002")
             )
 
-    asyncio.run(story())
+    run(story())
 
 
 def test_a_call_has_one_order(config: Config) -> None:
@@ -117,7 +117,7 @@ def test_a_call_has_one_order(config: Config) -> None:
             assert (answer.status, answer.json["error"]) == (409, "call_has_order")
             assert answer.json["order"] == first
 
-    asyncio.run(story())
+    run(story())
 
 
 def test_changes_are_kept_with_their_history_and_stale_ones_refused(config: Config) -> None:
@@ -155,7 +155,7 @@ def test_changes_are_kept_with_their_history_and_stale_ones_refused(config: Conf
             assert (await ayse.ask("PATCH", "/api/orders/99", {"version": 1})).status == 404
             assert (await ayse.ask("GET", f"/api/orders/{2**70}")).status == 404
 
-    asyncio.run(story())
+    run(story())
 
 
 def test_the_register_is_paged_and_filtered(config: Config) -> None:
@@ -190,7 +190,7 @@ def test_the_register_is_paged_and_filtered(config: Config) -> None:
             bad = await browser.ask("GET", "/api/orders?before=x")
             assert (bad.status, bad.json["errors"]) == (422, [{"field": "before", "reason": "not_a_number"}])
 
-    asyncio.run(story())
+    run(story())
 
 
 def test_open_registers_hear_of_orders_whoever_made_them(config: Config) -> None:
@@ -206,7 +206,7 @@ def test_open_registers_hear_of_orders_whoever_made_them(config: Config) -> None
                 told = await register.expect("order_changed")
                 assert (told["order"]["status"], told["order"]["version"]) == ("done", 2)
 
-    asyncio.run(story())
+    run(story())
 
 
 async def _listening(here: World, browser: Browser, register: Any) -> None:
@@ -243,7 +243,7 @@ def test_a_database_that_is_away_stops_forms_and_not_desks(own_server: OwnServer
                 while (await browser.ask("POST", "/api/orders", form())).status != 201:
                     pass
 
-    asyncio.run(story())
+    run(story())
 
 
 def test_a_web_process_starts_without_its_database(away_config: Config) -> None:
@@ -252,7 +252,7 @@ def test_a_web_process_starts_without_its_database(away_config: Config) -> None:
             assert (await here.browser().ask("GET", "/healthz")).json == {"core": "up", "database": "away"}
             assert (await here.browser().log_in("ayse")).status == 503
 
-    asyncio.run(story())
+    run(story())
 
 
 @pytest.mark.parametrize("path", ["/api/nothing", "/ws/nothing"])
@@ -262,4 +262,4 @@ def test_an_unknown_address_of_the_api_is_an_error(config: Config, path: str) ->
             answer = await here.browser().ask("GET", path)
             assert (answer.status, answer.json["error"]) == (404, "not_found")
 
-    asyncio.run(story())
+    run(story())

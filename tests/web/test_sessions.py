@@ -28,7 +28,7 @@ from agent_web.limits import (
 )
 from agent_web.problems import RefusalError
 from agent_web.sockets import LOGGED_OUT, PageSocket
-from tests.web.world import PASSWORD
+from tests.web.world import PASSWORD, run
 
 
 @dataclass
@@ -95,7 +95,7 @@ def test_a_session_ends_by_disuse_and_after_its_time(config: Config) -> None:
         assert await connection.fetchval("SELECT count(*) FROM login_audit WHERE outcome = 'logged_in'") == 2
         await connection.close()
 
-    asyncio.run(story())
+    run(story())
 
 
 def test_an_open_socket_is_use_and_closes_when_the_session_ended_but_not_in_a_call(config: Config) -> None:
@@ -122,7 +122,7 @@ def test_an_open_socket_is_use_and_closes_when_the_session_ended_but_not_in_a_ca
             with pytest.raises(RefusalError, match="wrong"):
                 await auth.log_in("ayse", PASSWORD, "127.0.0.1")
 
-    asyncio.run(story())
+    run(story())
 
 
 def test_throttling_counts_by_account_and_by_source_and_forgets() -> None:
@@ -173,7 +173,7 @@ def test_password_checks_in_line_are_bounded() -> None:
         assert not await passwords.matches("torn", "right")
         passwords.close()
 
-    asyncio.run(story())
+    run(story())
 
 
 def test_readable_passwords_are_readable_and_differ() -> None:

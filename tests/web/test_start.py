@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import datetime as dt
 import socket
 import ssl
@@ -15,7 +14,7 @@ from cryptography import x509
 from acd_core.config import Config, ConfigError, Web
 from agent_web.certificate import certificate_files, served_names, wants_tls
 from agent_web.process import WebProcess
-from tests.web.world import Browser, replace, world
+from tests.web.world import Browser, replace, run, world
 
 EXAMPLES = Path(__file__).parents[2] / "examples" / "city-water"
 
@@ -55,7 +54,7 @@ def test_the_demo_gives_every_agent_a_log_in_of_its_own(
         async with world(demo):
             assert (demo.data_path / "demo-logins.txt").read_text(encoding="utf-8") == before
 
-    asyncio.run(story())
+    run(story())
 
 
 def test_an_ordinary_first_start_makes_one_administrator(empty_config: Config) -> None:
@@ -66,7 +65,7 @@ def test_an_ordinary_first_start_makes_one_administrator(empty_config: Config) -
             browser = here.browser()
             assert (await browser.log_in("admin", logins["admin"][0])).json["roles"] == ["admin"]
 
-    asyncio.run(story())
+    run(story())
 
 
 def test_a_page_off_localhost_is_served_over_https(config: Config) -> None:
@@ -84,7 +83,7 @@ def test_a_page_off_localhost_is_served_over_https(config: Config) -> None:
             async with here.desk(browser):
                 pass
 
-    asyncio.run(story())
+    run(story())
 
 
 def test_our_certificate_names_the_host_and_is_renewed_in_time(tmp_path: Path) -> None:
@@ -150,6 +149,18 @@ def test_a_busy_port_gets_one_line_and_a_remedy(config: Config) -> None:
             WebProcess(replace(config, web=Web(listen_port=port)))
 
 
+def test_a_stop_tells_the_pages_and_takes_no_long_time(config: Config) -> None:
+    async def story() -> None:
+        async with world(config) as here:
+            browser = await here.logged_in("zeynep")
+            async with browser.socket("/ws/board") as board, browser.socket("/ws/orders") as register:
+                assert board.connection.protocol.extensions == [], "compression costs 100 KB a page"
+                here.web.stop()
+                assert (await board.closed(), await register.closed()) == (1012, 1012)
+
+    run(story())
+
+
 def test_pages_answer_with_the_security_headers(config: Config) -> None:
     async def story() -> None:
         async with world(config) as here:
@@ -165,4 +176,4 @@ def test_pages_answer_with_the_security_headers(config: Config) -> None:
             schema = (await browser.ask("GET", "/api/openapi.json")).json
             assert {"/api/login", "/api/orders", "/api/orders/{order_id}"} <= set(schema["paths"])
 
-    asyncio.run(story())
+    run(story())

@@ -9,12 +9,12 @@ import contextlib
 import http.client
 import json
 import ssl
-import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Coroutine
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 import msgspec
+import uvloop
 import websockets
 from websockets.asyncio.client import ClientConnection
 
@@ -324,12 +324,9 @@ async def world(config: Config, *, core_up: bool = True) -> AsyncIterator[World]
         await core.stop()
 
 
-async def until(condition: Callable[[], bool]) -> None:
-    """Wait for something that nobody tells about."""
-    deadline_s = time.monotonic() + PATIENCE_S
-    while not condition():
-        assert time.monotonic() < deadline_s, "it does not come true"
-        await asyncio.sleep(0.01)
+def run(story: Coroutine[Any, Any, None]) -> None:
+    """On the loop that the process runs on."""
+    uvloop.run(story)
 
 
 def view(session: str, **fields: Any) -> commands.DeskView:
