@@ -153,6 +153,37 @@ def test_a_caller_whose_question_nobody_answers_is_gone(tmp_path: Path) -> None:
     asyncio.run(story())
 
 
+def test_requests_of_ours_take_the_route_that_the_call_came_by(tmp_path: Path) -> None:
+    async def story() -> None:
+        async with world_in(tmp_path) as world:
+            phone, proxy = world.phone(), world.phone()
+            route = f"<sip:127.0.0.1:{proxy.port};lr>"
+            arrived = await world.arrive(phone, headers=(f"Record-Route: {route}",))
+            world.core.send(commands.AnswerCaller(edge=EDGE, call=arrived.call))
+            ok = await phone.response(200)
+            assert ok.get("Record-Route") == route
+            phone.ack(ok)
+            world.core.send(commands.EndCall(edge=EDGE, call=arrived.call, cause="x"))
+            bye = await proxy.asked("BYE")
+            assert bye.get("Route") == route
+            assert bye.request_uri.port == phone.port
+
+    asyncio.run(story())
+
+
+def test_a_contact_that_names_a_host_is_reached_where_its_messages_come_from(tmp_path: Path) -> None:
+    async def story() -> None:
+        async with world_in(tmp_path) as world:
+            phone = world.phone()
+            arrived = await world.arrive(phone, contact="sip:me@pbx.invalid")
+            world.core.send(commands.AnswerCaller(edge=EDGE, call=arrived.call))
+            phone.ack(await phone.response(200))
+            world.core.send(commands.EndCall(edge=EDGE, call=arrived.call, cause="x"))
+            assert (await phone.asked("BYE")).request_uri.host == "pbx.invalid"
+
+    asyncio.run(story())
+
+
 def test_one_source_may_call_only_so_often(tmp_path: Path) -> None:
     async def story() -> None:
         limits = EdgeLimits(invites_per_second=0.001, invites_burst=1)

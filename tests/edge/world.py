@@ -18,7 +18,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from acd_core.config import Config, Rtp, Sip
-from acd_core.domain import events
+from acd_core.domain import commands, events
 from acd_core.link.aio import LinkClient, LinkServer, Peer
 from acd_core.link.signals import FromCore, ToCore
 from gateways.edge.edge import Edge
@@ -157,6 +157,7 @@ class Phone:
         headers: tuple[str, ...] = (),
         content_type: str = "application/sdp",
         to: str = "",
+        contact: str = "",
     ) -> str:
         """Send a request and give back its branch."""
         number = cseq or next(self.number)
@@ -170,7 +171,7 @@ class Phone:
             f"To: <{to or uri}>" + (f";tag={to_tag}" if to_tag else ""),
             f"Call-ID: {self.name}-{call}",
             f"CSeq: {number} {method}",
-            f"Contact: <sip:{caller}@127.0.0.1:{self.port}>",
+            f"Contact: <{contact or f'sip:{caller}@127.0.0.1:{self.port}'}>",
             *headers,
         ]
         if body:
@@ -181,8 +182,13 @@ class Phone:
 
     async def receive(self) -> Request | Response:
         async with asyncio.timeout(PATIENCE_S):
+            return await self.receive_ever()
+
+    async def receive_ever(self) -> Request | Response:
+        while True:
             data = await self.loop.sock_recv(self.socket, 65_536)
-        return parse_message(data)
+            if data[:1].isalpha():  # not the RTP of a stranger who had this port before
+                return parse_message(data)
 
     async def response(self, status: int, method: str = "") -> Response:
         """The next response with this status; other messages are passed over."""
@@ -254,6 +260,20 @@ class World:
         async with asyncio.timeout(PATIENCE_S):
             while link.connected:  # noqa: ASYNC110 - the link tells its owner, not its onlookers
                 await asyncio.sleep(0.001)
+
+    async def heard_all(self) -> None:
+        """The edge has taken all that the core said until now."""
+        self.core.send(
+            commands.PreparePrompts(edge="edge1", prompts=(commands.Prompt(id="x", text=str(self)),))
+        )
+        count = len(self.speech.heard)
+        async with asyncio.timeout(PATIENCE_S):
+            while len(self.speech.heard) == count:
+                self.speech.news.clear()
+                await self.speech.news.wait()
+        self.speech.send(
+            speech.SpeakFailed(text=str(self), language="tr", reason="it was only to hear from you")
+        )
 
     def jump(self, milliseconds: int) -> None:
         """Let that much time pass for the SIP timers, at once."""
