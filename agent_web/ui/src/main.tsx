@@ -2,6 +2,8 @@ import { effect } from '@preact/signals'
 import { render } from 'preact'
 import { BoardPage } from './board/BoardPage'
 import { CallPage } from './call/CallPage'
+import { current } from './desk/current'
+import { DeskEverywhere } from './desk/DeskEverywhere'
 import { DeskPage } from './desk/DeskPage'
 import { t } from './i18n'
 import { LoginPage } from './login/LoginPage'
@@ -45,7 +47,7 @@ function Page() {
   if (user === undefined) return <p class="quiet">{t('loading')}</p>
   if (user === null) return <LoginPage />
   const watches = user.roles.includes('supervisor') || user.roles.includes('admin')
-  if (where === '/desk') return user.agent ? <DeskPage key={user.user} /> : <p class="quiet">{t('no_role')}</p>
+  if (where === '/desk') return current.value ? <DeskPage desk={current.value} /> : <p class="quiet">{t('no_role')}</p>
   if (where === '/orders') return <OrdersPage />
   const order = /^\/orders\/(\d+)$/.exec(where)
   if (order) return <OrderPage id={Number(order[1])} key={order[1]} />
@@ -57,6 +59,7 @@ function App() {
   return (
     <Layout>
       <Page />
+      {current.value && <DeskEverywhere desk={current.value} />}
     </Layout>
   )
 }

@@ -61,23 +61,21 @@ async function connect(desk: Desk): Promise<void> {
 function Devices({ desk }: { readonly desk: Desk }) {
   const audio = desk.audio
   return (
-    <label class="device">
-      {t('microphone')}
-      <select
-        value={audio.device.value}
-        onChange={(event) => {
-          audio.choose(event.currentTarget.value)
-          void desk.connectAudio()
-        }}
-      >
-        <option value="">{t('default_device')}</option>
-        {audio.devices.value.map((device) => (
-          <option key={device.deviceId} value={device.deviceId}>
-            {device.label || device.deviceId.slice(0, 8)}
-          </option>
-        ))}
-      </select>
-    </label>
+    <select
+      aria-label={t('microphone')}
+      value={audio.device.value}
+      onChange={(event) => {
+        audio.choose(event.currentTarget.value)
+        void desk.connectAudio()
+      }}
+    >
+      <option value="">{t('default_device')}</option>
+      {audio.devices.value.map((device) => (
+        <option key={device.deviceId} value={device.deviceId}>
+          {device.label || device.deviceId.slice(0, 8)}
+        </option>
+      ))}
+    </select>
   )
 }
 

@@ -1,22 +1,14 @@
 /** The operator's one window: audio, state, pop-up, conversation, work orders. */
 import { useSignal } from '@preact/signals'
-import { useEffect, useMemo } from 'preact/hooks'
 import type { View } from '../wire.gen'
 import { t, told } from '../i18n'
 import { Banner, left, Since } from '../shared/parts'
 import { AudioPanel } from './AudioPanel'
 import { CallPanel } from './CallPanel'
-import { Desk } from './desk'
-import { OfferDialog } from './OfferDialog'
+import type { Desk } from './desk'
 import { OrderForms } from './OrderForms'
 
-export function DeskPage() {
-  const desk = useMemo(() => new Desk(), [])
-  useEffect(() => {
-    desk.start()
-    return () => desk.stop()
-  }, [desk])
-  useShortcuts(desk)
+export function DeskPage({ desk }: { readonly desk: Desk }) {
   if (desk.replaced.value) return <Replaced desk={desk} />
   const view = desk.view.value
   const state = view?.state ?? 'logged_out'
@@ -45,7 +37,6 @@ export function DeskPage() {
         </section>
         <OrderForms desk={desk} />
       </div>
-      {view?.offer && <OfferDialog desk={desk} view={view} offer={view.offer} key={view.offer.offer} />}
     </main>
   )
 }
@@ -144,24 +135,4 @@ function Shortcuts() {
       </dl>
     </details>
   )
-}
-
-/** By the key's place in the Latin layout, so that it is the same key on every keyboard. */
-function useShortcuts(desk: Desk): void {
-  useEffect(() => {
-    const onKey = (event: KeyboardEvent): void => {
-      if (!event.altKey || event.ctrlKey || event.metaKey || event.repeat) return
-      const view = desk.view.value
-      if (!view) return
-      if (event.code === 'KeyA' && view.offer) desk.ask({ type: 'accept', call: view.offer.call, offer: view.offer.offer })
-      else if (event.code === 'KeyR' && view.offer) desk.ask({ type: 'reject', call: view.offer.call, offer: view.offer.offer })
-      else if (event.code === 'KeyH' && view.state === 'talking' && view.call) desk.ask({ type: 'hang_up', call: view.call.call })
-      else if (event.code === 'KeyN') desk.ask(view.state === 'ready' ? { type: 'not_ready', reason: 'break' } : { type: 'ready' })
-      else if (event.code === 'KeyM') desk.audio.mute(!desk.audio.muted.value)
-      else return
-      event.preventDefault()
-    }
-    addEventListener('keydown', onKey)
-    return () => removeEventListener('keydown', onKey)
-  }, [desk])
 }

@@ -1,36 +1,28 @@
 /** The forms being written, the one of the present call in front. */
 import { useSignal } from '@preact/signals'
-import { useEffect } from 'preact/hooks'
-import type { Catalogue, Order } from '../wire.gen'
-import { language, t } from '../i18n'
+import type { Catalogue, Order, OrderConflict } from '../wire.gen'
+import { t } from '../i18n'
 import type { Key } from '../i18n/en'
-import { createOrder, Failure, loadCatalogue } from '../shared/api'
+import { createOrder, Failure } from '../shared/api'
+import { nameOf, useCatalogue } from '../shared/catalogue'
 import { explain, fieldReason } from '../shared/errors'
 import type { Desk } from './desk'
 import { toOrder, touched, type Draft, type DraftField } from './forms'
 
-const CATALOGUE_AGAIN_MS = 3_000
+const SAVED_MAX = 20 // of this page's load; the register has them all
 
 export function OrderForms({ desk }: { readonly desk: Desk }) {
-  const catalogue = useSignal<Catalogue | null>(null)
+  const catalogue = useCatalogue()
   const chosen = useSignal('')
   const saved = useSignal<readonly Order[]>([])
-  useEffect(() => {
-    let timer: ReturnType<typeof setTimeout> | undefined
-    const load = (): void => {
-      loadCatalogue().then(
-        (loaded) => (catalogue.value = loaded),
-        () => (timer = setTimeout(load, CATALOGUE_AGAIN_MS)),
-      )
-    }
-    load()
-    return () => clearTimeout(timer)
-  }, [])
   const call = desk.view.value?.call?.call ?? ''
   const saved_call = saved.value.find((order) => order.call === call && call !== '')
   const drafts = desk.drafts.all.value.filter((draft) => draft.call === call || touched(draft))
   const open = drafts.filter((draft) => !saved.value.some((order) => order.call === draft.call && !touched(draft)))
   const shown = open.find((draft) => draft.key === chosen.value) ?? open.find((draft) => draft.call === call) ?? open[0]
+  const remember = (order: Order): void => {
+    saved.value = [...saved.value.slice(1 - SAVED_MAX), order]
+  }
   if (!shown && !saved_call) return null
   return (
     <section class="panel order-panel" aria-label={t('order_new')}>
@@ -56,11 +48,12 @@ export function OrderForms({ desk }: { readonly desk: Desk }) {
           key={shown.key}
           desk={desk}
           draft={shown}
-          catalogue={catalogue.value}
+          catalogue={catalogue}
           onSaved={(order) => {
-            saved.value = [...saved.value.slice(-20), order]
+            remember(order)
             desk.drafts.remove(shown.key)
           }}
+          onThere={remember}
         />
       )}
     </section>
@@ -72,9 +65,11 @@ interface FormProps {
   readonly draft: Draft
   readonly catalogue: Catalogue | null
   readonly onSaved: (order: Order) => void
+  /** The call has an order already, made before this page was loaded. */
+  readonly onThere: (order: Order) => void
 }
 
-function OrderForm({ desk, draft, catalogue, onSaved }: FormProps) {
+function OrderForm({ desk, draft, catalogue, onSaved, onThere }: FormProps) {
   const busy = useSignal(false)
   const problem = useSignal('')
   const errors = useSignal<Readonly<Record<string, string>>>({})
@@ -89,6 +84,7 @@ function OrderForm({ desk, draft, catalogue, onSaved }: FormProps) {
     } catch (failure) {
       problem.value = explain(failure)
       if (failure instanceof Failure && failure.problem) {
+        if (failure.error === 'call_has_order') onThere((failure.problem as OrderConflict).order)
         errors.value = Object.fromEntries(failure.problem.errors.map((one) => [one.field, fieldReason(one.reason)]))
       }
     } finally {
@@ -106,7 +102,7 @@ function OrderForm({ desk, draft, catalogue, onSaved }: FormProps) {
           <option value="">{t('order_choose')}</option>
           {catalogue?.categories.map((category) => (
             <option key={category.id} value={category.id}>
-              {category.names[language.value] ?? category.names['tr'] ?? category.id}
+              {nameOf(category)}
             </option>
           ))}
         </select>

@@ -5,7 +5,7 @@ export const en = {
   desk: 'Desk', orders: 'Work orders', board: 'Wallboard', test_call: 'Test call', log_out: 'Log out',
   theme_system: 'Colours: as the system', theme_light: 'Colours: light', theme_dark: 'Colours: dark',
   choose_language: 'Language', loading: 'Loading …', retry: 'Try again', not_found_page: 'There is no such page.',
-  no_role: 'Your log-in may not see this page.', back: 'Back', close: 'Close', save: 'Save', edit: 'Edit', cancel: 'Cancel', none: 'none',
+  no_role: 'Your log-in may not see this page.', close: 'Close', save: 'Save', edit: 'Edit', cancel: 'Cancel', none: 'none',
   // log-in
   log_in: 'Log in', user: 'User', password: 'Password', logging_in: 'Logging in …',
   // states
@@ -25,11 +25,11 @@ export const en = {
   use_phone: 'Use my phone {phone}', stop_phone: 'Stop using my phone', phone_registered: 'Phone {phone} is registered',
   phone_absent: 'Phone {phone} is not registered', default_device: 'Standard device',
   offer_title: 'Incoming call', accept: 'Accept', reject: 'Reject', answer_on_phone_hint: 'Answer on your phone.', waited: 'waited {time}', seconds_left: '{time} left',
-  call_title: 'Conversation', call_over: 'Call ended', service: 'Service', dialled: 'Dialled', queue: 'Queue', caller: 'Caller', anonymous: 'Number withheld',
+  call_title: 'Conversation', call_over: 'Call ended', service: 'Service', queue: 'Queue', caller: 'Caller', anonymous: 'Number withheld',
   hang_up: 'Hang up', on_air_no: 'The caller hears music until your audio is back.', wrap_up_left: 'Wrap-up ends in {time}',
   replaced_title: 'This desk was opened elsewhere', replaced_text: 'Another page took over your log-in. Calls ring there now.',
   take_back: 'Continue here', shortcuts: 'Keys', shortcut_accept: 'accept', shortcut_reject: 'reject', shortcut_hang_up: 'hang up',
-  shortcut_ready: 'ready / not ready', shortcut_mute: 'mute', notify: 'Show calls as notifications',
+  shortcut_ready: 'ready / not ready', shortcut_mute: 'mute',
   // banners
   line_down: 'No connection to the server. Trying again; a conversation in progress goes on.',
   core_away: 'Call control is restarting. Conversations go on; buttons work again in a moment.',
@@ -37,11 +37,11 @@ export const en = {
   order_new: 'Work order', order_for_call: 'for the call from {caller}', order_category: 'Category', order_description: 'What happened',
   order_phone: 'Phone', order_name: 'Name', order_address: 'Address', order_district: 'District', order_priority: 'Priority',
   order_save: 'Save work order', order_saving: 'Saving …', order_saved: 'Saved. Tracking number', order_discard: 'Discard',
-  order_discard_sure: 'Discard the text of this form?', order_unsaved: 'Unsaved forms', order_choose: 'choose …', order_another: 'New form',
+  order_discard_sure: 'Discard the text of this form?', order_unsaved: 'Unsaved forms', order_choose: 'choose …',
   priority_low: 'low', priority_normal: 'normal', priority_high: 'high', priority_urgent: 'urgent',
   status_new: 'new', status_assigned: 'assigned', status_in_progress: 'in progress', status_waiting: 'waiting', status_done: 'done', status_cancelled: 'cancelled',
   orders_none: 'No work orders match.', orders_more: 'Show more', orders_limit: 'The first {count} are shown; narrow the search to see others.', orders_filter: 'Search', all_statuses: 'All statuses', all_categories: 'All categories',
-  tracking: 'Number', created: 'Created', created_by: 'by', deadline: 'Due', late: 'late', history: 'History', history_created: 'created', history_status: 'status', history_description: 'description',
+  tracking: 'Number', created: 'Created', deadline: 'Due', late: 'late', history: 'History', history_created: 'created', history_status: 'status', history_description: 'description',
   change_status: 'Change status', order_changed_elsewhere: 'Somebody else changed this order; this is how it is now.', call_id: 'Call', live: 'live',
   // board
   waiting: 'Waiting', longest: 'Longest wait', ready_count: 'Ready', talking_count: 'Talking', answered: 'Answered', abandoned: 'Abandoned', operators: 'Operators',

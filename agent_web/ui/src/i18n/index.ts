@@ -44,12 +44,15 @@ export function told(key: string, prefix = '', otherwise?: Key): string {
   return otherwise ? `${t(otherwise)} (${key})` : key.replaceAll('_', ' ')
 }
 
+/** English as it is written with a day before the month and 24 hours. */
+const locale = computed(() => (language.value === 'en' ? 'en-GB' : language.value))
+
 export function dateTime(at_ms: number): string {
-  return new Intl.DateTimeFormat(language.value, { dateStyle: 'short', timeStyle: 'short' }).format(at_ms)
+  return new Intl.DateTimeFormat(locale.value, { dateStyle: 'short', timeStyle: 'short' }).format(at_ms)
 }
 
 export function count(value: number): string {
-  return new Intl.NumberFormat(language.value).format(value)
+  return new Intl.NumberFormat(locale.value).format(value)
 }
 
 if (globalThis.document) {

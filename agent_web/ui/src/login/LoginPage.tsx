@@ -40,6 +40,9 @@ export function LoginPage() {
           {busy.value ? t('logging_in') : t('log_in')}
         </button>
       </form>
+      <p class="below">
+        <a href="/call">{t('test_call')}</a>
+      </p>
     </main>
   )
 }

@@ -19,7 +19,7 @@ export function OrderPage({ id }: { readonly id: number }) {
   const order = one.order.value
   return (
     <main class="order-page">
-      <p>
+      <p class="way-back">
         <a href="/orders">← {t('orders')}</a>
       </p>
       {line.state.value === 'down' && <Banner kind="bad">{t('line_down')}</Banner>}
@@ -77,7 +77,7 @@ function Actions({ one, order, catalogue }: WholeProps) {
   return (
     <section class="panel">
       <h2>{t('change_status')}</h2>
-      <div class="row-actions">
+      <div class="row-actions statuses">
         {next.map((status) => (
           <button key={status} type="button" disabled={one.busy.value} onClick={() => void one.setStatus(status)} data-testid={`order-to-${status}`}>
             {told(status, 'status_')}

@@ -1,0 +1,64 @@
+/** What the desk needs on every page: the pop-up, the keys, and, away from the desk, a strip that tells its state. */
+import { useEffect } from 'preact/hooks'
+import { t } from '../i18n'
+import { Since } from '../shared/parts'
+import { go, path } from '../shared/router'
+import type { Desk } from './desk'
+import { OfferDialog } from './OfferDialog'
+
+export function DeskEverywhere({ desk }: { readonly desk: Desk }) {
+  useShortcuts(desk)
+  const view = desk.view.value
+  const away = path.value !== '/desk'
+  const talking = view?.state === 'talking'
+  useEffect(() => {
+    // Whoever takes a call belongs to the desk, where its form is; later they may look elsewhere.
+    if (talking) go('/desk')
+  }, [talking])
+  return (
+    <>
+      {away && <Strip desk={desk} />}
+      {view?.offer && !desk.replaced.value && <OfferDialog desk={desk} view={view} offer={view.offer} key={view.offer.offer} />}
+    </>
+  )
+}
+
+function Strip({ desk }: { readonly desk: Desk }) {
+  const view = desk.view.value
+  const state = view?.state ?? 'logged_out'
+  return (
+    <a class="desk-strip" href="/desk" data-testid="desk-strip">
+      {desk.replaced.value ? (
+        t('replaced_title')
+      ) : (
+        <>
+          {t('desk')}
+          <span class="state-pill" data-state={state}>
+            {t(`state_${state}`)}
+          </span>
+          {view && <Since since_ms={view.since_ms} />}
+        </>
+      )}
+    </a>
+  )
+}
+
+/** By the key's place in the Latin layout, so that it is the same key on every keyboard. */
+function useShortcuts(desk: Desk): void {
+  useEffect(() => {
+    const onKey = (event: KeyboardEvent): void => {
+      if (!event.altKey || event.ctrlKey || event.metaKey || event.repeat) return
+      const view = desk.view.value
+      if (!view) return
+      if (event.code === 'KeyA' && view.offer) desk.ask({ type: 'accept', call: view.offer.call, offer: view.offer.offer })
+      else if (event.code === 'KeyR' && view.offer) desk.ask({ type: 'reject', call: view.offer.call, offer: view.offer.offer })
+      else if (event.code === 'KeyH' && view.state === 'talking' && view.call) desk.ask({ type: 'hang_up', call: view.call.call })
+      else if (event.code === 'KeyN') desk.ask(view.state === 'ready' ? { type: 'not_ready', reason: 'break' } : { type: 'ready' })
+      else if (event.code === 'KeyM') desk.audio.mute(!desk.audio.muted.value)
+      else return
+      event.preventDefault()
+    }
+    addEventListener('keydown', onKey)
+    return () => removeEventListener('keydown', onKey)
+  }, [desk])
+}
