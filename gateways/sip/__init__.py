@@ -19,7 +19,7 @@ layer.py, events.py: the transaction layer
     layer.next_deadline_ms() -> int | None
     layer.take_output() -> list[Output]             # after each of the calls above and below; in order
 
-    layer.send_request(request, destination, now_ms) -> ClientKey   # adds the top Via; not for ACK
+    layer.send_request(request, destination, now_ms) -> ClientKey   # adds its top Via; not for ACK
     layer.send_ack(key, ack, destination, now_ms)   # ACK for a 2xx; repeated for every repeated 2xx
     layer.cancel(key, now_ms) -> bool               # CANCEL now, or as soon as a 1xx allows it
     layer.send_response(key, response, now_ms) -> bool  # False: too late, it is answered or gone
@@ -109,5 +109,4 @@ registrar.py: bindings
       .process(request, aor, source, now_ms) -> (Response, [BindingAdded | -Refreshed | -Removed])
       .bindings(aor, now_ms) -> tuple[Binding, ...] # best first
       .sweep(now_ms) -> [BindingRemoved]   .next_deadline_ms() -> int | None
-    address_of_record(uri) -> str                   # the spelling under which bindings are kept
 """

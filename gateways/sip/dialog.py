@@ -36,14 +36,6 @@ def dialog_id_of(request: Request) -> DialogId | None:
     return DialogId(request.call_id, local_tag, request.from_.tag or "")
 
 
-def dialog_id_of_response(response: Response) -> DialogId | None:
-    """The dialog that a received response makes or belongs to; None when it has no To tag."""
-    remote_tag = response.to.tag
-    if remote_tag is None:
-        return None
-    return DialogId(response.call_id, response.from_.tag or "", remote_tag)
-
-
 class Dialog:
     """One dialog, seen from our side."""
 

@@ -119,10 +119,6 @@ class NameAddr(msgspec.Struct, frozen=True):
         """A copy with these parameters added or replaced."""
         return NameAddr(self.uri, self.display_name, {**self.params, **changes})
 
-    def without_params(self) -> NameAddr:
-        """A copy without header parameters: what identifies a party, not one dialog or binding."""
-        return NameAddr(self.uri, self.display_name)
-
     def __str__(self) -> str:
         """The value as it is written, always with angle brackets."""
         name = f"{quote(self.display_name)} " if self.display_name else ""

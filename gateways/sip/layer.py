@@ -14,6 +14,7 @@ import hashlib
 from collections.abc import Callable
 
 from gateways.sip import machines
+from gateways.sip.actions import await_user, start_calling, start_trying
 from gateways.sip.admission import Refusal, judge, judge_malformed
 from gateways.sip.build import derived_request, respond
 from gateways.sip.errors import SipParseError, TransactionsFullError
@@ -30,6 +31,7 @@ from gateways.sip.events import (
 from gateways.sip.headers import MAGIC_COOKIE, Via
 from gateways.sip.limits import REASON_CHARS_MAX, LayerLimits
 from gateways.sip.machines import Machine, step
+from gateways.sip.matching import client_key, reply_address, server_key, stamp_via
 from gateways.sip.message import Request, Response, parse_message
 from gateways.sip.timers import Timed
 from gateways.sip.transaction import (
@@ -38,13 +40,9 @@ from gateways.sip.transaction import (
     Input,
     ServerTransaction,
     State,
-    await_user,
     input_of_status,
-    start_calling,
-    start_trying,
 )
 
-DEFAULT_PORT = 5060
 _BRANCH_CHARS = 16
 _TAG_BYTES = 8
 _UNRELIABLE = frozenset(("UDP",))
@@ -119,7 +117,7 @@ class TransactionLayer:
         """Answer with the error's status when that is possible, else drop it."""
         request = error.message
         refusal = judge_malformed(request, error)
-        if refusal is not None and isinstance(request, Request) and self._stamp_via(request, source):
+        if refusal is not None and isinstance(request, Request) and stamp_via(request, source):
             self._counters.malformed_answered += 1
             self._refuse(request, refusal, source)
         else:
@@ -133,7 +131,7 @@ class TransactionLayer:
             # RFC 3261 17.1.3 and 18.1.2: our branch, our address.
             tx = None
             if via.sent_by == self._via.sent_by:
-                tx = self._clients.get(_client_key(via.branch, response.cseq.method))
+                tx = self._clients.get(client_key(via.branch, response.cseq.method))
             if tx is None:
                 self._counters.stray_responses += 1
                 return
@@ -148,12 +146,12 @@ class TransactionLayer:
 
     def _receive_request(self, request: Request, size_bytes: int, source: Address, now_ms: int) -> None:
         self._counters.requests_received += 1
-        if not self._stamp_via(request, source):
+        if not stamp_via(request, source):
             self._counters.malformed_dropped += 1
             self._env.outputs.append(Refused(source, 0, "Via: cannot be read"))
             return
         try:
-            key = _server_key(request)
+            key = server_key(request)
             tx = self._servers.get(key)
             if request.method == "ACK":
                 request.check()
@@ -173,22 +171,6 @@ class TransactionLayer:
         else:
             self._admit(key, request, size_bytes, source, now_ms)
 
-    def _stamp_via(self, request: Request, source: Address) -> bool:
-        """Note in the top Via where it came from (RFC 3261 18.2.1, RFC 3581 4); False: no readable Via."""
-        try:
-            via = request.via
-        except SipParseError:
-            return False
-        rport_asked = "rport" in via.params
-        changes: dict[str, str | None] = {}
-        if rport_asked or via.host != source[0]:
-            changes["received"] = source[0]
-        if rport_asked:
-            changes["rport"] = str(source[1])
-        if changes:
-            request.replace_top_via(via.with_params(**changes))
-        return True
-
     def _receive_ack(self, tx: ServerTransaction | None, ack: Request, source: Address, now_ms: int) -> None:
         if tx is None:
             # The ACK for a 2xx is a transaction of its own (RFC 3261 17.1.1.3): found by its dialog.
@@ -205,7 +187,7 @@ class TransactionLayer:
         self, key: ServerKey, cancel: Request, size_bytes: int, source: Address, now_ms: int
     ) -> None:
         """RFC 3261 9.2: the CANCEL has a transaction of its own, answered at once."""
-        invite = self._servers.get(_server_key(cancel, "INVITE"))
+        invite = self._servers.get(server_key(cancel, "INVITE"))
         if invite is None:
             self._counters.refused += 1
             self._refuse(cancel, Refusal(481), source)
@@ -242,7 +224,7 @@ class TransactionLayer:
     def _open_server(
         self, key: ServerKey, request: Request, size_bytes: int, source: Address, now_ms: int
     ) -> ServerTransaction:
-        tx = ServerTransaction(self._env, key, request, _reply_address(request.via, source))
+        tx = ServerTransaction(self._env, key, request, reply_address(request.via, source))
         tx.local_tag = request.to.tag or self._stateless_tag(request)
         tx.size_bytes = size_bytes
         self._received_bytes += size_bytes
@@ -365,10 +347,10 @@ class TransactionLayer:
     def _open_client(
         self, branch: str, request: Request, destination: Address, now_ms: int, *, internal: bool
     ) -> ClientTransaction:
-        key = _client_key(branch, request.method)
+        key = client_key(branch, request.method)
         tx = ClientTransaction(self._env, key, request, destination, internal=internal)
-        self._clients[key] = tx
         tx.wire = request.to_bytes()
+        self._clients[key] = tx
         self._counters.requests_sent += 1
         self._env.outputs.append(Send(tx.wire, destination, key))
         (start_calling if tx.is_invite else start_trying)(tx, None, now_ms)
@@ -397,7 +379,7 @@ class TransactionLayer:
         except SipParseError:
             pass  # a To that cannot be read is given back as it came
         self._counters.responses_sent += 1
-        self._env.outputs.append(Send(response.to_bytes(), _reply_address(request.via, source)))
+        self._env.outputs.append(Send(response.to_bytes(), reply_address(request.via, source)))
         self._env.outputs.append(Refused(source, refusal.status, response.reason))
 
     def _refuse_full(self, request: Request, source: Address) -> None:
@@ -410,38 +392,3 @@ def _machine(tx: ClientTransaction | ServerTransaction) -> Machine:
     if isinstance(tx, ClientTransaction):
         return machines.INVITE_CLIENT if tx.is_invite else machines.REQUEST_CLIENT
     return machines.INVITE_SERVER if tx.is_invite else machines.REQUEST_SERVER
-
-
-def _client_key(branch: str, method: str) -> ClientKey:
-    return ClientKey(f"{method} {branch}")
-
-
-def _server_key(request: Request, method: str = "") -> ServerKey:
-    """RFC 3261 17.2.3: ACK and CANCEL are matched to their INVITE."""
-    via = request.via
-    method = method or request.method
-    if method == "ACK":
-        method = "INVITE"
-    branch = via.branch
-    if branch.startswith(MAGIC_COOKIE) and len(branch) > len(MAGIC_COOKIE):
-        return ServerKey(f"{method} {via.sent_by} {branch}")
-    # An element of RFC 2543 (17.2.3): what its requests have in common with their copies, ACK and CANCEL.
-    parts = (
-        method,
-        request.uri,
-        request.from_.tag or "",
-        request.call_id,
-        str(request.cseq.number),
-        str(via),
-    )
-    return ServerKey("\n".join(parts))
-
-
-def _reply_address(via: Via, source: Address) -> Address:
-    """RFC 3261 18.2.2 and RFC 3581 4: to where the request came from.
-
-    `maddr` is not followed: it would let anybody aim our responses at a third party.
-    """
-    if "rport" in via.params:
-        return source
-    return source[0], via.port or DEFAULT_PORT

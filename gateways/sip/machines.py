@@ -17,9 +17,10 @@ ACKNOWLEDGED
 
 from __future__ import annotations
 
-from gateways.sip import transaction as do
+from gateways.sip import actions as do
+from gateways.sip.actions import Action
 from gateways.sip.message import Request, Response
-from gateways.sip.transaction import Action, Input, State, Transaction
+from gateways.sip.transaction import Input, State, Transaction
 
 Row = tuple[State, tuple[Action, ...]]
 Machine = dict[State, dict[Input, Row]]

@@ -23,7 +23,6 @@ from gateways.sip.headers import NameAddr
 from gateways.sip.limits import EXPIRES_S_MAX, RegistrarLimits
 from gateways.sip.message import Request, Response
 from gateways.sip.scan import parse_number, unquote
-from gateways.sip.uri import Uri
 
 
 class Binding(msgspec.Struct, frozen=True):
@@ -73,12 +72,6 @@ class _RefusedError(Exception):
     def __init__(self, refusal: Refusal) -> None:
         super().__init__(refusal.status)
         self.refusal = refusal
-
-
-def address_of_record(uri: Uri) -> str:
-    """`user@host` in one spelling: unescaped user, lower-case host, no port and parameters (RFC 3261 10.3, step 5)."""
-    host = uri.host.lower()
-    return f"{uri.user_text}@{host}" if uri.user is not None else host
 
 
 class Registrar:

@@ -6,12 +6,12 @@ characters only when the text holds something that needs it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from gateways.sip.errors import SipParseError
 from gateways.sip.limits import LIST_ELEMENTS_MAX, PARAMS_MAX
 
-Params = dict[str, str | None]
+Params = Mapping[str, str | None]  # never changed once made: parsed values are shared
 
 _TOKEN_CHARS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-.!%*_+`'~")
 
@@ -63,7 +63,9 @@ def unquote(quoted: str) -> str:
 
 
 def quote(text: str) -> str:
-    """A quoted string that holds `text`."""
+    """A quoted string that holds `text`; control characters, which it cannot hold, become blanks."""
+    if not text.isprintable():
+        text = "".join(char if char >= " " and char != "\x7f" else " " for char in text)
     return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
@@ -107,7 +109,7 @@ def parse_params(text: str, where: str) -> Params:
 
     Quoted values keep their quotes, so that they are written again as they came.
     """
-    params: Params = {}
+    params: dict[str, str | None] = {}
     text = text.strip(" \t")
     if not text:
         return params

@@ -81,11 +81,6 @@ class Uri(msgspec.Struct, frozen=True, kw_only=True):
         return "".join(char if char >= " " and char != "\x7f" else "\ufffd" for char in text)
 
     @property
-    def transport(self) -> str:
-        """The transport parameter in upper case, or an empty string."""
-        return (self.params.get("transport") or "").upper()
-
-    @property
     def loose_router(self) -> bool:
         """RFC 3261 19.1.1: the `lr` parameter."""
         return "lr" in self.params

@@ -315,6 +315,17 @@ def test_proxy_challenge_is_answered_in_its_own_header() -> None:
     )
 
 
+def test_credentials_for_another_realm_go_along() -> None:
+    """RFC 3261 22.3: a request may pass several that challenge it"""
+    first = Challenger("one", b"1", Tokens("a"))
+    second = Challenger("two", b"2", Tokens("b"))
+    asked = challenged(first, register(), 0)
+    answered = client().answer(asked, respond(asked, 401, headers=second.challenge(0)))
+    assert answered is not None
+    realms = [parse_auth(value, "x")[1]["realm"] for value in answered.get_all("Authorization")]
+    assert realms == ["one", "two"]
+
+
 def test_client_takes_the_first_challenge_it_can_answer() -> None:
     values = [
         'Digest realm="t", nonce="1", algorithm=SHA-512-256, qop="auth"',

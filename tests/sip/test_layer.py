@@ -263,6 +263,13 @@ def test_full_table_still_hangs_up() -> None:
     assert agent.responses()[-1] == 481
 
 
+def test_reserve_for_cancel_has_an_end() -> None:
+    agent = Agent(CALLEE, limits=LayerLimits(transactions_max=1, transactions_reserve=0))
+    agent.receive(wire_request(), CALLER)
+    agent.receive(wire_request("CANCEL"), CALLER)
+    assert agent.responses() == [100, 503]
+
+
 def test_large_messages_use_the_room_up_sooner() -> None:
     agent = Agent(CALLEE, limits=LayerLimits(received_bytes_max=50_000))
     for number in range(3):

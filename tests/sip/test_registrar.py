@@ -12,9 +12,7 @@ from gateways.sip.registrar import (
     BindingRefreshed,
     BindingRemoved,
     Registrar,
-    address_of_record,
 )
-from gateways.sip.uri import Uri
 from tests.sip.support import CALLER, wire_request
 
 AOR = "ayse@santral"
@@ -237,15 +235,3 @@ def test_deadlines_do_not_pile_up() -> None:
         process(registrar, register("<sip:a@h>", cseq=number + 1), number)
     assert len(registrar._deadlines) < 200
     assert len(registrar.sweep(10_000_000)) == 1
-
-
-@pytest.mark.parametrize(
-    ("uri", "aor"),
-    [
-        ("sip:Ayse@Santral.Example:5060;transport=tcp", "Ayse@santral.example"),
-        ("sips:%61yse@santral.example", "ayse@santral.example"),
-        ("sip:santral.example", "santral.example"),
-    ],
-)
-def test_address_of_record(uri: str, aor: str) -> None:
-    assert address_of_record(Uri.parse(uri)) == aor

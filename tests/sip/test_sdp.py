@@ -228,6 +228,11 @@ def test_version_is_counted_by_the_user() -> None:
     assert "o=- 7 2 IN IP4 192.0.2.2" in lines(make_offer(LOCAL).with_version(2))
 
 
+def test_everything_that_is_kept_is_written_again() -> None:
+    text = PHONE.replace("t=0 0\n", "t=0 0\na=tool:x\na=group\n").replace("a=ptime", "c=IN IP6 ::1\na=ptime")
+    assert parse_sdp(offer(text).to_bytes()) == offer(text)
+
+
 def test_read_and_written_again() -> None:
     first = offer()
     assert parse_sdp(first.to_bytes()) == first

@@ -36,7 +36,7 @@ def test_parts() -> None:
     uri = Uri.parse("SIP:alice;day=tue%20s:pw@Host.example:5070;Transport=TCP;lr?a=b")
     assert (uri.scheme, uri.user, uri.password) == ("sip", "alice;day=tue%20s", "pw")
     assert (uri.host, uri.port, uri.headers) == ("Host.example", 5070, "a=b")
-    assert (uri.transport, uri.loose_router) == ("TCP", True)
+    assert (uri.params["transport"], uri.loose_router) == ("TCP", True)
     assert uri.user_text == "alice;day=tue s"
 
 
@@ -153,7 +153,18 @@ def test_name_addr_is_changed_by_copies() -> None:
     value = NameAddr.parse("Ali <sip:a@b>;tag=1;x=2")
     assert value.with_params(tag="3").params == {"tag": "3", "x": "2"}
     assert value.tag == "1"
-    assert str(value.without_params()) == '"Ali" <sip:a@b>'
+
+
+@pytest.mark.parametrize("params", [";x" * 40, ';x="a"b', ";x=a b", ";=1", ";x=1;X=2", "x"])
+def test_bad_parameters(params: str) -> None:
+    with pytest.raises(SipParseError):
+        NameAddr.parse(f"<sip:a@b>{params}")
+
+
+def test_long_values_are_parsed_without_being_kept() -> None:
+    long = "n" * 1000
+    assert NameAddr.parse(f"{long} <sip:{long}@b>").display_name == long
+    assert Via.parse(f"SIP/2.0/UDP h;branch={long}").branch == long
 
 
 @pytest.mark.parametrize(
