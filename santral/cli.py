@@ -60,6 +60,12 @@ def _parser() -> argparse.ArgumentParser:
     _add_documents(commands)
     doctor = commands.add_parser("doctor", parents=[with_config], help="check this machine, say what to do")
     doctor.set_defaults(command=_doctor)
+    phone = commands.add_parser("phone", help="the passwords of SIP phones")
+    phone_verbs = phone.add_subparsers(required=True, metavar="VERB")
+    for verb, what in (("add", "add a phone or change its password"), ("remove", "forget a phone")):
+        one = phone_verbs.add_parser(verb, parents=[with_config], help=what)
+        one.add_argument("user", metavar="USER", help="as in the roster's `phone`")
+        one.set_defaults(command=_phone, verb=verb)
     trace = commands.add_parser("trace", parents=[with_config], help="the SIP ladder of one call")
     trace.add_argument("call", metavar="CALL")
     trace.set_defaults(command=_trace)
@@ -125,6 +131,23 @@ def _doctor(options: argparse.Namespace) -> int:
     from santral.checks import run_doctor
 
     return run_doctor(load_config(options.config))
+
+
+def _phone(options: argparse.Namespace) -> int:
+    from gateways.edge.phones import PhonesError
+    from santral import phones
+
+    config = load_config(options.config)
+    try:
+        if options.verb == "add":
+            phones.add(config, options.user)
+        elif not phones.remove(config, options.user):
+            print(f"there is no phone {options.user}", file=sys.stderr)
+            return EXIT_FAILED
+    except (PhonesError, ValueError, OSError) as error:
+        print(error, file=sys.stderr)
+        return EXIT_FAILED
+    return EXIT_OK
 
 
 def _trace(options: argparse.Namespace) -> int:

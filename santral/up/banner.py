@@ -11,6 +11,7 @@ from santral.checks.network import machine_address
 
 DEMO_NUMBER = "185"
 LOGINS_FILES = ("demo-logins.txt", "first-login.txt")
+PHONES_FILE = "demo-phones.txt"
 
 
 def banner(config: Config, *, is_demo: bool) -> str:
@@ -22,7 +23,8 @@ def banner(config: Config, *, is_demo: bool) -> str:
         f"  logs       {config.logs_path}",
     ]
     for name in LOGINS_FILES:
-        lines += _logins(config.data_path / name)
+        lines += _table("Log-ins", config.data_path / name)
+    lines += _table("SIP phones", config.data_path / PHONES_FILE)
     if is_demo:
         lines += [
             "A first call",
@@ -67,8 +69,8 @@ def _told(listen: str, advertised: str) -> str:
     return f"[{listen}]" if address.version == 6 else listen
 
 
-def _logins(file: Path) -> list[str]:
-    """The table of `agent_web.demo`: a heading, then a line a log-in; a user's last line counts."""
+def _table(title: str, file: Path) -> list[str]:
+    """A file of tab-separated lines as a table: a heading, then a line a user; a user's last line counts."""
     try:
         rows = [line.split("\t") for line in file.read_text(encoding="utf-8").splitlines() if line.strip()]
     except (OSError, UnicodeDecodeError):
@@ -79,4 +81,4 @@ def _logins(file: Path) -> list[str]:
     table = (
         "  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=False)) for row in latest
     )
-    return [f"Log-ins (also in {file})", *(f"  {line.rstrip()}" for line in table)]
+    return [f"{title} (also in {file})", *(f"  {line.rstrip()}" for line in table)]

@@ -53,6 +53,8 @@ def _run(
     if not _is_fit(config):
         return EXIT_FAILED
     raise_open_files()
+    if is_demo:
+        seed_demo_phones(config)
     database: EmbeddedPostgres | None = None
     try:
         if not config.database.dsn:
