@@ -7,7 +7,7 @@ ifeq ($(shell id -u),0)
 export SANTRAL_INSTALL_SYSTEM_PACKAGES ?= 1
 endif
 
-.PHONY: run ready ready-dev tools test lint unit e2e lock clean
+.PHONY: run ready ready-dev tools test lint unit e2e wire lock clean
 
 run: ready
 	.venv/bin/santral up --demo
@@ -37,6 +37,10 @@ unit: ready-dev
 
 e2e: tools
 	$(VENV_PYTHON) -m pytest -m e2e
+
+# After a change of agent_web/wire.py: the page's types.
+wire: ready-dev
+	$(VENV_PYTHON) scripts/wire_types.py
 
 # Needs uv on the path; only when the dependencies of pyproject.toml change.
 lock:
