@@ -5,6 +5,8 @@ from __future__ import annotations
 import ctypes
 import importlib
 import resource
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -51,16 +53,16 @@ def raise_open_files() -> None:
 
 
 def speech() -> Finding:
-    """The library that speaks prompts, and its voices."""
+    """Whether the library that speaks prompts finds its voices; in a process of its own, as it may crash."""
+    command = [sys.executable, "-c", "from gateways.speech.espeak import Voice; Voice()"]
     try:
-        loader = importlib.import_module("espeakng_loader")
-        ctypes.CDLL(loader.get_library_path())
-        voices = Path(loader.get_data_path())
-    except (ImportError, OSError) as error:
-        return fail(f"espeak-ng can't be loaded ({error})", "install the packages again: make ready")
-    if not (voices / "phontab").is_file():
-        return fail(f"espeak-ng has no voices in {voices}", "install the packages again: make ready")
-    return ok("espeak-ng loads")
+        tried = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    except subprocess.TimeoutExpired:
+        return fail("eSpeak NG does not answer", "install the packages again: make ready")
+    if tried.returncode != 0:
+        reason = (tried.stderr.strip().splitlines() or ["it said nothing"])[-1]
+        return fail(f"no prompts can be spoken ({reason})", "install the packages again: make ready")
+    return ok("eSpeak NG speaks")
 
 
 def browser_audio() -> Finding:

@@ -19,6 +19,7 @@ from acd_core.config import Config, ConfigError, load_config
 from persistence.embedded import EmbeddedPostgres, EmbeddedPostgresError
 from santral.checks import Status, checks_for
 from santral.checks.machine import raise_open_files
+from santral.phones import seed_demo_phones
 from santral.places import EXAMPLE_CITY
 from santral.up.banner import banner
 from santral.up.line import stages_of

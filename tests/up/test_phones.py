@@ -9,7 +9,7 @@ from pathlib import Path
 from acd_core.config import load_config
 from gateways.edge.phones import Phones, phones_path
 from santral.phones import seed_demo_phones
-from santral.places import EXAMPLES
+from santral.places import EXAMPLE_CITY
 
 
 def santral(folder: Path, *arguments: str, said: str = "") -> subprocess.CompletedProcess[str]:
@@ -54,7 +54,7 @@ def test_what_can_not_be_is_said_in_one_line(tmp_path: Path) -> None:
 
 def test_the_example_city_has_phones_with_passwords_of_their_own(tmp_path: Path) -> None:
     config = load_config(
-        None, {"SANTRAL_DATA_DIR": str(tmp_path), "SANTRAL_ROSTER_FILE": str(EXAMPLES / "roster.toml")}
+        None, {"SANTRAL_DATA_DIR": str(tmp_path), "SANTRAL_ROSTER_FILE": str(EXAMPLE_CITY / "roster.toml")}
     )
     seed_demo_phones(config)
     told = (tmp_path / "demo-phones.txt").read_text()
