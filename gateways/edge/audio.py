@@ -30,6 +30,9 @@ class AudioUser(Protocol):
     def audio_bound(self, port: int) -> None:
         """The ports are there: for the first time, or again elsewhere than before."""
 
+    def audio_remade(self) -> None:
+        """A new engine has the leg; who was heard by the one before has to be heard again."""
+
     def audio_refused(self, reason: str) -> None:
         """There are no ports, or they could not be had again; the leg is useless."""
 
@@ -80,6 +83,7 @@ class AudioLeg:
         self.port = 0
         self.bound = False
         self.freed = False
+        self.made = False  # an engine had it, be it one that is gone
         self.user = user
         self.local_host, self.loopback = local_host, loopback
         self.connection: engine.ConnectLeg | None = None
@@ -296,8 +300,11 @@ class Audio:
         for name, entry in self._recordings.items():
             if leg in (entry.left, entry.right):
                 self._record(name, entry)
+        remade, leg.made = leg.made, True
         if moved:
             leg.user.audio_bound(message.port)
+        if remade:
+            leg.user.audio_remade()
 
     def _refused(self, message: engine.LegRefused) -> None:
         self._refusals += 1

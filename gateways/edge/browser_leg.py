@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 LOOPBACK = "127.0.0.1"
+CLOSED_BY_PAGE = "closed"
 
 
 class BrowserLeg:
@@ -101,6 +102,14 @@ class BrowserLeg:
         elif self.state != "closed":
             self._browsers.tell(webrtc.MoveLeg(leg=self.id, engine_host=LOOPBACK, engine_port=port))
 
+    def audio_remade(self) -> None:
+        """A new engine; a page that speaks is heard within a moment, and nobody need notice."""
+        if self.state == "up":
+            self._timer.cancel()
+            self._timer = asyncio.get_running_loop().call_later(
+                self._parts.timing.browser_heard_again_s, self.audio_silent, 0
+            )
+
     def audio_refused(self, reason: str) -> None:
         """The engine has none, or no longer."""
         self.close("audio_lost")
@@ -115,6 +124,7 @@ class BrowserLeg:
         """Packets arrive; they may be ahead of the word that the browser is through."""
         self._speaking = True
         if self.state == "up":
+            self._timer.cancel()
             self._speaks()
 
     def audio_silent(self, silent_ms: int) -> None:
@@ -199,7 +209,7 @@ class CitizenLeg(BrowserLeg):
 
     def _over(self, cause: str) -> None:
         if self._call is not None:
-            self._call.caller_gone(cause)
+            self._call.caller_gone("caller_hung_up" if cause == CLOSED_BY_PAGE else cause)
         else:
             self._calls.never_arrived(self._id)
 

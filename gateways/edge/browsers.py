@@ -14,7 +14,7 @@ from pathlib import Path
 from acd_core.domain.commands import DropAudio
 from acd_core.domain.events import BrowserLeg as HeldLeg
 from acd_core.link.signals import BrowserAnswer, BrowserHangUp, BrowserKey, BrowserOffer
-from gateways.edge.browser_leg import BrowserLeg, CitizenLeg, OperatorLeg
+from gateways.edge.browser_leg import CLOSED_BY_PAGE, BrowserLeg, CitizenLeg, OperatorLeg
 from gateways.edge.calls import Calls
 from gateways.edge.limits import SDP_BYTES_MAX
 from gateways.edge.links import link_to
@@ -76,7 +76,7 @@ class Browsers:
         """The page lets go of its audio."""
         leg = self._by_peer.get(signal.peer)
         if leg is not None:
-            leg.close("caller_hung_up", tell_page=False)
+            leg.close(CLOSED_BY_PAGE, tell_page=False)
 
     def drop(self, command: DropAudio) -> None:
         """The core no longer wants an operator's leg."""
@@ -127,4 +127,4 @@ class Browsers:
             case webrtc.LegConnected():
                 leg.connected()
             case webrtc.LegClosed(reason=reason):
-                leg.gone("caller_hung_up" if reason == "closed" else reason)
+                leg.gone(reason)

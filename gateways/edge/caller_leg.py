@@ -142,6 +142,10 @@ class CallerLeg:
         )
         self._call = self._calls.arrived(self, arrival)
 
+    def audio_remade(self) -> None:
+        """A new engine has the ports."""
+        self.audio_silent(0)
+
     def audio_refused(self, reason: str) -> None:
         """No ports, or no longer."""
         if self._call is None:

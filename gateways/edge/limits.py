@@ -21,6 +21,7 @@ class Timing(msgspec.Struct, frozen=True, kw_only=True):
     prompt_wait_s: float = 3.0  # for a text to be spoken; then it is skipped
     browser_answer_timeout_s: float = 10.0  # the browser-audio process has no answer: the page is told
     browser_connect_timeout_s: float = 30.0  # the browser never gets through: the leg is closed
+    browser_heard_again_s: float = 3.0  # after the engine restarted; a page that is not heard by then is lost
     ring_max_s: float = 180.0  # a phone rings no longer than this, whatever happened to the core
     caller_silence_s: float = 60.0  # no RTP for this long: is the caller's phone still there?
     remake_interval_s: float = 0.2  # between attempts to have a leg's ports again from a restarted engine

@@ -13,6 +13,7 @@ import logging
 from typing import TYPE_CHECKING, Literal
 
 from acd_core.domain.commands import RingPhone
+from gateways.edge.identity import clean
 from gateways.edge.parts import Parts
 from gateways.edge.point import token
 from gateways.edge.session import Session
@@ -113,6 +114,10 @@ class PhoneLeg:
             loop = asyncio.get_running_loop()
             self._timer = loop.call_later(self._parts.timing.ring_max_s, self._rung_too_long)
 
+    def audio_remade(self) -> None:
+        """A new engine has the ports."""
+        self.audio_silent(0)
+
     def audio_refused(self, reason: str) -> None:
         """No ports, or no longer."""
         if self._state == "talking":
@@ -204,7 +209,7 @@ class PhoneLeg:
         return make_request(
             "INVITE",
             contact,
-            from_=NameAddr(caller, command.service).with_params(tag=token(12)),
+            from_=NameAddr(caller, clean(command.service)).with_params(tag=token(12)),
             to=NameAddr(Uri.sip(command.user, here)),
             call_id=f"{token(20)}@{here}",
             cseq=1,

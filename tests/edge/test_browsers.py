@@ -11,7 +11,7 @@ from gateways.edge.limits import EdgeLimits, Timing
 from gateways.media import messages as engine
 from gateways.webrtc import messages as webrtc
 from tests.edge.test_calls import EDGE, answered
-from tests.edge.world import Scripted, World, world_in
+from tests.edge.world import Engine, Scripted, World, world_in
 
 
 def offer(peer: str = "s1", **more: str) -> signals.BrowserOffer:
@@ -194,10 +194,23 @@ def test_a_new_browser_audio_process_has_lost_all_legs(tmp_path: Path) -> None:
     asyncio.run(story())
 
 
+def test_a_page_must_be_heard_by_a_new_engine_too(tmp_path: Path) -> None:
+    async def story() -> None:
+        timing = Timing(browser_heard_again_s=0.05)
+        async with world_in(tmp_path, timing=timing) as world:
+            leg = await speaking(world)
+            await world.engine.stop()
+            world.engine = Engine(world.config)
+            await world.engine.start()
+            assert (await world.core.expect(events.AudioLost)).leg == leg
+            world.engine.send(engine.LegHeard(leg=leg))
+            assert (await world.core.expect(events.AudioConnected)).leg == leg
+
+    asyncio.run(story())
+
+
 def test_a_browsers_leg_moves_when_the_engine_has_its_port_no_more(tmp_path: Path) -> None:
     async def story() -> None:
-        from tests.edge.world import Engine
-
         async with world_in(tmp_path) as world:
             leg = await speaking(world)
             await world.engine.stop()

@@ -88,6 +88,25 @@ def test_cancel_while_ringing_is_answered_487_and_told(tmp_path: Path) -> None:
     asyncio.run(story())
 
 
+def test_a_caller_who_gives_up_before_there_is_audio_never_arrives(tmp_path: Path) -> None:
+    async def story() -> None:
+        async with world_in(tmp_path) as world:
+            world.engine.auto = None
+            phone = world.phone()
+            number = await phone.call()
+            allocate = await world.engine.expect(engine.AllocateLeg)
+            phone.request("CANCEL", cseq=number, branch=f"z9hG4bK{phone.name}x{number}INVITE")
+            await phone.response(487)
+            assert (await world.engine.expect(engine.FreeLeg)).leg == allocate.leg
+            world.engine.send(engine.LegAllocated(leg=allocate.leg, port=30_000))
+            world.engine.auto = world.engine._answer
+            await world.arrive(world.phone())
+            assert len(world.core.all(events.CallArrived)) == 1
+            assert world.edge.calls._coming == set()
+
+    asyncio.run(story())
+
+
 def test_the_core_refuses_a_number_it_does_not_know(tmp_path: Path) -> None:
     async def story() -> None:
         async with world_in(tmp_path) as world:

@@ -91,6 +91,21 @@ def test_a_new_engine_gets_the_same_ports_and_all_that_was_said(tmp_path: Path) 
     asyncio.run(story())
 
 
+def test_a_caller_who_went_while_there_was_no_engine_is_noticed(tmp_path: Path) -> None:
+    async def story() -> None:
+        async with world_in(tmp_path, timing=Timing(caller_silence_s=0.2)) as world:
+            phone = world.phone()
+            call, _ = await answered(world, phone)
+            world.engine.send(engine.LegHeard(leg=call))
+            await world.engine.stop()
+            world.engine = Engine(world.config)
+            await world.engine.start()
+            phone.reply(await phone.asked("OPTIONS"), 481)
+            assert (await world.core.expect(events.CallerHungUp)).cause == "media_timeout"
+
+    asyncio.run(story())
+
+
 def test_an_engine_that_cannot_have_the_port_again_ends_the_call(tmp_path: Path) -> None:
     async def story() -> None:
         timing = Timing(remake_interval_s=0.01, remake_attempts_max=2)
