@@ -17,36 +17,12 @@ from typing import Protocol
 
 import msgspec
 
+from gateways.edge.audio_leg import AudioLeg, AudioUser
 from gateways.edge.limits import Timing
 from gateways.edge.links import link_to
 from gateways.media import messages as engine
 
 _log = logging.getLogger(__name__)
-
-
-class AudioUser(Protocol):
-    """Who owns a leg hears this about it."""
-
-    def audio_bound(self, port: int) -> None:
-        """The ports are there: for the first time, or again elsewhere than before."""
-
-    def audio_remade(self) -> None:
-        """A new engine has the leg; who was heard by the one before has to be heard again."""
-
-    def audio_refused(self, reason: str) -> None:
-        """There are no ports, or they could not be had again; the leg is useless."""
-
-    def audio_played(self, play: int, failed: bool) -> None:
-        """Playback number `play` ended."""
-
-    def audio_key(self, key: str) -> None:
-        """A key was pressed."""
-
-    def audio_heard(self) -> None:
-        """The first packet, or the first after a silence."""
-
-    def audio_silent(self, silent_ms: int) -> None:
-        """No packet for that long."""
 
 
 class RecordingListener(Protocol):
@@ -72,69 +48,6 @@ class _Recording:
         if self.files > 1:
             self.file = self.path.with_name(f"{self.path.stem}-r{self.files}{self.path.suffix}")
         return self.file
-
-
-class AudioLeg:
-    """One leg in the engine. All methods are allowed at any time; after `free` they do nothing."""
-
-    def __init__(self, audio: Audio, leg: str, local_host: str, loopback: bool, user: AudioUser) -> None:
-        """Made by `Audio.allocate`."""
-        self.id = leg
-        self.port = 0
-        self.bound = False
-        self.freed = False
-        self.made = False  # an engine had it, be it one that is gone
-        self.user = user
-        self.local_host, self.loopback = local_host, loopback
-        self.connection: engine.ConnectLeg | None = None
-        self.playing: engine.PlayFiles | engine.PlayLoop | None = None
-        self.attempts = 0
-        self.timer: asyncio.TimerHandle | None = None
-        self._audio = audio
-
-    def connect(
-        self,
-        remote_host: str,
-        remote_port: int,
-        *,
-        payload_type: int = 0,
-        dtmf_payload_type: int = -1,
-        send: bool = True,
-        receive: bool = True,
-    ) -> None:
-        """Where and how the engine sends; again for a change."""
-        connection = engine.ConnectLeg(
-            leg=self.id,
-            remote_host=remote_host,
-            remote_port=remote_port,
-            payload_type=payload_type,
-            dtmf_payload_type=dtmf_payload_type,
-            send=send,
-            receive=receive,
-        )
-        if connection != self.connection:
-            self.connection = connection
-            self._audio.say(self, connection)
-
-    def play(self, play: int, paths: tuple[str, ...]) -> None:
-        """Play files once, then the user hears `audio_played`."""
-        self.playing = engine.PlayFiles(leg=self.id, play=play, paths=paths)
-        self._audio.say(self, self.playing)
-
-    def loop(self, path: str, first: tuple[str, ...] = ()) -> None:
-        """Play `first` once and `path` without end."""
-        self.playing = engine.PlayLoop(leg=self.id, path=path, first=first)
-        self._audio.say(self, self.playing)
-
-    def stop_playing(self) -> None:
-        """Silence prompts and music."""
-        if self.playing is not None:
-            self.playing = None
-            self._audio.say(self, engine.StopPlay(leg=self.id))
-
-    def free(self) -> None:
-        """Give the ports back; recordings of the leg end."""
-        self._audio.free(self)
 
 
 class Statistics(msgspec.Struct, frozen=True):
@@ -308,6 +221,9 @@ class Audio:
 
     def _refused(self, message: engine.LegRefused) -> None:
         self._refusals += 1
+        if message.command == "StartRecording":
+            self._recording_refused(message)
+            return
         leg = self._legs.get(message.leg)
         if leg is None:
             return
@@ -318,24 +234,21 @@ class Audio:
                 self._try_again(leg, message.reason)
             return
         _log.error("leg %s: %s was refused: %s", leg.id, message.command, message.reason)
-        if message.command == "StartRecording":
-            self._recording_refused(leg)
-        elif message.command == "PlayFiles" and isinstance(leg.playing, engine.PlayFiles):
+        if message.command == "PlayFiles" and isinstance(leg.playing, engine.PlayFiles):
             play, leg.playing = leg.playing.play, None
             leg.user.audio_played(play, True)
 
-    def _recording_refused(self, leg: AudioLeg) -> None:
+    def _recording_refused(self, message: engine.LegRefused) -> None:
         """Nothing more will be heard of the leg's latest recording, stopped meanwhile or not."""
+        _log.error("leg %s is not recorded: %s", message.leg, message.reason)
         for table in (self._recordings, self._closing):
-            names = [name for name, entry in table.items() if leg in (entry.left, entry.right)]
+            names = [name for name, entry in table.items() if message.leg in (entry.left.id, entry.right.id)]
             if names:
                 del table[names[-1]]
                 return
 
     def _try_again(self, leg: AudioLeg, reason: str) -> None:
-        """The dead engine's sockets may live a moment longer than it. A browser's leg may have any other
-        port.
-        """
+        """The dead engine's sockets may outlive it a moment. A browser's leg may as well have another port."""
         if leg.loopback:
             leg.port = 0
             self._ask_ports(leg)

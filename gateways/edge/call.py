@@ -16,7 +16,7 @@ from typing import Protocol
 import msgspec
 
 from acd_core.domain import commands, events
-from gateways.edge.audio import AudioLeg
+from gateways.edge.audio_leg import AudioLeg
 from gateways.edge.parts import Parts
 from gateways.edge.phone_leg import PhoneLeg
 from gateways.edge.prompts import Resolution

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from acd_core.domain.events import EdgeEvent
 from acd_core.link.signals import BrowserAnswer, BrowserEnded
 from gateways.edge.addresses import LocalAddresses
-from gateways.edge.audio import Audio, AudioLeg
+from gateways.edge.audio import Audio
+from gateways.edge.audio_leg import AudioLeg
 from gateways.edge.clock import Clock
 from gateways.edge.dialogs import Dialogs
 from gateways.edge.limits import EdgeLimits, Timing

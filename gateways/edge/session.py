@@ -13,7 +13,7 @@ import asyncio
 import logging
 from typing import Protocol
 
-from gateways.edge.audio import AudioLeg
+from gateways.edge.audio_leg import AudioLeg
 from gateways.edge.keys import key_of_info
 from gateways.edge.parts import Parts
 from gateways.edge.terms import SDP_TYPE, Terms

@@ -11,7 +11,7 @@ from __future__ import annotations
 import msgspec
 
 from gateways.edge.addresses import is_address
-from gateways.edge.audio import AudioLeg
+from gateways.edge.audio_leg import AudioLeg
 from gateways.sip.errors import NoCommonCodecError
 from gateways.sip.sdp import (
     LocalMedia,
