@@ -8,6 +8,7 @@ mode), so a text that turns out endless is stopped from there.
 from __future__ import annotations
 
 import ctypes
+import functools
 import os
 from typing import Any
 
@@ -40,21 +41,10 @@ class Voice:
 
     def __init__(self) -> None:
         """Load the library and its data out of their wheel."""
-        try:
-            library = ctypes.CDLL(espeakng_loader.get_library_path())
-            _declare(library)
-            data = _short_path(espeakng_loader.get_data_path())
-        except (OSError, RuntimeError, AttributeError) as error:
-            raise VoiceError(f"eSpeak NG can't be loaded: {error}") from error
-        rate = library.espeak_Initialize(_AUDIO_OUTPUT_SYNCHRONOUS, 0, data, _INITIALIZE_DONT_EXIT)
-        if rate <= 0:
-            raise VoiceError("eSpeak NG finds no voices")
-        self.rate_hz: int = rate
-        self._library = library
+        self._library, self.rate_hz = _library()
         self._pieces: list[npt.NDArray[np.int16]] = []
         self._count = 0
         self._callback = _Callback(self._take)  # kept: the library holds no reference
-        library.espeak_SetSynthCallback(self._callback)
 
     def speak(self, text: str, language: str, words_per_minute: int) -> npt.NDArray[np.int16]:
         """The text as samples at `rate_hz`; none when nothing in it can be spoken."""
@@ -65,6 +55,7 @@ class Voice:
             raise VoiceError(f"{words_per_minute} words a minute are refused")
         encoded = text.encode()
         self._pieces, self._count = [], 0
+        self._library.espeak_SetSynthCallback(self._callback)
         result = self._library.espeak_Synth(
             encoded, len(encoded) + 1, 0, _POS_CHARACTER, 0, _CHARS_UTF8, None, None
         )
@@ -84,6 +75,24 @@ class Voice:
             return _STOP
         self._pieces.append(np.ctypeslib.as_array(samples, shape=(count,)).copy())
         return _GO_ON
+
+
+@functools.cache
+def _library() -> tuple[ctypes.CDLL, int]:
+    """The library, initialized, and its sampling rate.
+
+    Once a process: initialized again and again, it was seen to crash some texts later.
+    """
+    try:
+        library = ctypes.CDLL(espeakng_loader.get_library_path())
+        _declare(library)
+        data = _short_path(espeakng_loader.get_data_path())
+    except (OSError, RuntimeError, AttributeError) as error:
+        raise VoiceError(f"eSpeak NG can't be loaded: {error}") from error
+    rate = library.espeak_Initialize(_AUDIO_OUTPUT_SYNCHRONOUS, 0, data, _INITIALIZE_DONT_EXIT)
+    if rate <= 0:
+        raise VoiceError("eSpeak NG finds no voices")
+    return library, rate
 
 
 def _short_path(folder: str) -> bytes:
