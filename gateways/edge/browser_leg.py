@@ -1,5 +1,4 @@
-"""Audio legs of browsers: an operator's, held for the whole shift, and a citizen's, which is the caller's leg
-of a test call.
+"""Audio legs of browsers: an operator's, held for the whole shift, and the caller's in a test call.
 
 Both begin alike: the engine binds a port on loopback, the browser-audio process answers the page's offer, the
 engine is told where to send, the page gets its answer. An operator's leg *speaks* once the browser is through
@@ -32,9 +31,7 @@ CLOSED_BY_PAGE = "closed"
 
 
 class BrowserLeg:
-    """What both kinds share; `_answered`, `_up`, `_speaks`, `_silent` and `_over` say what they do
-    differently.
-    """
+    """What both kinds share; `_up`, `_speaks`, `_silent` and `_over` say what they do differently."""
 
     def __init__(self, parts: Parts, browsers: Browsers, leg: str, offer: BrowserOffer) -> None:
         """Takes a port; the rest follows by itself."""

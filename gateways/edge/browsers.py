@@ -1,5 +1,4 @@
-"""All browser legs of this edge: client of the browser-audio process, and what pages ask through web and
-core.
+"""All browser legs of this edge: what pages ask for, carried out by the browser-audio process.
 
 One leg for each page (`peer`); a page that offers again has lost its former leg. A browser-audio process that
 was restarted has lost them all: their pages are told and offer anew.

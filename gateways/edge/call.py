@@ -1,5 +1,4 @@
-"""One call: what the core wants of it, carried out on the caller's leg, the operator's leg and the audio
-engine.
+"""One call: what the core wants of it, carried out on the legs of caller and operator.
 
 What is heard is one thing at a time: each `Play`, `PlayMusic` and `Join` replaces what was there, also when
 its prompts were still being spoken. When the caller is gone everything of the call ends here and now, with or

@@ -1,5 +1,4 @@
-"""The edge put together: links, listening point, calls, browsers; and where each incoming request and command
-goes.
+"""The edge put together, and where each incoming request and command goes.
 
 SIP dialogs live here and audio lives in the engine, so a core that dies takes no conversation with it. On
 every connection to the core the edge first says what it holds; what happened while the core was away is kept

@@ -1,6 +1,4 @@
-"""Who calls whom, as the core and people read it: ids of calls, and numbers and names cleaned of what phones
-put into them.
-"""
+"""Who calls whom, as the core and people read it: ids of calls, and cleaned numbers and names."""
 
 from __future__ import annotations
 

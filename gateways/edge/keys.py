@@ -1,6 +1,4 @@
-"""Keys that come as SIP messages: `application/dtmf-relay` and `application/dtmf` in an INFO, as older phones
-send them.
-"""
+"""Keys that come in an INFO, as `application/dtmf-relay` or `application/dtmf`: older phones send them so."""
 
 from __future__ import annotations
 

@@ -1,5 +1,4 @@
-"""Credentials of SIP phones: `data_dir/phones.toml`, one table a user with what RFC 7616 calls H(A1), never a
-password.
+"""Credentials of SIP phones in `data_dir/phones.toml`: what RFC 7616 calls H(A1), never a password.
 
 The file is read again when it changed. One that can't be read keeps the credentials from before, and the log
 says so once for each version of the file. `set_phone_password` is what the command line writes it with.

@@ -1,5 +1,4 @@
-"""From prompts to files: the recorded WAV when it is there, else the spoken text's file, else one is asked
-for.
+"""From prompts to files: the recorded WAV, else the spoken text's file, else one is asked for.
 
 Texts are spoken by a process of their own. Whoever needs one that is not there yet waits a moment; a text
 that takes longer, or cannot be spoken, is skipped and reported, because a caller must not stand in silence.

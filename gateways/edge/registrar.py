@@ -1,5 +1,4 @@
-"""REGISTER: who proves to be a phone of ours is reachable from then on, under the user of its address of
-record.
+"""REGISTER: who proves to be a phone of ours can be rung from then on.
 
 A phone registers with any host part (our address, a name, the realm): the user alone identifies it.
 Registrations are short, so that a restarted edge, which knows none, learns of its phones within two minutes.

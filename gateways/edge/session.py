@@ -1,5 +1,4 @@
-"""One SIP dialog with audio: everything that happens between the 200 and the BYE, for callers and phones
-alike.
+"""One SIP dialog with audio: all that happens between the 200 and the BYE, for callers and phones alike.
 
 The peer may change its terms (re-INVITE: another address, hold and resume), send keys (INFO), ask whether we
 are there (OPTIONS) and hang up. We watch that it still speaks: after a long silence an OPTIONS within the

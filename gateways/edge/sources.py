@@ -1,5 +1,4 @@
-"""What is remembered of single sources: how fast they may ask, how often they failed, what was refused of
-them.
+"""What is remembered of single sources: how fast they ask, how often they failed, what was refused.
 
 Every table is bounded; the source that was quiet longest is forgotten first. A source is a host, because
 ports cost nothing to change.

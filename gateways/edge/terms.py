@@ -1,5 +1,4 @@
-"""Offer and answer of one leg (RFC 3264): what was agreed goes to the audio engine, what is said next counts
-its versions.
+"""Offer and answer of one leg (RFC 3264): what was agreed goes to the audio engine.
 
 Codecs are PCMU, PCMA and telephone-event. A hold is a direction: a peer that says `sendonly` or `inactive` is
 not sent to, one that says `recvonly` or `inactive` is not listened to. A name where an address belongs is not
