@@ -2,31 +2,52 @@
 
 from __future__ import annotations
 
+import msgspec
+
 from acd_core.domain import plan as plans
 from acd_core.domain.commands import PreparePrompts
+from acd_core.domain.deadline import Timed
 from acd_core.domain.events import CoreStarted, PlanChanged, RosterChanged
 from acd_core.domain.inventory import forget_link, take_down, texts
 from acd_core.domain.offers import take_back
 from acd_core.domain.queue import Queue
 from acd_core.domain.roster import Agent as Entry
 from acd_core.domain.shift import check_audio, log_out
+from acd_core.domain.state import deadlines
 from acd_core.domain.turn import Turn
 
 REMOVED = "removed"
 
 
 def core_started(turn: Turn, event: CoreStarted) -> None:
-    """A new core process has no links yet, and may have missed what was said while there was none."""
+    """A new core process has no links yet; those it had come back with an inventory each."""
     state = turn.state
     state.code_version = event.code_version
+    _stop_the_clock(turn)
     for id_ in sorted(state.edges):
-        edge = state.edges[id_]
-        edge.unsure = True
-        if edge.up:
-            take_down(turn, edge)
+        if state.edges[id_].up:
+            take_down(turn, state.edges[id_])
     for id_ in sorted(state.webs):
-        if state.webs[id_].up:
-            forget_link(turn, state.webs[id_])
+        forget_link(turn, state.webs[id_])
+
+
+def _stop_the_clock(turn: Turn) -> None:
+    """Nobody could be heard while the core was away, so the time since its last event does not count against anybody."""
+    if not turn.paused_ms:
+        return
+    state = turn.state
+    for waiting in list(deadlines(state)):
+        entity: Timed
+        if waiting.entity == "call":
+            entity = state.calls[waiting.id]
+        elif waiting.entity == "agent":
+            entity = agent = state.agents[waiting.id]
+            if waiting.key == "offer" and agent.offered is not None:
+                later_ms = waiting.at_ms + turn.paused_ms
+                agent.offered = msgspec.structs.replace(agent.offered, deadline_ms=later_ms)
+        else:
+            entity = state.edges[waiting.id]
+        turn.set_deadline(waiting.entity, entity, waiting.key, waiting.at_ms + turn.paused_ms)
 
 
 def plan_changed(turn: Turn, event: PlanChanged) -> None:

@@ -3,8 +3,9 @@ what we know.
 
 While a link is down nothing of its is offered, and what it holds is kept: an edge's calls for the plan's grace, a web's pages
 for the session's grace. The inventory comes behind everything that the peer had still to say. An edge process that is the same
-as before has heard, or is about to hear, all that we told it, so only differences are mended (and mending twice does no
-harm); a new one, or the same one after a restart of the core (`unsure`), is also told again what should be heard.
+as before has heard, or is about to hear, all that we told it, also across a restart of the core: its link resumes by number.
+So only differences are mended, and what is under way already does no harm when it is said twice. A new one, should it hold
+calls nevertheless, is also told again what should be heard.
 """
 
 from __future__ import annotations
@@ -77,8 +78,8 @@ def edge_inventory(turn: Turn, event: EdgeInventory) -> None:
     if edge is None:
         edge = state.edges[event.edge] = Edge(id=event.edge, instance=event.instance)
     turn.clear_deadline("edge", edge, "grace")
-    sound = edge.unsure or edge.instance != event.instance
-    edge.instance, edge.up, edge.unsure = event.instance, True, False
+    sound = edge.instance != event.instance
+    edge.instance, edge.up = event.instance, True
     held = {call.call: call for call in event.calls}
     for call in _calls_at(turn, edge):
         if call.id not in held:
@@ -153,16 +154,16 @@ def _reconcile_phones(turn: Turn, edge: Edge, event: EdgeInventory) -> None:
 def web_down(turn: Turn, event: WebDown) -> None:
     """The link to a web process broke: its pages are as good as lost."""
     web = turn.state.webs.get(event.web)
-    if web is None or not web.up:
-        turn.stale(event, "unknown" if web is None else "down")
+    if web is None:
+        turn.stale(event, "unknown")
     else:
-        web.up = False
+        del turn.state.webs[web.id]
         _lose_pages(turn, web, frozenset())
 
 
 def forget_link(turn: Turn, web: Web) -> None:
     """It is our end that broke: the pages are most likely there still, and what rings goes on ringing."""
-    web.up = False
+    del turn.state.webs[web.id]
     _lose_pages(turn, web, frozenset(), keep_offers=True)
 
 
@@ -172,7 +173,7 @@ def web_inventory(turn: Turn, event: WebInventory) -> None:
     web = state.webs.get(event.web)
     if web is None:
         web = state.webs[event.web] = Web(id=event.web)
-    web.instance, web.up = event.instance, True
+    web.instance = event.instance
     pages: dict[str, list[str]] = {}
     for page in event.sessions:
         pages.setdefault(page.agent, []).append(page.session)

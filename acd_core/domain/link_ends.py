@@ -13,14 +13,11 @@ class Edge(msgspec.Struct, kw_only=True):
     id: str
     instance: str = ""
     up: bool = True
-    # The core itself restarted since the last inventory: what the edge said meanwhile may be lost.
-    unsure: bool = False
     deadlines: dict[str, Deadline] = {}
 
 
 class Web(msgspec.Struct, kw_only=True):
-    """A web process."""
+    """A web process whose link is up; one whose link broke is forgotten, its pages with it (sessions.py)."""
 
     id: str
     instance: str = ""
-    up: bool = True

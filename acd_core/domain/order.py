@@ -98,8 +98,10 @@ class Index:
             self.place(state, agent)
 
     def plan_changed(self, state: State) -> None:
-        """Forget what was looked up in the plan before."""
+        """Forget what was looked up in the plan before, and the lines of queues that nobody is in."""
         self._prompts.clear()
+        self.calls = {place: line for place, line in self.calls.items() if len(line)}
+        self.agents = {place: line for place, line in self.agents.items() if len(line)}
         self.numbers = {} if state.plan is None else {number.dialled: number for number in state.plan.numbers}
 
     def roster_changed(self, state: State) -> None:
@@ -131,8 +133,8 @@ class Index:
 
     def place(self, state: State, agent: Agent) -> bool:
         """Put a ready agent into the lines of their queues, or take out one who can't have a call; true when newly in."""
-        edge = standing_edge(state, agent)
         before = self.standing.get(agent.id)
+        edge = "" if agent.state != "ready" else standing_edge(state, agent)
         if not edge:
             if before is not None:
                 self.remove_agent(agent.id)

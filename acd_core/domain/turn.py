@@ -34,13 +34,24 @@ from acd_core.domain.state import State
 class Turn:
     """What the rules read and write while one event is applied."""
 
-    __slots__ = ("emit", "fresh_calls", "gone", "index", "now_ms", "out", "state", "touched")
+    __slots__ = (
+        "emit",
+        "fresh_calls",
+        "gone",
+        "index",
+        "now_ms",
+        "out",
+        "paused_ms",
+        "state",
+        "touched",
+    )
 
     def __init__(self, state: State, index: Index) -> None:
         """A turn object serves all events of a router, one after the other."""
         self.state = state
         self.index = index
-        self.now_ms = 0
+        self.now_ms = state.now_ms
+        self.paused_ms = 0  # since the event before
         self.out: list[AnyCommand] = []
         self.emit: Callable[[AnyCommand], None] = self.out.append
         self.touched: dict[str, Agent] = {}
@@ -49,6 +60,7 @@ class Turn:
 
     def begin(self, now_ms: int) -> None:
         """Nothing decided yet."""
+        self.paused_ms = now_ms - self.now_ms
         self.now_ms = now_ms
         self.out = []
         self.emit = self.out.append

@@ -21,6 +21,7 @@ from acd_core.domain.commands import (
     SessionReplaced,
     SetDeadline,
 )
+from acd_core.domain.state import deadlines
 from tests.domain.world import EDGE, PLAN, WEB, World
 
 
@@ -172,7 +173,8 @@ def test_one_that_is_not_answered_is_answered_and_hears_the_greeting() -> None:
     assert world.the(Play).play == 2
 
 
-def test_after_a_restart_of_the_core_everybody_is_told_again_what_to_hear() -> None:
+def everything() -> World:
+    """Calls in all states: c0 rings bob's phone, c1 talks to ann, c2 waits, c3 is greeted, c4 may press a key."""
     world = World()
     world.use_phone("bob")
     world.ask(ev.ReadyRequested, "bob")
@@ -184,12 +186,24 @@ def test_after_a_restart_of_the_core_everybody_is_told_again_what_to_hear() -> N
     world.arrive("c4", "185")
     world.played("c4")
     world.played("c4")
+    return world
+
+
+def test_a_restart_of_the_core_is_not_heard() -> None:
+    world = everything()
     world.restart()
     world.do(ev.CoreStarted(code_version="2"))
     assert world.state.code_version == "2"
     assert not world.state.edges[EDGE].up
+    assert not world.state.webs
     assert world.who("bob") == "ringing", "their phone rings on"
     world.do(inventory(world))
+    assert world.names() == ["ClearDeadline", "PreparePrompts"]
+
+
+def test_a_new_edge_process_that_holds_calls_nevertheless_is_told_what_should_be_heard() -> None:
+    world = everything()
+    down_and_up(world, inventory(world, instance="e2"))
     assert [music.call for music in world.said(PlayMusic)] == ["c0", "c2"]
     assert [play.call for play in world.said(Play)] == ["c3"], "c4 is only waiting for a key"
     assert not world.said(Join)
@@ -210,6 +224,27 @@ def test_what_rings_outlives_a_restart_of_the_core() -> None:
     assert world.call("c1").state == "talking"
 
 
+def test_the_time_the_core_was_away_counts_against_nobody() -> None:
+    world = World()
+    world.make_ready("ann", "bob")
+    world.talk("c1", "ann")
+    world.arrive("c2")
+    world.hang_up("c1")
+    world.arrive("c3", "185")
+    before = {deadline.id: deadline.at_ms for deadline in deadlines(world.state)}
+    last_ms = world.now_ms
+    world.restart()
+    world.do(ev.CoreStarted(code_version="2"), 3_600_000)
+    moved = {deadline.id: deadline.at_ms for deadline in deadlines(world.state) if deadline.key != "session"}
+    shift_ms = world.now_ms - last_ms
+    assert {id_: moved[id_] - shift_ms for id_ in before} == before
+    pages = (ev.OpenSession(agent="bob", session="bob-page"),)
+    world.do(ev.WebInventory(web=WEB, instance="w1", sessions=pages))
+    view = world.desk("bob")
+    assert view.offer is not None
+    assert view.deadline_ms == view.offer.deadline_ms == moved["bob"]
+
+
 def test_what_rings_at_a_page_that_never_returns_is_withdrawn() -> None:
     world = World(plan=msgspec.structs.replace(PLAN, session_grace_ms=5_000))
     world.make_ready("ann")
@@ -218,16 +253,6 @@ def test_what_rings_at_a_page_that_never_returns_is_withdrawn() -> None:
     world.deadline("agent", "ann", "session")
     assert world.who("ann") == "logged_out"
     assert world.call("c1").state == "waiting"
-
-
-def test_a_phone_that_may_not_have_heard_is_rung_again() -> None:
-    world = World()
-    world.use_phone("bob")
-    world.ask(ev.ReadyRequested, "bob")
-    world.arrive("c0")
-    event = inventory(world, instance="e2")
-    down_and_up(world, event)
-    assert world.the(RingPhone).offer == 1
 
 
 def test_lost_legs_are_lost() -> None:
