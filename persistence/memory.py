@@ -21,7 +21,7 @@ class MemoryStore:
         self._calls: dict[str, CallRow] = {}
         self._call_stories: dict[str, list[CallStory]] = {}
         self._agent_stories: dict[str, list[AgentStory]] = {}
-        self._recordings: dict[tuple[str, int], RecordingFinished] = {}
+        self._recordings: dict[tuple[str, int, str], RecordingFinished] = {}
 
     async def position(self, journal: str) -> Position:
         """See `Store`."""
@@ -42,7 +42,7 @@ class MemoryStore:
                 if isinstance(story, AgentStory):
                     self._agent_stories.setdefault(story.agent, []).append(story)
         for recording in finished_recordings(records):
-            self._recordings.setdefault((recording.call, recording.part), recording)
+            self._recordings.setdefault((recording.call, recording.part, recording.path), recording)
         self._positions[journal] = position
         return position
 
@@ -64,4 +64,4 @@ class MemoryStore:
 
     async def recordings(self, call: str) -> tuple[RecordingFinished, ...]:
         """See `Store`."""
-        return tuple(value for (name, _), value in sorted(self._recordings.items()) if name == call)
+        return tuple(value for (name, *_), value in sorted(self._recordings.items()) if name == call)

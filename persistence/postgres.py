@@ -37,7 +37,7 @@ _CALL = "SELECT * FROM calls WHERE call = $1"
 _CALLS_TO_CHANGE = "SELECT * FROM calls WHERE call = ANY($1::text[]) FOR UPDATE"
 _CALL_STORY = "SELECT * FROM call_steps WHERE call = $1 ORDER BY journal, seq, index"
 _AGENT_STORY = "SELECT * FROM agent_states WHERE agent = $1 ORDER BY journal, seq, index"
-_RECORDINGS = "SELECT * FROM recordings WHERE call = $1 ORDER BY part"
+_RECORDINGS = "SELECT * FROM recordings WHERE call = $1 ORDER BY part, path"
 
 
 def _insert(table: str, columns: Sequence[str]) -> str:
@@ -47,7 +47,7 @@ def _insert(table: str, columns: Sequence[str]) -> str:
 
 _SET_CALL = ", ".join(f"{name} = excluded.{name}" for name in rows.CALL_COLUMNS[1:])
 _PUT_CALL = f"{_insert('calls', rows.CALL_COLUMNS)} ON CONFLICT (call) DO UPDATE SET {_SET_CALL}"
-_PUT_RECORDING = f"{_insert('recordings', rows.RECORDING_COLUMNS)} ON CONFLICT (call, part) DO NOTHING"
+_PUT_RECORDING = f"{_insert('recordings', rows.RECORDING_COLUMNS)} ON CONFLICT (call, part, path) DO NOTHING"
 
 
 class PostgresStore:

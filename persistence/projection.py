@@ -39,9 +39,9 @@ def calls_named(records: Sequence[Record]) -> set[str]:
 
 
 def finished_recordings(records: Iterable[Record]) -> list[RecordingFinished]:
-    """The recordings that the batch reports, each part once; an edge that reconnected may repeat itself."""
+    """The recordings that the batch reports, each file once; an edge that reconnected may repeat itself."""
     found = {
-        (record.event.call, record.event.part): record.event
+        (record.event.call, record.event.part, record.event.path): record.event
         for record in records
         if isinstance(record, EventRecord) and isinstance(record.event, RecordingFinished)
     }

@@ -83,7 +83,7 @@ CREATE INDEX calls_agent ON calls (agent, arrived_at) WHERE agent IS NOT NULL;
 CREATE INDEX calls_live ON calls (call) WHERE ended_at IS NULL;
 
 -- Recorded conversations: the left channel is the caller, the right one the operator. `path` is relative to the
--- folder of recordings.
+-- folder of recordings. A part has a second file when the audio engine died and began anew in mid-call.
 CREATE TABLE recordings (
     call text NOT NULL,
     part integer NOT NULL,
@@ -93,6 +93,6 @@ CREATE TABLE recordings (
     duration_ms bigint NOT NULL,
     size_bytes bigint NOT NULL,
     sha256 text NOT NULL,
-    PRIMARY KEY (call, part)
+    PRIMARY KEY (call, part, path)
 );
 CREATE INDEX recordings_started_at ON recordings (started_at);

@@ -233,6 +233,24 @@ def test_a_recording_said_twice(play: Callable[[Scene], None]) -> None:
     play(scene)
 
 
+def test_a_part_in_two_files_keeps_both(play: Callable[[Scene], None]) -> None:
+    """As after an audio engine that died in mid-call: the second engine begins a file of its own."""
+
+    async def scene(store: Store) -> None:
+        first = RecordingFinished(
+            call="c1", part=1, agent="", path="a", started_at_ms=1, duration_ms=2, size_bytes=3, sha256="x"
+        )
+        second = msgspec.structs.replace(first, path="a-r2")
+        records = [
+            EventRecord(seq=seq, now_ms=1, stream="", number=0, digest=0, event=event)
+            for seq, event in ((1, first), (2, second))
+        ]
+        await store.append(JOURNAL, Position(), records)
+        assert await store.recordings("c1") == (first, second)
+
+    play(scene)
+
+
 def test_journals_are_kept_apart(play: Callable[[Scene], None]) -> None:
     async def scene(store: Store) -> None:
         await store.append(JOURNAL, Position(), call_records(1, 1))
