@@ -46,7 +46,7 @@ let ended: number[]
 beforeEach(() => {
   vi.useFakeTimers()
   vi.stubGlobal('location', { protocol: 'https:', host: 'desk.example' })
-  vi.stubGlobal('WebSocket', { OPEN: 1 })
+  vi.stubGlobal('WebSocket', { CONNECTING: 0, OPEN: 1 })
   peers = []
   heard = []
   ended = []
@@ -188,6 +188,18 @@ test('close is for good', () => {
   vi.advanceTimersByTime(60_000)
   expect(peers).toHaveLength(1)
   expect(ended).toEqual([])
+})
+
+test('a connection that is being opened is closed once it is there, and unheard', () => {
+  const one = line()
+  one.open()
+  one.close()
+  expect(last().closed_with).toBeUndefined()
+  last().say({ type: 'news', text: 'too late' })
+  last().accept()
+  expect(last().closed_with).toBe(1000)
+  expect(last().said).toEqual([])
+  expect(heard).toEqual([])
 })
 
 test('a pause lies between the half and the whole of a doubling time', () => {

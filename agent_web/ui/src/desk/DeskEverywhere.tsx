@@ -1,5 +1,5 @@
 /** What the desk needs on every page: the pop-up, the keys, and, away from the desk, a strip that tells its state. */
-import { useEffect } from 'preact/hooks'
+import { useEffect, useRef } from 'preact/hooks'
 import { t } from '../i18n'
 import { Since } from '../shared/parts'
 import { go, path } from '../shared/router'
@@ -10,11 +10,13 @@ export function DeskEverywhere({ desk }: { readonly desk: Desk }) {
   useShortcuts(desk)
   const view = desk.view.value
   const away = path.value !== '/desk'
-  const talking = view?.state === 'talking'
+  const state = view?.state
+  const before = useRef(state)
   useEffect(() => {
     // Whoever takes a call belongs to the desk, where its form is; later they may look elsewhere.
-    if (talking) go('/desk')
-  }, [talking])
+    if (state === 'talking' && before.current === 'ringing') go('/desk')
+    before.current = state
+  }, [state])
   return (
     <>
       {away && <Strip desk={desk} />}

@@ -3,7 +3,7 @@ import type { Texts } from './en'
 export const pl: Texts = {
   language: 'Polski',
   product: 'Santral',
-  desk: 'Stanowisko', orders: 'Zlecenia', board: 'Pulpit', test_call: 'Połączenie próbne', log_out: 'Wyloguj',
+  desk: 'Stanowisko', orders: 'Zlecenia', board: 'Tablica', test_call: 'Połączenie próbne', log_out: 'Wyloguj',
   theme_system: 'Kolory: jak w systemie', theme_light: 'Kolory: jasne', theme_dark: 'Kolory: ciemne',
   choose_language: 'Język', loading: 'Wczytywanie …', retry: 'Spróbuj ponownie', not_found_page: 'Nie ma takiej strony.',
   no_role: 'To konto nie ma dostępu do tej strony.', close: 'Zamknij', save: 'Zapisz', edit: 'Edytuj', cancel: 'Anuluj', none: 'brak',

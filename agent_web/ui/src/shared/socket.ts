@@ -65,8 +65,13 @@ export class Line<In extends { readonly type: string }, Out extends { readonly t
     this.state.value = 'ended'
     clearTimeout(this.#again)
     clearTimeout(this.#silence)
-    this.#socket?.close(1000)
+    const socket = this.#socket
     this.#socket = null
+    if (!socket) return
+    socket.onmessage = null
+    // To close one that is being opened is an error in the browser's eyes.
+    if (socket.readyState === WebSocket.CONNECTING) socket.onopen = () => socket.close(1000)
+    else socket.close(1000)
   }
 
   #take(data: string): void {
