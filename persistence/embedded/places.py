@@ -84,7 +84,7 @@ class Places:
             return known
         if can_enter(account, self.data_dir):
             return self.data_dir / _CLUSTER
-        home = self.fallback_dir / self.identity
+        home = self._free_home()
         make_folder(home, "set database.embedded_dir to a folder that its user can reach")
         if not can_enter(account, home):
             raise _unreachable(account, home)
@@ -92,6 +92,18 @@ class Places:
             "the database lives in %s, because its user can't reach %s", home / _CLUSTER, self.data_dir
         )
         return home / _CLUSTER
+
+    def _free_home(self) -> Path:
+        """Without a note, a cluster found there belonged to a data folder that was removed since: it is neither taken nor touched."""
+        home = self.fallback_dir / self.identity
+        number = 1
+        while (home / _CLUSTER).exists():
+            logger.warning(
+                "%s is the database of an earlier data folder; remove it when nobody needs it", home
+            )
+            number += 1
+            home = self.fallback_dir / f"{self.identity}-{number}"
+        return home
 
     def note_cluster(self, cluster: Path) -> None:
         """Remember the place, relative when it moves together with `data_dir`."""

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import itertools
+import os
+import shutil
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -28,16 +31,24 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(scope="session")
-def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    """`santral up --demo` with the test city."""
-    folder = tmp_path_factory.mktemp("santral")
+def stack() -> Iterator[Stack]:
+    """`santral up --demo` with the test city, in a folder that the database's user can reach when we are root."""
+    folder = Path(tempfile.mkdtemp(prefix="santral-"))
+    folder.chmod(0o711)
     plan, roster = write_city(folder / "city")
     system = Stack(
         folder, plan=plan, roster=roster, categories=ROOT / "examples" / "city-water" / "categories.toml"
     )
-    system.start()
+    try:
+        system.start()
+    except AssertionError:
+        system.stop()
+        raise
     yield system
-    assert system.stop() == 0, system.output()
+    code = system.stop()
+    assert code == 0, system.output()
+    if not os.environ.get("SANTRAL_TEST_KEEP"):
+        shutil.rmtree(folder)
 
 
 @pytest.fixture(scope="session")

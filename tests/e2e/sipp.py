@@ -72,10 +72,18 @@ def start_callers(
     with (folder / "sipp.log").open("wb") as log:
         return subprocess.Popen(
             [
-                *("sipp", f"127.0.0.1:{remote_port}", "-sf", str(scenario), "-i", "127.0.0.1"),
+                *(
+                    "sipp",
+                    f"127.0.0.1:{remote_port}",
+                    "-sf",
+                    str(scenario),
+                    "-i",
+                    "127.0.0.1",
+                    "-mi",
+                    "127.0.0.1",
+                ),
                 *("-p", str(port), "-m", str(count), "-r", str(rate), "-l", str(count), "-nostdin"),
                 *("-timeout", str(wait_s + 30), "-trace_err", "-error_file", str(folder / "errors.log")),
-                *("-min_rtp_port", "52000", "-max_rtp_port", "52999"),
             ],
             cwd=folder,
             stdin=subprocess.DEVNULL,

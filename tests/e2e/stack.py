@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import concurrent.futures
 import os
 import signal
 import socket
@@ -97,8 +98,8 @@ class Stack:
     def stop(self) -> int:
         """Stop as Ctrl-C does; the exit code."""
         assert self._process is not None
-        self._process.send_signal(signal.SIGINT)
         try:
+            self._process.send_signal(signal.SIGINT)
             return self._process.wait(GUARD_S)
         except subprocess.TimeoutExpired:
             self._process.kill()
@@ -151,7 +152,9 @@ class Stack:
             finally:
                 await connection.close()
 
-        return asyncio.run(run())
+        # In a thread of its own: the browser's driver holds this one's event loop.
+        with concurrent.futures.ThreadPoolExecutor(1) as thread:
+            return thread.submit(asyncio.run, run()).result(GUARD_S)
 
     def dsn(self) -> str:
         """The DSN that the processes were given."""

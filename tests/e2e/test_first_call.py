@@ -86,7 +86,9 @@ def _check_recording(stack: Stack, call: str) -> None:
     assert seconds_heard(left, OPERATOR_HZ) < 0.3, "one party per channel"
     assert seconds_heard(right, CALLER_HZ) < 0.3, "one party per channel"
     assert abs(len(left) / 8000 - recording["duration_ms"] / 1000) < 0.1
-    talked_s = stack.sql("select extract(epoch from ended_at - answered_at) as s from calls where call = $1", call)
+    talked_s = stack.sql(
+        "select extract(epoch from ended_at - answered_at) as s from calls where call = $1", call
+    )
     assert abs(len(left) / 8000 - float(talked_s[0]["s"])) < 1.0, "the recording has the right length"
 
 
@@ -106,10 +108,17 @@ def _check_stories(stack: Stack, call: str, caller: Baresip) -> None:
         "connected",
         "ended",
     ]
-    kinds = [type(record.event).__name__ for record in stack.events() if getattr(record.event, "call", "") == call]
+    kinds = [
+        type(record.event).__name__ for record in stack.events() if getattr(record.event, "call", "") == call
+    ]
     rows = stack.sql("select kind from journal_events where call = $1 order by seq", call)
     assert [row["kind"] for row in rows] == kinds
     (row,) = stack.sql("select * from calls where call = $1", call)
-    assert (row["caller"], row["dialled"], row["queue"], row["agent"]) == (caller.name, "185", "faults", "op01")
+    assert (row["caller"], row["dialled"], row["queue"], row["agent"]) == (
+        caller.name,
+        "185",
+        "faults",
+        "op01",
+    )
     (order,) = stack.sql("select * from orders where call = $1", call)
     assert order["description"] == "Sokakta su borusu patladı"

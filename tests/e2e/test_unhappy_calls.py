@@ -9,7 +9,15 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Playwright, expect
 
-from tests.e2e.calls import call_of, channels, order_of, phone_heard, seconds_heard, wait_recordings, wait_steps
+from tests.e2e.calls import (
+    call_of,
+    channels,
+    order_of,
+    phone_heard,
+    seconds_heard,
+    wait_recordings,
+    wait_steps,
+)
 from tests.e2e.city import LOST_HZ, MUSIC_HZ
 from tests.e2e.conftest import CALLER_HZ, OPERATOR_HZ, SECOND_OPERATOR_HZ
 from tests.e2e.operator_page import Operator, browser_with_tone
@@ -206,7 +214,10 @@ def test_two_operators_talk_to_two_callers_apart(
         for desk in (first, second):
             desk.wait_state("wrap_up")
         second.log_out()
-    for phone_, mine, theirs in ((one, OPERATOR_HZ, SECOND_OPERATOR_HZ), (two, SECOND_OPERATOR_HZ, OPERATOR_HZ)):
+    for phone_, mine, theirs in (
+        (one, OPERATOR_HZ, SECOND_OPERATOR_HZ),
+        (two, SECOND_OPERATOR_HZ, OPERATOR_HZ),
+    ):
         phone_.close()
         heard = phone_heard(phone_)
         assert seconds_heard(heard, mine) > 1.5

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shutil
 import signal
 import stat
 import subprocess
@@ -202,6 +203,23 @@ def test_unreachable_data_folder(public_dir: Path) -> None:
     )
     with running(moved):
         assert notes(moved) == "kept"
+
+
+@as_root
+def test_a_new_data_folder_does_not_get_the_database_of_a_removed_one(public_dir: Path) -> None:
+    home = public_dir / "home"
+    home.mkdir(mode=0o700)
+    first = EmbeddedPostgres(home / "data", home / "run", fallback_dir=public_dir / "fallback")
+    with running(first):
+        note(first, "of the old folder")
+    shutil.rmtree(home / "data")
+    second = EmbeddedPostgres(home / "data", home / "run", fallback_dir=public_dir / "fallback")
+    with running(second):
+        assert second.cluster_dir != first.cluster_dir
+        assert (
+            asyncio.run(query(second.dsn, "SELECT count(*) FROM pg_tables WHERE schemaname = 'public'")) == 0
+        )
+    assert first.cluster_dir.is_dir(), "nobody's data is thrown away"
 
 
 @as_root
