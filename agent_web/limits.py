@@ -25,6 +25,9 @@ AUDIT_KEPT_DAYS = 400
 
 # --- sockets -----------------------------------------------------------------------------------------------
 MESSAGE_MAX_BYTES = 96 * 1024  # of a page; longer: closed with 1009
+MESSAGE_BUFFER_MAX_BYTES = (
+    4 * MESSAGE_MAX_BYTES
+)  # while it is received; longer: closed by the server, likewise
 OUTBOX_MAX = (
     256  # messages one page has not taken yet; full: closed, the page returns and gets everything anew
 )
@@ -37,8 +40,8 @@ CALL_PAGES_MAX = 64  # test calls at once, in all; a further page is refused wit
 CALL_PAGES_A_SOURCE_MAX = 8
 CALLS_A_SOURCE_A_MINUTE = 12  # a further test call is answered by too_fast
 CALL_SOURCES_MAX = 10_000
-PINGS_INTERVAL_S = 3.0
-SILENCE_MAX_S = 9.0  # a page that says nothing for so long is gone
+PINGS_INTERVAL_S = 2.4
+PINGS_UNANSWERED_MAX = 3  # a page that is silent for one interval more is gone
 FLUSH_TIMEOUT_S = 1.0  # for the last words before a socket is closed
 AUDIO_ANSWER_TIMEOUT_S = 10.0
 BROADCAST_CHUNK = 20  # pages served before the loop may do something else
@@ -55,5 +58,6 @@ SEARCH_WORDS_MAX = 8
 DATABASE_TIMEOUT_S = 5.0  # a statement, or waiting for a connection; longer counts as away
 DATABASE_CHECK_INTERVAL_S = 2.0
 
-assert SILENCE_MAX_S + FLUSH_TIMEOUT_S <= 10, "a dead page is noticed within ten seconds"
-assert SILENCE_MAX_S < READ_TIMEOUT_S, "the page's silence is noticed before the connection's"
+_SILENCE_MAX_S = PINGS_INTERVAL_S * (PINGS_UNANSWERED_MAX + 1)
+assert _SILENCE_MAX_S <= 10, "a dead page is noticed within ten seconds"
+assert _SILENCE_MAX_S < READ_TIMEOUT_S, "the page's silence is noticed before the connection's"

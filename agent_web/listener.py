@@ -15,7 +15,7 @@ from wsproto.extensions import Extension
 
 from acd_core.config import ConfigError
 from agent_web.certificate import CertificateFiles
-from agent_web.limits import MESSAGE_MAX_BYTES, READ_TIMEOUT_S, STOP_TIMEOUT_S, UNACKNOWLEDGED_MAX_MS
+from agent_web.limits import MESSAGE_BUFFER_MAX_BYTES, READ_TIMEOUT_S, STOP_TIMEOUT_S, UNACKNOWLEDGED_MAX_MS
 
 _BACKLOG = 512
 
@@ -67,7 +67,7 @@ def server_settings(listener: socket.socket, tls: CertificateFiles | None) -> Hy
     settings.include_server_header = False
     settings.accesslog = None
     settings.errorlog = logging.getLogger("hypercorn.error")
-    settings.websocket_max_message_size = MESSAGE_MAX_BYTES
+    settings.websocket_max_message_size = MESSAGE_BUFFER_MAX_BYTES
     # Hypercorn never gets rid of a connection whose application has ended while messages waited in a full
     # queue. Quart takes them at once and a page that says too much is closed, so it stays short by itself.
     settings.max_app_queue_size = 0

@@ -24,16 +24,17 @@ from agent_web import wire
 from agent_web.limits import (
     FLUSH_TIMEOUT_S,
     MESSAGE_BURST,
+    MESSAGE_MAX_BYTES,
     MESSAGES_A_SECOND,
     OUTBOX_MAX,
     PINGS_INTERVAL_S,
-    SILENCE_MAX_S,
+    PINGS_UNANSWERED_MAX,
 )
 
 _log = logging.getLogger(__name__)
 
 NEWER_CONNECTION, TAKEN_OVER, LOGGED_OUT, LIMITS, SILENT, TOO_MANY = 4000, 4001, 4003, 4008, 4009, 4013
-SERVER_RESTARTS = 1012  # RFC 6455 section 7.4.2 (registry): service restart
+TOO_BIG, SERVER_RESTARTS = 1009, 1012  # RFC 6455 section 7.4.1 and its registry
 
 
 class _Request(msgspec.Struct):
@@ -43,15 +44,8 @@ class _Request(msgspec.Struct):
 class PageSocket:
     """The server's end of one page's socket; made and run within its route."""
 
-    def __init__(
-        self,
-        *,
-        on_gone: Callable[[], None],
-        pings_interval_s: float = PINGS_INTERVAL_S,
-        silence_max_s: float = SILENCE_MAX_S,
-    ) -> None:
+    def __init__(self, *, on_gone: Callable[[], None]) -> None:
         self._on_gone = on_gone
-        self._pings_interval_s, self._silence_max_s = pings_interval_s, silence_max_s
         self._outbox: dict[object, str] = {}
         self._keys = itertools.count()
         self._wake = asyncio.Event()
@@ -60,7 +54,7 @@ class PageSocket:
         self._closing = asyncio.Event()
         self._code, self._reason = 1000, ""
         self._gone = False
-        self._heard_s = 0.0
+        self._pings_unanswered = 0
         self._allowance, self._allowance_s = float(MESSAGE_BURST), 0.0
         self._bad_messages = 0
 
@@ -93,8 +87,7 @@ class PageSocket:
 
     async def run(self, receive: Callable[[bytes], None]) -> None:
         """Serve the page until it is closed by either side; `receive` takes its messages."""
-        now_s = asyncio.get_running_loop().time()
-        self._heard_s = self._allowance_s = now_s
+        self._allowance_s = asyncio.get_running_loop().time()
         try:
             await websocket.accept()
             async with asyncio.TaskGroup() as group:
@@ -125,13 +118,17 @@ class PageSocket:
         loop = asyncio.get_running_loop()
         while True:
             data = await websocket.receive()
-            self._heard_s = loop.time()
+            self._pings_unanswered = 0
             if self._gone:
                 continue
-            if not self._may_speak(self._heard_s):
+            if not self._may_speak(loop.time()):
                 self.close(LIMITS, "too many messages")
                 continue
-            receive(data.encode() if isinstance(data, str) else data)
+            message = data.encode() if isinstance(data, str) else data
+            if len(message) > MESSAGE_MAX_BYTES:
+                self.close(TOO_BIG, "message too long")
+                continue
+            receive(message)
 
     def _may_speak(self, now_s: float) -> bool:
         refill = (now_s - self._allowance_s) * MESSAGES_A_SECOND
@@ -150,12 +147,13 @@ class PageSocket:
             self._drained.set()
 
     async def _beat(self) -> None:
-        loop = asyncio.get_running_loop()
+        """Counts pings and not seconds: when this process stood still, the page is not the one that was silent."""
         for number in itertools.count(1):
-            await asyncio.sleep(self._pings_interval_s)
-            if loop.time() - self._heard_s > self._silence_max_s:
+            await asyncio.sleep(PINGS_INTERVAL_S)
+            if self._pings_unanswered >= PINGS_UNANSWERED_MAX:
                 self.close(SILENT, "silent")
                 return
+            self._pings_unanswered += 1
             self.send(wire.Ping(n=number), replaces="ping")
 
     def _say_gone(self) -> None:

@@ -13,9 +13,16 @@ import pytest
 from acd_core.config import Config, Database, Web
 from persistence.embedded import EmbeddedPostgres
 from tests.persistence.servers import execute, public_folder, running, start, stop
-from tests.web.world import CATEGORIES, make_template
+from tests.web.world import CATEGORIES, USERS, make_template
 
-TEMPLATE = "web_template"
+DATABASE = "web_tests"
+USER_NAMES = ", ".join(f"'{user}'" for user, *_ in USERS)
+# One database for all tests: a new one each time costs more than the tests.
+AS_NEW = f"""
+TRUNCATE order_history, orders, order_numbers, categories, web_sessions, login_audit, calls RESTART IDENTITY;
+DELETE FROM users WHERE user_name NOT IN ({USER_NAMES});
+UPDATE users SET disabled = false WHERE disabled
+"""
 
 
 @pytest.fixture(scope="session")
@@ -24,23 +31,18 @@ def web_server() -> Iterator[EmbeddedPostgres]:
     with public_folder() as folder:
         server = EmbeddedPostgres(folder / "data", folder / "run")
         with running(server):
-            for setting in ("fsync", "synchronous_commit", "full_page_writes"):
-                asyncio.run(
-                    execute(server.dsn, f"ALTER SYSTEM SET {setting} = off")
-                )  # nothing here must survive
-            asyncio.run(execute(server.dsn, "SELECT pg_reload_conf()"))
-            asyncio.run(execute(server.dsn, f"CREATE DATABASE {TEMPLATE}"))
-            dsn = server.dsn.replace("/santral?", f"/{TEMPLATE}?")
+            asyncio.run(execute(server.dsn, f"CREATE DATABASE {DATABASE}"))
+            dsn = server.dsn.replace("/santral?", f"/{DATABASE}?")
             asyncio.run(make_template(Config(database=Database(dsn=dsn))))
             yield server
 
 
 @pytest.fixture
 def config(web_server: EmbeddedPostgres, tmp_path: Path) -> Config:
-    """A configuration with folders and a database of its own, on a free port."""
-    name = f"test_{secrets.token_hex(8)}"
-    asyncio.run(execute(web_server.dsn, f"CREATE DATABASE {name} TEMPLATE {TEMPLATE}"))
-    return _config(tmp_path, web_server.dsn.replace("/santral?", f"/{name}?"))
+    """A configuration with folders of its own, on a free port; the database is as new."""
+    config = _config(tmp_path, web_server.dsn.replace("/santral?", f"/{DATABASE}?"))
+    asyncio.run(execute(config.database.dsn, AS_NEW))
+    return config
 
 
 def _config(folder: Path, dsn: str) -> Config:

@@ -4,7 +4,10 @@ away.
 
 from __future__ import annotations
 
+import contextlib
+
 import pytest
+import websockets
 
 from acd_core.config import Config
 from acd_core.domain import commands, events
@@ -229,8 +232,9 @@ def test_a_page_that_says_too_much_is_closed(config: Config) -> None:
         async with world(config) as here:
             browser = await here.logged_in("ayse")
             async with here.desk(browser) as page:
-                for _ in range(MESSAGE_BURST * 3):
-                    await page.connection.send('{"type":"ready"}')
+                with contextlib.suppress(websockets.ConnectionClosed):
+                    for _ in range(MESSAGE_BURST * 20):
+                        await page.connection.send('{"type":"ready"}')
                 assert await page.closed() == 4008
             async with here.desk(browser) as page:
                 await page.connection.send('"' + "x" * 200_000 + '"')
@@ -243,14 +247,15 @@ def test_a_page_that_does_not_read_is_closed_and_the_others_are_served(config: C
     async def story() -> None:
         async with world(config) as here:
             browser = await here.logged_in("ayse")
-            deaf = await here.logged_in("mehmet")
-            async with here.desk(deaf), here.desk(browser) as page:
-                first = await here.core.heard.next(events.SessionOpened)
+            other = await here.logged_in("mehmet")
+            async with other.socket("/ws/desk", deaf=True) as deaf, here.desk(browser) as page:
+                await deaf.send(type="hello", tab="tab-00000001", page="page-0001")
+                await here.core.heard.next(events.SessionOpened)
                 await here.core.heard.next(events.SessionOpened)
                 refusal = commands.RequestRefused(
                     web="web1",
                     agent="agent-mehmet",
-                    session=first.session,
+                    session=SESSION,
                     request="x" * 50_000,
                     reason="busy",
                 )
@@ -260,7 +265,7 @@ def test_a_page_that_does_not_read_is_closed_and_the_others_are_served(config: C
                 assert lost.agent == "agent-mehmet"
                 here.core.send(
                     commands.RequestRefused(
-                        web="web1", agent="agent-ayse", session=first.session, request="1", reason="no_audio"
+                        web="web1", agent="agent-ayse", session=SESSION, request="1", reason="no_audio"
                     )
                 )
                 assert (await page.expect("refused"))["request"] == "1"
@@ -272,7 +277,7 @@ def test_a_page_that_says_nothing_is_gone_after_ten_seconds(config: Config) -> N
     async def story() -> None:
         async with world(config) as here:
             browser = await here.logged_in("ayse")
-            async with browser.socket("/ws/desk", answers_pings=False) as page:
+            async with browser.socket("/ws/desk", deaf=True) as page:
                 await page.send(type="hello", tab="tab-00000001", page="page-0001")
                 await here.core.heard.next(events.SessionOpened)
                 await here.core.heard.next(events.SessionLost)

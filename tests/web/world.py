@@ -160,11 +160,22 @@ class Answer:
 
 
 class Socket:
-    """A page's socket that answers pings like a page does, and keeps them out of the way."""
+    """A page's socket. Like a page it answers pings at once, whatever the test is doing; a deaf one reads nothing."""
 
-    def __init__(self, connection: ClientConnection, *, answers_pings: bool = True) -> None:
-        self.connection, self._answers_pings = connection, answers_pings
-        self.last_ping = 0
+    def __init__(self, connection: ClientConnection, *, deaf: bool = False) -> None:
+        self.connection = connection
+        self._messages: asyncio.Queue[dict[str, Any] | None] = asyncio.Queue()
+        self._reader = None if deaf else asyncio.create_task(self._read())
+
+    async def _read(self) -> None:
+        with contextlib.suppress(websockets.ConnectionClosed):
+            while True:
+                message = json.loads(await self.connection.recv())
+                if message["type"] == "ping":
+                    await self.send(type="pong", n=message["n"])
+                else:
+                    self._messages.put_nowait(message)
+        self._messages.put_nowait(None)
 
     async def send(self, **message: Any) -> None:
         await self.connection.send(json.dumps(message))
@@ -172,13 +183,9 @@ class Socket:
     async def next(self) -> dict[str, Any]:
         """The next message that is no ping."""
         async with asyncio.timeout(PATIENCE_S):
-            while True:
-                message: dict[str, Any] = json.loads(await self.connection.recv())
-                if message["type"] != "ping":
-                    return message
-                self.last_ping = message["n"]
-                if self._answers_pings:
-                    await self.send(type="pong", n=message["n"])
+            message = await self._messages.get()
+        assert message is not None, f"closed with {self.connection.close_code}"
+        return message
 
     async def expect(self, kind: str) -> dict[str, Any]:
         message = await self.next()
@@ -188,12 +195,16 @@ class Socket:
     async def closed(self) -> int:
         """Wait for the close and return its code; messages before it are dropped."""
         async with asyncio.timeout(PATIENCE_S):
-            with contextlib.suppress(websockets.ConnectionClosed):
-                while True:
-                    await self.connection.recv()
+            await self.connection.wait_closed()
         code = self.connection.close_code
         assert code is not None
         return code
+
+    async def end(self) -> None:
+        """The page goes."""
+        await self.connection.close()
+        if self._reader is not None:
+            await self._reader
 
 
 @dataclass
@@ -256,7 +267,7 @@ class Browser:
 
     @contextlib.asynccontextmanager
     async def socket(
-        self, path: str, *, origin: str | None = None, answers_pings: bool = True
+        self, path: str, *, origin: str | None = None, deaf: bool = False
     ) -> AsyncIterator[Socket]:
         scheme = "wss" if self.tls else "ws"
         async with websockets.connect(
@@ -266,10 +277,15 @@ class Browser:
             additional_headers=self._cookie(),
             ssl=self.tls,
             ping_interval=None,
+            close_timeout=1,
             open_timeout=PATIENCE_S,
             proxy=None,
         ) as connection:
-            yield Socket(connection, answers_pings=answers_pings)
+            socket = Socket(connection, deaf=deaf)
+            try:
+                yield socket
+            finally:
+                await socket.end()
 
 
 @dataclass
