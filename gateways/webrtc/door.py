@@ -8,12 +8,15 @@ word, so that nobody learns anything here and nothing can be reflected at others
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Sequence
 from typing import Protocol
 
 from gateways.webrtc import stun
 from gateways.webrtc.interface import Address
 from gateways.webrtc.udp import UdpAddress, UdpSocket
+
+log = logging.getLogger(__name__)
 
 _ADDRESSES_MAX = 8  # of one guest; when there are more the first is forgotten
 
@@ -69,6 +72,14 @@ class Doors:
         """Answer this guest's checks from now on."""
         self.guests[guest.ufrag] = guest
 
+    def turn_away(self, address: UdpAddress) -> None:
+        """Count a datagram that is dropped; a page whose leg was closed sends some, and so does whoever scans
+        ports.
+        """
+        self.strangers += 1
+        if self.strangers == 1:
+            log.info("a datagram of %s, who has no leg here, is dropped; there may be more", address[0])
+
     def forget(self, guest: Guest) -> None:
         """Know this guest no longer."""
         self.guests.pop(guest.ufrag, None)
@@ -97,7 +108,7 @@ class Door(UdpSocket):
             return
         guest = self._known.get(addr)
         if guest is None or not data:
-            self._doors.strangers += 1
+            self._doors.turn_away(addr)
             return
         guest.receive(data)
 
@@ -110,7 +121,7 @@ class Door(UdpSocket):
             or guest.remote_ufrag != check.remote_ufrag
             or not stun.is_authentic(check, guest.password)
         ):
-            self._doors.strangers += 1
+            self._doors.turn_away(addr)
             return
         if check.controlled:
             self.send(stun.role_conflict(check, guest.password), addr)

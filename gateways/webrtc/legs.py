@@ -13,6 +13,7 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 import logging
+import math
 from collections.abc import Callable, Coroutine
 from typing import Any
 
@@ -37,6 +38,8 @@ from gateways.webrtc.messages import (
 )
 
 log = logging.getLogger(__name__)
+
+_COMPLAINT_INTERVAL_S = 1.0
 
 
 class _Entry:
@@ -66,11 +69,12 @@ class Legs:
         """`tell(edge, message)` sends a message to an edge by name."""
         self.tell = tell
         self.refused = 0  # offers refused because the table was full
+        self.bad_offers = 0
         self._audio = audio
         self._legs_max = legs_max
         self._table: dict[tuple[str, str], _Entry] = {}
         self._tasks: set[asyncio.Task[None]] = set()
-        self._closing = 0  # legs that are closing still hold sockets: they count against the limit
+        self._complained_at = -math.inf
 
     def __len__(self) -> int:
         """How many legs are open or opening."""
@@ -110,12 +114,9 @@ class Legs:
 
     def _offer(self, edge: str, offer: OfferLeg) -> None:
         self._drop(edge, offer.leg)  # an offer for a leg that exists replaces it
-        if len(self._table) + self._closing > self._legs_max - 1:
+        if len(self._table) >= self._legs_max:  # those that are closing are gone within a turn of the loop
             self.refused += 1
-            if self.refused == 1:
-                log.warning(
-                    "an offer was refused: %d legs are open, the limit of webrtc.legs_max", self._legs_max
-                )
+            self._complain("offer %d is refused: webrtc.legs_max (%d) are open", self.refused, self._legs_max)
             self.tell(edge, LegClosed(leg=offer.leg, reason=TOO_MANY))
             return
         engine = _address(offer.engine_host, offer.engine_port)
@@ -140,7 +141,8 @@ class Legs:
         try:
             browser = await self._audio.open(sdp, engine, entry)
         except BadOfferError as error:
-            log.warning("leg %s of %s: the offer can't be answered: %s", entry.leg, entry.edge, error)
+            self.bad_offers += 1
+            self._complain("leg %s: bad offer %d: %s", entry.leg, self.bad_offers, error)
             self.ended(entry, BAD_OFFER)
             return
         except OSError as error:
@@ -168,14 +170,16 @@ class Legs:
             return
         entry.over = True
         if entry.browser is not None:
-            self._start(self._close(entry.browser))
+            self._start(entry.browser.close())
 
-    async def _close(self, browser: BrowserLeg) -> None:
-        self._closing += 1
-        try:
-            await browser.close()
-        finally:
-            self._closing -= 1
+    def _complain(self, text: str, *values: object) -> None:
+        """Log what a page did wrong, but not more often than anybody reads: pages are many, and not all are
+        ours.
+        """
+        now = asyncio.get_running_loop().time()
+        if now - self._complained_at >= _COMPLAINT_INTERVAL_S:
+            self._complained_at = now
+            log.warning(text, *values)
 
     def _start(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.get_running_loop().create_task(work)
