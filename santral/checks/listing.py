@@ -18,6 +18,7 @@ def checks_for(config: Config, running: int | None = None) -> Iterator[Check]:
     yield Check("SIP port", lambda: network.sip_port(config, running))
     yield Check("web port", lambda: network.web_port(config, running))
     yield Check("RTP ports", lambda: network.rtp_ports(config, running))
+    yield Check("browser port", lambda: network.browser_port(config, running))
     yield Check("addresses", lambda: network.addresses(config))
     yield Check("database", lambda: database.database(config))
     yield Check("plan", lambda: documents.plan(config))

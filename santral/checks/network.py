@@ -9,7 +9,8 @@ import socket
 from pathlib import Path
 
 from acd_core.config import Config
-from santral.checks.finding import Finding, fail, ok, warn
+from gateways.webrtc.addresses import listen_hosts
+from santral.checks.finding import Finding, Status, fail, ok, warn
 
 RTP_PORTS_TRIED = 100
 RTP_LEGS_WANTED = 40  # twenty conversations
@@ -22,6 +23,15 @@ def sip_port(config: Config, running: int | None) -> Finding:
 
 def web_port(config: Config, running: int | None) -> Finding:
     return _port("web", socket.SOCK_STREAM, config.web.listen_host, config.web.listen_port, running)
+
+
+def browser_port(config: Config, running: int | None) -> Finding:
+    """One for the audio of all browsers, on each of their addresses; any free one unless it was set."""
+    port = config.webrtc.listen_port
+    if not port:
+        return ok("any free UDP port")
+    found = [_port("webrtc", socket.SOCK_DGRAM, host, port, running) for host in listen_hosts(config)]
+    return max(found, key=lambda finding: finding.status is Status.FAIL)
 
 
 def rtp_ports(config: Config, running: int | None) -> Finding:

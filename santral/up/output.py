@@ -37,7 +37,7 @@ PYTHON_LINES = LineStyle(
 # What a client is told while the server starts or stops is no alarm: we ask until it is ready.
 POSTGRES_LINES = LineStyle(
     record=re.compile(r"^\S*\s*[A-Z]+:  "),
-    alarm=re.compile(r"\b(ERROR|FATAL|PANIC):  (?!the database system is (starting up|shutting down))"),
+    alarm=re.compile(r"\b(ERROR|FATAL|PANIC):  (?!the database system is (starting|shutting|not yet))"),
 )
 
 

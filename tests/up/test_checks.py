@@ -12,7 +12,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from acd_core.config import Config, Database, Rtp, Sip, Web
+from acd_core.config import Config, Database, Rtp, Sip, Web, Webrtc
 from santral.checks import Status, checks_for, database, folders, machine, network, run_doctor
 from tests.tooling.imports import ROOT
 
@@ -57,6 +57,14 @@ def test_a_busy_web_port_is_said(tmp_path: Path) -> None:
         found = network.web_port(config, running=None)
     assert found.status is Status.FAIL
     assert "[web] listen_port" in found.remedy
+
+
+def test_a_busy_port_for_browsers_is_said(tmp_path: Path, taken_udp: socket.socket) -> None:
+    port = taken_udp.getsockname()[1]
+    found = network.browser_port(config_in(tmp_path, webrtc=Webrtc(listen_port=port)), running=None)
+    assert found.status is Status.FAIL
+    assert "[webrtc] listen_port" in found.remedy
+    assert network.browser_port(config_in(tmp_path), running=None).status is Status.OK
 
 
 def test_an_address_of_another_machine_is_said(tmp_path: Path) -> None:

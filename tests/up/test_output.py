@@ -67,6 +67,7 @@ def test_lines_of_postgres_are_told_apart(tmp_path: Path) -> None:
         lines(
             "LOG:  starting PostgreSQL",
             "FATAL:  the database system is starting up",
+            "FATAL:  the database system is not yet accepting connections",
             "ERROR:  relation does not exist",
             "\tat character 15",
             "LOG:  checkpoint starting",
