@@ -94,7 +94,7 @@ class Places:
         return home / _CLUSTER
 
     def _free_home(self) -> Path:
-        """Without a note, a cluster found there belonged to a data folder that was removed since: it is neither taken nor touched."""
+        """Without a note, a cluster found there was that of a data folder removed since: neither taken nor touched."""
         home = self.fallback_dir / self.identity
         number = 1
         while (home / _CLUSTER).exists():

@@ -26,6 +26,11 @@ dialled = "186"
 service = "Straight to the queue"
 flow = "direct"
 
+[[numbers]]
+dialled = "187"
+service = "The crowd"
+flow = "crowd"
+
 [prompts.greeting]
 wav = "greeting.wav"
 
@@ -72,6 +77,18 @@ start = "wait"
 type = "queue"
 queue = "faults"
 
+[flows.crowd]
+start = "wait"
+
+[flows.crowd.steps.wait]
+type = "queue"
+queue = "crowd"
+
+[queues.crowd]
+name = "Crowd"
+offer_timeout_ms = 60000
+wrap_up_ms = 60000
+
 [queues.faults]
 name = "Faults"
 operator_lost = ["lost"]
@@ -95,7 +112,7 @@ def write_city(folder: Path) -> tuple[Path, Path]:
     plan.write_text(_PLAN)
     roster.write_text(
         "".join(
-            f'[agents.op{number:02}]\nname = "Operator {number}"\nqueues = ["faults"]\nphone = "2{number:02}"\n\n'
+            f'[agents.op{number:02}]\nname = "Operator {number}"\nqueues = ["faults", "crowd"]\nphone = "2{number:02}"\n\n'
             for number in range(1, OPERATORS + 1)
         )
     )

@@ -1,4 +1,5 @@
-"""The whole line: a person dials the hotline, hears the greeting, presses a key, waits, talks to an operator, who writes a work order."""
+"""The whole line: a person dials the hotline, hears the greeting, presses a key, waits, talks to an operator who
+writes a work order."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""Each process killed once with `kill -9` while idle: it comes back by itself, the operator's page recovers, the next call works."""
+"""Each process killed once with `kill -9` while idle: it comes back by itself, the page recovers, the next call
+works."""
 
 from __future__ import annotations
 
