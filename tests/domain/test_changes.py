@@ -135,6 +135,16 @@ def test_calls_of_removed_agents_go_on_in_order() -> None:
     assert world.agent("dee").call == "c2", "its queue comes first, though it arrived later"
 
 
+def test_a_newcomer_does_not_overtake_who_has_been_idle_longer() -> None:
+    world = World()
+    world.make_ready("ann", "bob", "cem")
+    world.arrive("c1")
+    assert world.agent("ann").call == "c1"
+    new = {"bob": ROSTER.agents["bob"], "cem": Entry(name="Cem", queues=("water",))}
+    world.do(ev.RosterChanged(version=2, roster=Roster(agents=new)))
+    assert world.agent("bob").call == "c1", "the call and cem are new to the queue at once, bob is not"
+
+
 def test_an_agent_who_is_removed_in_a_conversation_ends_it_first() -> None:
     world = World()
     world.make_ready("ann")

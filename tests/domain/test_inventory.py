@@ -70,6 +70,15 @@ def test_nothing_is_offered_while_the_edge_is_away() -> None:
     assert world.agent("ann").call == "c1"
 
 
+def test_agents_who_come_back_with_their_edge_are_still_in_order() -> None:
+    world = World()
+    world.make_ready("bob", "ann")
+    world.do(ev.EdgeDown(edge=EDGE))
+    world.arrive("c1")
+    world.do(inventory(world))
+    assert world.agent("bob").call == "c1", "idle longest, though not first by id"
+
+
 def test_a_short_break_of_the_link_changes_nothing() -> None:
     world = World()
     world.make_ready("ann", "bob")
