@@ -224,7 +224,7 @@ class ClearDeadline(Command, frozen=True, kw_only=True):
 
 
 class EntityGone(Command, frozen=True, kw_only=True):
-    """The entity ended; its actor ends."""
+    """The entity ended, its deadlines with it; its actor ends. Always behind the entity's other commands of the event."""
 
     entity: Literal["call", "agent", "edge", "web"]
     id: str
