@@ -19,7 +19,7 @@ import msgspec
 from acd_core.domain import commands, events
 from gateways.edge.call import Call, CallerSide
 from gateways.edge.caller_leg import CallerLeg, check_invite
-from gateways.edge.identity import new_call_id
+from gateways.edge.identity import CallIds
 from gateways.edge.parts import Parts
 from gateways.edge.point import token
 from gateways.edge.sources import RateLimiter, SourceLog
@@ -63,6 +63,7 @@ class Calls:
         self._parts, self._calls_max = parts, calls_max
         self._calls: dict[str, Call] = {}
         self._coming: set[str] = set()  # let in, without audio yet
+        self._ids = CallIds()
         self._rates = RateLimiter(
             parts.limits.invites_per_second, parts.limits.invites_burst, parts.limits.sources_max
         )
@@ -102,7 +103,7 @@ class Calls:
 
     def new_id(self) -> str:
         """A call is let in; `arrived` or `never_arrived` follows."""
-        call_id = new_call_id(self._parts.clock.now_ms())
+        call_id = self._ids.next(self._parts.clock.now_ms())
         self._coming.add(call_id)
         return call_id
 

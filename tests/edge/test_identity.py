@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from acd_core.config import Config, Rtp, Sip
 from gateways.edge.addresses import LocalAddresses, is_reachable
-from gateways.edge.identity import arrived_ms_of, caller_of, clean, dialled_of, new_call_id
+from gateways.edge.identity import CallIds, arrived_ms_of, caller_of, clean, dialled_of
 from gateways.edge.keys import key_of_info
 from gateways.edge.recordings import recording_path
 from gateways.edge.sources import FailureGuard, RateLimiter, SourceLog
@@ -19,12 +19,22 @@ from gateways.sip.message import Request
 
 
 def test_a_call_id_tells_when_it_arrived() -> None:
-    call = new_call_id(1_795_294_695_409)
+    call = CallIds().next(1_795_294_695_409)
     assert call.startswith("c-")
-    assert len(call) == 15
+    assert len(call) == 16
     assert arrived_ms_of(call) == 1_795_294_695_409
     for stranger in ("", "c-", "c-zzzzzzzzzzzzzzz-abcd", "c--1-x", "x-1-2", "c-!-abcd"):
         assert arrived_ms_of(stranger) == 0
+
+
+@given(st.lists(st.integers(-2, 2), min_size=1, max_size=200), st.booleans())
+def test_ids_sort_by_arrival_whatever_the_clock_does(steps: list[int], burst: bool) -> None:
+    ids, now_ms, made = CallIds(), 1_795_294_695_409, []
+    for step in steps:
+        now_ms += step
+        made += [ids.next(now_ms) for _ in range(1_100 if burst and step == 2 and len(made) < 5_000 else 1)]
+    assert made == sorted(made)
+    assert len(set(made)) == len(made)
 
 
 def invite(sender: str, uri: str = "sip:185@host") -> Request:
