@@ -63,7 +63,7 @@ class Database:
     async def _check(self, prepare: Callable[[Any], Awaitable[None]]) -> None:
         try:
             if self.prepared.is_set():
-                async with self.connection() as connection:
+                async with self._borrow() as connection:
                     await connection.execute("SELECT 1")
             else:
                 await self._make_ready(prepare)
@@ -99,9 +99,18 @@ class Database:
 
     @asynccontextmanager
     async def connection(self) -> AsyncIterator[Any]:
-        """Borrow a connection; `DatabaseAwayError` when there is none, it breaks, or it takes too long."""
-        if self._pool is None or not self.prepared.is_set():
-            raise DatabaseAwayError("not opened yet")
+        """Borrow a connection; `DatabaseAwayError` when there is none, it breaks, or it takes too long.
+
+        While the database is known to be away nobody waits for it.
+        """
+        if not self.up:
+            raise DatabaseAwayError(self._complaint or "not opened yet")
+        async with self._borrow() as connection:
+            yield connection
+
+    @asynccontextmanager
+    async def _borrow(self) -> AsyncIterator[Any]:
+        assert self._pool is not None, "run opened it"
         try:
             connection = await self._pool.acquire(timeout=DATABASE_TIMEOUT_S)
         except _ERRORS as error:  # whatever keeps us from connecting is the database's, not the request's

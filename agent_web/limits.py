@@ -5,6 +5,7 @@ from __future__ import annotations
 # --- HTTP --------------------------------------------------------------------------------------------------
 BODY_MAX_BYTES = 128 * 1024  # a longer request is refused with 413
 READ_TIMEOUT_S = 30  # a connection that says nothing for so long is closed; pages answer pings far more often
+TLS_HANDSHAKE_TIMEOUT_S = 10
 UNACKNOWLEDGED_MAX_MS = 10_000  # the kernel ends a connection whose data nobody has acknowledged for so long
 STOP_TIMEOUT_S = 2.0  # what is still open then is cut
 RETRY_AFTER_S = 2  # what an answer of 503 suggests

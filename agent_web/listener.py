@@ -15,7 +15,13 @@ from wsproto.extensions import Extension
 
 from acd_core.config import ConfigError
 from agent_web.certificate import CertificateFiles
-from agent_web.limits import MESSAGE_BUFFER_MAX_BYTES, READ_TIMEOUT_S, STOP_TIMEOUT_S, UNACKNOWLEDGED_MAX_MS
+from agent_web.limits import (
+    MESSAGE_BUFFER_MAX_BYTES,
+    READ_TIMEOUT_S,
+    STOP_TIMEOUT_S,
+    TLS_HANDSHAKE_TIMEOUT_S,
+    UNACKNOWLEDGED_MAX_MS,
+)
 
 _BACKLOG = 512
 
@@ -72,6 +78,7 @@ def server_settings(listener: socket.socket, tls: CertificateFiles | None) -> Hy
     # queue. Quart takes them at once and a page that says too much is closed, so it stays short by itself.
     settings.max_app_queue_size = 0
     settings.read_timeout = READ_TIMEOUT_S
+    settings.ssl_handshake_timeout = TLS_HANDSHAKE_TIMEOUT_S
     settings.graceful_timeout = STOP_TIMEOUT_S / 2
     # HTTP/2 would put a page's socket and its requests on one connection, where a slow one holds up the others.
     settings.alpn_protocols = ["http/1.1"]

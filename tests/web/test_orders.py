@@ -246,6 +246,22 @@ def test_a_database_that_is_away_stops_forms_and_not_desks(own_server: OwnServer
     run(story())
 
 
+def test_a_database_that_hangs_is_as_good_as_away(own_server: OwnServer) -> None:
+    async def story() -> None:
+        async with world(own_server.config) as here:
+            browser = await here.logged_in("ayse")
+            own_server.freeze()
+            try:
+                answer = await browser.ask("POST", "/api/orders", form())
+                assert (answer.status, answer.json["error"]) == (503, "database_away")
+            finally:
+                own_server.thaw()
+            while (await browser.ask("POST", "/api/orders", form())).status != 201:
+                pass
+
+    run(story())
+
+
 def test_a_web_process_starts_without_its_database(away_config: Config) -> None:
     async def story() -> None:
         async with world(away_config) as here:
