@@ -3,11 +3,20 @@
 from __future__ import annotations
 
 import shutil
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from playwright.sync_api import Browser, BrowserContext, Locator, Page, Playwright, expect
+from playwright.sync_api import (
+    Browser,
+    BrowserContext,
+    Locator,
+    Page,
+    Playwright,
+    TimeoutError,
+    expect,
+)
 
 from tests.support.tones import tone_wav
 
@@ -90,9 +99,17 @@ class Operator:
         expect(self.find("audio-state")).to_have_attribute("data-state", state, timeout=GUARD_MS)
 
     def go_ready(self) -> None:
-        """Take calls."""
-        self.find("ready").click()
-        self.wait_state("ready", "ringing")
+        """Take calls. The button may come and go meanwhile: an operator whose audio is back is ready again by themselves."""
+        deadline = time.monotonic() + GUARD_MS / 1000
+        while self.state() not in ("ready", "ringing"):
+            assert time.monotonic() < deadline, f"{self.user} is {self.state()}, not ready"
+            button = self.find("ready")
+            if button.is_visible() and button.is_enabled():
+                try:
+                    button.click(timeout=1_000)
+                except TimeoutError:
+                    continue
+            self.page.wait_for_timeout(100)
 
     def wait_state(self, *states: str) -> None:
         """Wait until the desk shows one of these states."""

@@ -22,10 +22,11 @@ def test_a_killed_process_comes_back_and_the_next_call_works(
     desk = operator("op01")
     killed = stack.kill(name)
     stack.until(lambda: stack.pid(name) not in (0, killed), f"{name} is back")
+    if name in ("edge", "media", "webrtc"):
+        # The page notices by itself that its audio is gone, and mends it; a caller of now would only wait meanwhile.
+        desk.page.wait_for_timeout(3_000)
     desk.wait_audio("connected")
-    desk.wait_state("ready", "not_ready")
-    if desk.state() == "not_ready":
-        desk.go_ready()
+    desk.go_ready()
     caller = phone()
     call = dial(stack, caller)
     desk.accept()
