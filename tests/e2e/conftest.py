@@ -1,4 +1,7 @@
-"""One running system for all end-to-end tests of a session, with a browser for its operators."""
+"""One running system for all end-to-end tests, with a browser for its operators.
+
+Of the package, not of the session: the browser's driver holds the thread's event loop while it is there.
+"""
 
 from __future__ import annotations
 
@@ -30,7 +33,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.timeout(300))
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def stack() -> Iterator[Stack]:
     """`santral up --demo` with the test city, in a folder that the database's user can reach when we are root."""
     folder = Path(tempfile.mkdtemp(prefix="santral-"))
@@ -51,14 +54,14 @@ def stack() -> Iterator[Stack]:
         shutil.rmtree(folder)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def playwright() -> Iterator[Playwright]:
     """The driver of the browser."""
     with sync_playwright() as driver:
         yield driver
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def browser(playwright: Playwright, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
     """A browser whose microphone says the operator's tone."""
     with browser_with_tone(playwright, tmp_path_factory.mktemp("browser"), OPERATOR_HZ) as one:
