@@ -14,8 +14,10 @@ from playwright.sync_api import (
     Locator,
     Page,
     Playwright,
-    TimeoutError,
     expect,
+)
+from playwright.sync_api import (
+    TimeoutError as PageTimeoutError,
 )
 
 from tests.support.tones import tone_wav
@@ -107,7 +109,7 @@ class Operator:
             if button.is_visible() and button.is_enabled():
                 try:
                     button.click(timeout=1_000)
-                except TimeoutError:
+                except PageTimeoutError:
                     continue
             self.page.wait_for_timeout(100)
 
