@@ -95,7 +95,6 @@ class Leg:
             self._forget_audio()  # what is buffered is in the other law
         if not command.receive:
             self._forget_audio()
-            self._heard = False
         self._kinds = dict.fromkeys(TO_LAW, _Kind.OTHER_LAW)
         self._kinds[rtp.COMFORT_NOISE] = _Kind.NOISE
         if command.dtmf_payload_type >= 0:
@@ -130,7 +129,7 @@ class Leg:
         if verdict is not _NEWEST and not self._accept(verdict):
             return
         self._heard_at = now
-        if not self._heard and self.receiving:
+        if not self._heard:  # on hold too: whoever watches the peer must learn when it falls silent
             self._heard = True
             self._tell(self.owner, LegHeard(leg=self.name))
         if kind is not _AUDIO:
@@ -149,6 +148,7 @@ class Leg:
             self.duplicates += 1
         elif verdict == Verdict.RESTARTED:
             self.jitter.reset()
+            self._begin_keys()
         return verdict in (Verdict.REORDERED, Verdict.RESTARTED)
 
     def _receive_unexpected(self, data: bytes, source: Address, now: float) -> None:
@@ -173,8 +173,14 @@ class Leg:
             self._received_before += self._reception.received
             self._lost_before += self._reception.lost
             self._forget_audio()
+            self._begin_keys()
         self._reception = Reception(ssrc, sequence)
         return self._reception
+
+    def _begin_keys(self) -> None:
+        """A new timeline: by the old one its keys might be taken for late packets until the call ends."""
+        self._tell_presses(self._keys.finish())
+        self._keys = telephone_event.KeyDetector()
 
     def _receive_event(self, timestamp: int, payload: bytes, now: float) -> None:
         event = telephone_event.parse(payload)

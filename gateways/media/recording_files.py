@@ -167,17 +167,18 @@ class RecordingFiles:
     def _finish(self, file: _File) -> Finished:
         if file.descriptor < 0:
             return Finished(file.handle, str(file.path), 0, "", file.failed)
-        size = digest = None
+        size, digest = 0, ""
         try:
-            size = wav.HEADER_BYTES + file.data_bytes
-            os.ftruncate(file.descriptor, size)  # blocks lost at the end are silence too
+            whole = wav.HEADER_BYTES + file.data_bytes
+            os.ftruncate(file.descriptor, whole)  # blocks lost at the end are silence too
             digest = complete(file.descriptor, file.part, file.path)
+            size = whole
         except OSError as error:
             file.failed = file.failed or f"can't be completed: {error.strerror}"
             _log.error("recording %s: %s", file.path, file.failed)
         finally:
             os.close(file.descriptor)
-        return Finished(file.handle, str(file.path), size or 0, digest or "", file.failed)
+        return Finished(file.handle, str(file.path), size, digest, file.failed)
 
 
 def complete(descriptor: int, part: Path, path: Path) -> str:

@@ -73,7 +73,7 @@ class KeyDetector:
                     self._earlier += ahead
                     self._timestamp, self._duration = timestamp, 0
                     return presses + self._update(event, now)
-            presses += self._finish()
+            presses += self.finish()
             self._timestamp = timestamp
             self._duration = self._earlier = 0
             if event.event < len(KEYS):
@@ -87,12 +87,12 @@ class KeyDetector:
     def _update(self, event: Event, now: float) -> list[Press]:
         self._duration = max(self._duration, event.duration)
         self._heard_at = now
-        return self._finish() if event.end else []
+        return self.finish() if event.end else []
 
     def check(self, now: float) -> list[Press]:
         """The press whose end packets were all lost, once enough time has passed."""
         if self._key and now - self._heard_at >= END_LOST_AFTER_S:
-            return self._finish()
+            return self.finish()
         return []
 
     @property
@@ -100,7 +100,8 @@ class KeyDetector:
         """Whether a key is held; only then `check` can return something."""
         return bool(self._key)
 
-    def _finish(self) -> list[Press]:
+    def finish(self) -> list[Press]:
+        """The press that is on, if one is: nothing more is heard of it."""
         if not self._key:
             return []
         press = Press(self._key, (self._earlier + self._duration) // SAMPLES_A_MS)

@@ -355,6 +355,47 @@ def test_keys_come_through_any_disturbance() -> None:
         assert [key.key for key in b.messages(m.Key)] == ["1", "1", "#", "*"]
 
 
+@pytest.mark.parametrize("ssrc", [None, 77])
+def test_keys_after_the_peer_began_anew(ssrc: int | None) -> None:
+    """A transfer or a resumed hold brings another source, whose time may lie before that of the one before."""
+    with bench() as b:
+        phone = b.leg("a")
+        phone.timestamp = 1_000_000_000
+        phone.sequence = 1_000
+
+        def press(key: str) -> None:
+            for packet in phone.key_packets(key):
+                phone.send(packet)
+                b.tick()
+            b.tick(15)
+
+        b.tick(5)
+        b.on_tick = b.silent
+        press("1")
+        phone.ssrc = ssrc or phone.ssrc
+        phone.sequence, phone.timestamp = 40_000, 500
+        b.on_tick = phone.send_frame
+        b.tick(5)
+        b.on_tick = b.silent
+        press("2")
+        assert [key.key for key in b.messages(m.Key)] == ["1", "2"]
+
+
+def test_a_held_peer_that_vanishes_is_silent() -> None:
+    with bench() as b:
+        phone = b.leg("a")
+        b.tick(10)
+        b.do(
+            m.ConnectLeg(leg="a", remote_host="127.0.0.1", remote_port=phone.port, send=False, receive=False)
+        )
+        b.tick(100)
+        assert b.messages(m.LegSilent) == []
+        b.on_tick = b.silent
+        b.tick(100)
+        assert len(b.messages(m.LegSilent)) == 1
+        assert len(b.messages(m.LegHeard)) == 1
+
+
 def test_keys_without_agreement_are_nothing() -> None:
     with bench() as b:
         phone = b.leg("a", dtmf_payload_type=-1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import queue
@@ -145,6 +146,24 @@ def test_a_full_disk_is_told_and_the_rest_goes_on(tmp_path: Path) -> None:
     done = r.ended()
     assert done.failed == "incomplete: No space left on device"
     assert [left for left, _ in numbers(tmp_path / "y.wav")] == [*range(1, 31), *[0] * 10, *range(41, 51)]
+    assert r.recorder.close(GUARD_S)
+
+
+def test_a_file_that_never_got_its_name_has_no_size(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever is told reports a recording that has one, and there is nothing at its path."""
+
+    def fail(descriptor: int) -> None:
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    monkeypatch.setattr(os, "fsync", fail)
+    r = Recording()
+    r.recorder.start("edge1", "lost", 0, 1, str(tmp_path / "y.wav"))
+    r.tick(10)
+    r.recorder.stop("edge1", "lost")
+    done = r.ended()
+    assert done.failed.startswith("can't be completed")
+    assert (done.size_bytes, done.sha256) == (0, "")
+    assert not (tmp_path / "y.wav").exists()
     assert r.recorder.close(GUARD_S)
 
 
