@@ -18,7 +18,7 @@ from gateways.webrtc.udp import UdpAddress, UdpSocket
 
 log = logging.getLogger(__name__)
 
-_ADDRESSES_MAX = 8  # of one guest; when there are more the first is forgotten
+_ADDRESSES_MAX = 8  # of one guest; when there are more the first is forgotten, but for the one in use
 
 
 class Guest(Protocol):
@@ -27,6 +27,11 @@ class Guest(Protocol):
     ufrag: str
     password: bytes
     remote_ufrag: str
+    page: UdpAddress  # the address it speaks from; empty before it has one
+
+    @property
+    def connected(self) -> bool:
+        """It is up."""
 
     def checked(self, door: Door, address: UdpAddress, *, nominated: bool) -> None:
         """An authentic check came from there."""
@@ -126,7 +131,11 @@ class Door(UdpSocket):
         if check.controlled:
             self.send(stun.role_conflict(check, guest.password), addr)
             return
-        if self._known.get(addr) is not guest:
+        known = self._known.get(addr)
+        if known is not guest:
+            if known is not None and known.connected and known.page == addr:
+                self._doors.turn_away(addr)  # a false source address must not silence another guest
+                return
             self._remember(addr, guest)
         self.send(stun.success(check, guest.password, addr[0], addr[1]), addr)
         guest.checked(self, addr, nominated=check.nominates)
@@ -134,5 +143,5 @@ class Door(UdpSocket):
     def _remember(self, address: UdpAddress, guest: Guest) -> None:
         theirs = [known for known, one in self._known.items() if one is guest]
         if len(theirs) >= _ADDRESSES_MAX:
-            del self._known[theirs[0]]
+            del self._known[next(one for one in theirs if one != guest.page)]
         self._known[address] = guest

@@ -25,6 +25,7 @@ from gateways.webrtc.srtp import PROFILES, Srtp
 
 _DTLS_1_2 = 0xFEFD
 _MTU = 1200  # below what any path carries, as libwebrtc assumes too
+_READ_BYTES = 16_384  # the most that a record holds (RFC 6347 section 4.1)
 _RECORD_HEADER_BYTES = 13  # RFC 6347 section 4.1
 _DIGESTS = {"sha-256": hashes.SHA256(), "sha-384": hashes.SHA384(), "sha-512": hashes.SHA512()}
 _CIPHERS = b"ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-ECDSA-AES256-GCM-SHA384"
@@ -82,6 +83,7 @@ class DtlsServer:
         """`fingerprints` of the page's certificate by hash, from its offer; the strongest hash counts."""
         self.state = State.HANDSHAKE
         self._fingerprints = fingerprints
+        self._deaf = False  # OpenSSL reads no more, so nothing more may be laid before it
         self._ssl = SSL.Connection(credentials.context)
         self._ssl.set_accept_state()
         self._ssl.set_ciphertext_mtu(_MTU)
@@ -90,13 +92,14 @@ class DtlsServer:
         """Take a datagram; returns the keys when it completed the handshake. Raises `DtlsError` when that
         failed.
         """
-        if self.state is State.CLOSED:
+        if self.state is State.CLOSED or self._deaf:
             return None
         try:
             self._ssl.bio_write(datagram)
-            if self.state is State.OPEN:
-                self._ssl.recv(1)  # nothing but alerts comes here, and handshake messages once more
-                return None
+            while self.state is State.OPEN:
+                # Nothing but alerts is expected here, and handshake messages once more. All is read, for what
+                # stays unread is kept, and hides the goodbye behind it.
+                self._ssl.recv(_READ_BYTES)
             self._ssl.do_handshake()
         except SSL.WantReadError:
             return None
@@ -105,6 +108,7 @@ class DtlsServer:
             return None
         except SSL.Error as error:
             if self.state is State.OPEN:
+                self._deaf = True
                 return None  # somebody's forgery can't end what is established
             self.state = State.CLOSED
             raise DtlsError(f"the handshake failed: {error}") from error

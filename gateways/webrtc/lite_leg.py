@@ -38,6 +38,7 @@ CONNECT_TIMEOUT_S = 15.0
 SILENT_TALKER_S = 3.0  # after audio
 SILENT_LISTENER_S = 10.0  # after anything else
 _WATCH_EVERY_S = 0.5
+_STALL_S = 0.25  # this process was not running for so long: nobody's silence
 _ICE_CHARS = string.ascii_letters + string.digits
 
 
@@ -79,10 +80,14 @@ class LiteAudio:
 
     async def _watch_legs(self) -> None:
         loop = asyncio.get_running_loop()
+        due = loop.time() + _WATCH_EVERY_S
         while True:
             await asyncio.sleep(_WATCH_EVERY_S)
             now = loop.time()
+            late_s, due = now - due, now + _WATCH_EVERY_S
             for leg in list(self.legs):
+                if late_s > _STALL_S:
+                    leg.stood_still(late_s)
                 leg.watch(now)
 
 
@@ -117,10 +122,15 @@ class LiteLeg:
         self._reports = Reports(self._ssrc)
         self._reception: Reception | None = None
         self._door: Door | None = None
-        self._page: UdpAddress = ()
+        self.page: UdpAddress = ()
         self._began_at = self._heard_at = self._loop.time()
         self._spoke_at = 0.0  # when audio came last
         self._closing: asyncio.Task[None] | None = None
+
+    @property
+    def connected(self) -> bool:
+        """The handshake is done, and the leg not over."""
+        return self._srtp is not None
 
     @property
     def relay(self) -> Address:
@@ -141,7 +151,7 @@ class LiteLeg:
         """The page's check came (and was answered): RFC 8445 section 7.3.1.5, for lite agents 7.3.2."""
         self._heard_at = self._loop.time()
         if nominated or self._door is None:
-            self._door, self._page = door, address
+            self._door, self.page = door, address
 
     def receive(self, data: bytes) -> None:
         """A datagram of the page: RFC 7983 section 7 tells what by the first byte."""
@@ -159,7 +169,13 @@ class LiteLeg:
         numbers = self._stream.next(ssrc, sequence, timestamp, self._loop.time())
         if numbers is not None:
             plain = rtp.build(kind, marker, numbers.sequence, numbers.timestamp, self._ssrc, payload)
-            self._door.send(self._srtp.protect(plain), self._page)
+            self._door.send(self._srtp.protect(plain), self.page)
+
+    def stood_still(self, late_s: float) -> None:
+        """This process was stopped or starved: what the page sent meanwhile waits in the socket, unread."""
+        self._began_at += late_s
+        self._heard_at += late_s
+        self._spoke_at += late_s
 
     def watch(self, now: float) -> None:
         """Now and then: is the page still there?"""
@@ -200,7 +216,7 @@ class LiteLeg:
         if self._srtp is not None and self._door is not None:
             sent, timestamp = self._stream.sent, self._stream.timestamp
             plain = self._reports.build(now, sent, timestamp, self._reception, goodbye)
-            self._door.send(self._srtp.protect_rtcp(plain), self._page)
+            self._door.send(self._srtp.protect_rtcp(plain), self.page)
 
     def _receive_dtls(self, data: bytes) -> None:
         if self._closing is not None:
@@ -224,7 +240,7 @@ class LiteLeg:
         """Send what the handshake has to say and see when it wants to say it again."""
         if self._door is not None:
             for datagram in self._dtls.datagrams():
-                self._door.send(datagram, self._page)
+                self._door.send(datagram, self.page)
         if self._retransmission is not None:
             self._retransmission.cancel()
             self._retransmission = None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import pylibsrtp
@@ -23,6 +24,9 @@ PROFILES = (
     Profile(b"SRTP_AES128_CM_SHA1_80", Policy.SRTP_PROFILE_AES128_CM_SHA1_80, 16, 14),
 )
 
+# Of one page; it has one. libsrtp keeps a state for each, for ever, and looks for it one after the other.
+_SOURCES_MAX = 16
+
 
 class Srtp:
     """Both directions of one association in which we were the DTLS server."""
@@ -35,20 +39,16 @@ class Srtp:
         server = material[key:salts] + material[salts + salt :]
         self._inbound = Session(_policy(profile, client, Policy.SSRC_ANY_INBOUND))
         self._outbound = Session(_policy(profile, server, Policy.SSRC_ANY_OUTBOUND))
+        self._sources: set[bytes] = set()
 
     def unprotect(self, packet: bytes) -> bytes | None:
-        """The RTP packet in an SRTP packet; None when it is forged, a copy, or too old."""
-        try:
-            return self._inbound.unprotect(packet)
-        except (pylibsrtp.Error, ValueError):
-            return None
+        """The RTP packet in an SRTP packet; None when it is forged, a copy, too old, or of one
+        source too many."""
+        return self._take(self._inbound.unprotect, packet, packet[8:12])
 
     def unprotect_rtcp(self, packet: bytes) -> bytes | None:
         """The same for RTCP."""
-        try:
-            return self._inbound.unprotect_rtcp(packet)
-        except (pylibsrtp.Error, ValueError):
-            return None
+        return self._take(self._inbound.unprotect_rtcp, packet, packet[4:8])
 
     def protect(self, packet: bytes) -> bytes:
         """The SRTP packet of an RTP packet."""
@@ -57,6 +57,18 @@ class Srtp:
     def protect_rtcp(self, packet: bytes) -> bytes:
         """The same for RTCP."""
         return self._outbound.protect_rtcp(packet)
+
+    def _take(self, unprotect: Callable[[bytes], bytes], packet: bytes, source: bytes) -> bytes | None:
+        known = source in self._sources
+        if not known and len(self._sources) >= _SOURCES_MAX:
+            return None
+        try:
+            plain = unprotect(packet)
+        except (pylibsrtp.Error, ValueError):
+            return None
+        if not known:
+            self._sources.add(source)
+        return plain
 
 
 def _policy(profile: Profile, key: bytes, direction: int) -> Policy:

@@ -141,6 +141,34 @@ def test_goodbye_of_the_page() -> None:
     assert server.state is State.CLOSED
 
 
+def test_what_nobody_reads_is_neither_kept_nor_hides_the_goodbye() -> None:
+    page = Page()
+    server = DtlsServer(Credentials(), page.fingerprints)
+    _meet(page, server)
+    page.ssl.send(bytes(1_000))
+    page.ssl.send(bytes(1_000))
+    for datagram in page.datagrams():
+        server.receive(datagram)
+    assert server._ssl.pending() == 0
+    page.ssl.shutdown()
+    for datagram in page.datagrams():
+        server.receive(datagram)
+    assert server.state is State.CLOSED
+
+
+def test_a_page_has_a_bounded_number_of_sources() -> None:
+    page = Page()
+    keys = _meet(page, DtlsServer(Credentials(), page.fingerprints))
+    assert keys is not None
+    session = page.session(PROFILES[0].name, outbound=True)
+    packets = [RTP[:8] + source.to_bytes(4, "big") + RTP[12:] for source in range(40)]
+    heard = [packet for packet in packets if keys.unprotect(session.protect(packet)) is not None]
+    assert heard == packets[:16]
+    assert keys.unprotect_rtcp(session.protect_rtcp(b"\x80\xc9\x00\x01\xff\xff\xff\xff")) is None
+    again = packets[0][:3] + b"\x02" + packets[0][4:]
+    assert keys.unprotect(session.protect(again)) == again
+
+
 def test_goodbye_to_the_page() -> None:
     page = Page()
     server = DtlsServer(Credentials(), page.fingerprints)

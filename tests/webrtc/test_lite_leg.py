@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable
 from typing import Any, cast
 
@@ -199,6 +200,62 @@ def test_a_guest_of_many_addresses_has_a_bounded_memory() -> None:
         assert len(door._known) == 8
         for visitor in visitors:
             visitor.transport.close()
+
+    with_audio(test)
+
+
+def test_the_address_in_use_is_not_the_one_that_is_forgotten() -> None:
+    async def test(audio: LiteAudio, engine: Engine, events: Events) -> None:
+        leg = await audio.open(CHROMIUM, engine.address, events)
+        (door,) = audio.doors._doors
+        page = ("127.0.0.1", 40_000)
+        door.datagram_received(_knock(leg, **{"USE-CANDIDATE": None}), page)
+        for port in range(40_001, 40_020):
+            door.datagram_received(_knock(leg), ("127.0.0.1", port))
+        assert leg.page == page
+        assert page in door._known
+
+    with_audio(test)
+
+
+def test_an_address_in_use_is_not_taken_by_another_leg() -> None:
+    """The source address of a datagram is easily forged, also by somebody who has a leg."""
+
+    async def test(audio: LiteAudio, engine: Engine, events: Events) -> None:
+        browser = Browser()
+        leg = await audio.open(await browser.offer(), engine.address, events)
+        await browser.take(leg.answer)
+        await until(lambda: events.said == ["connected"], "connected")
+        other = await audio.open(CHROMIUM, engine.address, Events())
+        (door,) = audio.doors._doors
+        door.datagram_received(_knock(other), leg.page)
+        assert door._known[leg.page] is leg
+        await leg.close()
+        door.datagram_received(_knock(other), leg.page)
+        assert door._known[leg.page] is other
+        await browser.close()
+
+    with_audio(test)
+
+
+def test_a_process_that_stood_still_blames_no_page(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lite_leg, "SILENT_TALKER_S", 0.5)
+    monkeypatch.setattr(lite_leg, "SILENT_LISTENER_S", 0.5)
+    monkeypatch.setattr(lite_leg, "_WATCH_EVERY_S", 0.05)
+
+    async def test(audio: LiteAudio, engine: Engine, events: Events) -> None:
+        browser = Browser()
+        leg = await audio.open(await browser.offer(), engine.address, events)
+        await browser.take(leg.answer)
+        await until(lambda: len(engine.packets) > 5, "audio")
+        heard_at = leg._heard_at
+        monkeypatch.setattr(leg, "receive", lambda data: None)  # what waits in the socket is read later
+        time.sleep(1.0)  # noqa: ASYNC251 - the process is stopped
+        await asyncio.sleep(0.1)
+        assert events.said == ["connected"]
+        assert leg._heard_at > heard_at + 0.5
+        await until(lambda: events.said == ["connected", "lost"], "missed after all")
+        await browser.close()
 
     with_audio(test)
 
