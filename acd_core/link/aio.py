@@ -37,6 +37,7 @@ class _Connection(asyncio.Protocol):
         self._loop = asyncio.get_running_loop()
         self._transport: asyncio.Transport | None = None
         self._flush_due = False
+        self._paused = False
         self._greeted = False
         self._on_greeted, self._on_message, self._on_closed = on_greeted, on_message, on_closed
         self.closed = self._loop.create_future()
@@ -68,6 +69,14 @@ class _Connection(asyncio.Protocol):
             self.session.channel.detach(self.session)
         self._on_closed(self)
 
+    def pause_writing(self) -> None:
+        """The other side reads slowly: what is new waits in the session, which knows its bounds."""
+        self._paused = True
+
+    def resume_writing(self) -> None:
+        self._paused = False
+        self._wake()
+
     def close(self) -> None:
         if self._transport is not None:
             self._transport.close()
@@ -77,13 +86,17 @@ class _Connection(asyncio.Protocol):
         return self._greeted
 
     def _wake(self) -> None:
-        if not self._flush_due and self._transport is not None:
+        if self._paused:
+            if self.session.overrun and self._transport is not None:
+                self.error = "the other side does not read what it is told"
+                self._transport.abort()
+        elif not self._flush_due and self._transport is not None:
             self._flush_due = True
             self._loop.call_soon(self._flush)
 
     def _flush(self) -> None:
         self._flush_due = False
-        if self._transport is not None and not self._transport.is_closing():
+        if self._transport is not None and not self._paused and not self._transport.is_closing():
             data = self.session.data_to_send()
             if data:
                 self._transport.write(data)

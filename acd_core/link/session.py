@@ -29,6 +29,8 @@ _log = logging.getLogger(__name__)
 _HEADER = struct.Struct(">IB")
 _KIND_HELLO, _KIND_BATCH, _KIND_ACK, _KIND_REFUSAL = range(4)
 _BATCH_MAX_BYTES = 256 * 1024
+ITEM_MAX_BYTES = LINK_FRAME_MAX_BYTES - _BATCH_MAX_BYTES - 16  # whatever batch it ends, the frame is taken
+_UNDECODABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 _encoder = msgspec.msgpack.Encoder()
 
 
@@ -65,8 +67,9 @@ class Channel:
         self.peer_stream = peer_stream
         self.received = received
         self.dropped = 0  # of the outbox because it was full; inventories reconcile
+        self.oversize = 0  # messages that no frame holds
         self._outbox: deque[tuple[int, bytes]] = deque()
-        self._outbox_max = outbox_max
+        self.outbox_max = outbox_max
         self._number = 0
         self._session: LinkSession | None = None
 
@@ -81,20 +84,41 @@ class Channel:
 
     def send_numbered(self, number: int, message: Any) -> None:
         """Queue a message under a number of the caller's, greater than all before."""
+        self.send_encoded(number, _encoder.encode((number, message)))
+
+    def send_encoded(self, number: int, item: bytes) -> None:
+        """Queue a numbered message as `outbox` of an earlier process gave it."""
         if number <= self._number:
             raise AssertionError(f"link number {number} after {self._number}")
         self._number = number
-        item = _encoder.encode((number, message))
-        if len(self._outbox) >= self._outbox_max:
+        if not self._fits(item):
+            return
+        if len(self._outbox) >= self.outbox_max:
             self._outbox.popleft()
             self.dropped += 1
         self._outbox.append((number, item))
         if self._session is not None:
             self._session.queue_item(item)
 
+    def outbox(self) -> tuple[tuple[int, bytes], ...]:
+        """What waits for the other side's word: numbers and encoded messages."""
+        return tuple(self._outbox)
+
     def signal(self, message: Any) -> bool:
         """Send without number; False (and forgotten) when nobody is connected or the connection is full."""
-        return self._session is not None and self._session.queue_signal(_encoder.encode((0, message)))
+        if self._session is None:
+            return False
+        item = _encoder.encode((0, message))
+        return self._fits(item) and self._session.queue_signal(item)
+
+    def _fits(self, item: bytes) -> bool:
+        """A message that the other side would cut the connection for is left out, named once."""
+        if len(item) <= ITEM_MAX_BYTES:
+            return True
+        self.oversize += 1
+        if self.oversize == 1:
+            _log.error("link: a message of %d bytes is more than a frame holds, left out", len(item))
+        return False
 
     def acknowledge(self, number: int) -> None:
         """The other side has everything up to `number`."""
@@ -120,6 +144,10 @@ class Channel:
         self._session = session
         for _, item in self._outbox:
             session.queue_item(item)
+
+    def carried_by(self, session: LinkSession) -> bool:
+        """Whether no later connection has taken over from this one."""
+        return self._session is session
 
     def detach(self, session: LinkSession) -> bool:
         """The connection ended; False when another one had taken over."""
@@ -159,6 +187,9 @@ class LinkSession:
         self._items_bytes = 0
         self._ack_due = False
         self.channel: Channel | None = client_channel
+        self.overrun = (
+            False  # the peer does not read: the connection is to be cut, the outbox keeps what is new
+        )
         self.peer: Hello | None = None
         self.fresh = False
         self.refused = 0
@@ -166,7 +197,11 @@ class LinkSession:
             self._say_hello(client_channel, met=True)
 
     def queue_item(self, item: bytes) -> None:
-        """An encoded numbered item; the outbox bounds how many."""
+        """An encoded numbered item; twice as many as the outbox holds are the most that wait to be written."""
+        if len(self._items) >= 2 * self._attached().outbox_max:
+            self.overrun = True
+            self._wake()
+            return
         self._items.append(item)
         self._items_bytes += len(item)
         self._wake()
@@ -226,6 +261,8 @@ class LinkSession:
                 return
             if kind != _KIND_REFUSAL:
                 raise self._broken("no_hello", f"frame kind {kind} before the hello")
+        if kind in (_KIND_BATCH, _KIND_ACK) and not self._attached().carried_by(self):
+            return  # the peer has come again: it says this there, or was another process
         if kind == _KIND_BATCH:
             self._take_batch(body, messages)
         elif kind == _KIND_ACK:
@@ -272,7 +309,7 @@ class LinkSession:
         channel = self._attached()
         try:
             items = self._batch_decoder.decode(body)
-        except (msgspec.DecodeError, UnicodeDecodeError):
+        except _UNDECODABLE:
             items = self._salvage(body)
         for number, message in items:
             if number == 0:
@@ -292,7 +329,7 @@ class LinkSession:
         for raw in self._decode(body, list[msgspec.Raw]):
             try:
                 items.append(self._item_decoder.decode(raw))
-            except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            except _UNDECODABLE as error:
                 self.refused += 1
                 if self.refused == 1:
                     who = f"{self.peer.role} {self.peer.name}" if self.peer else "peer"
@@ -306,7 +343,7 @@ class LinkSession:
     def _decode(self, body: bytes, kind: Any) -> Any:
         try:
             return msgspec.msgpack.decode(body, type=kind)
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        except _UNDECODABLE as error:
             raise self._broken("undecodable", str(error)) from error
 
     def _broken(self, code: str, text: str) -> LinkError:

@@ -121,6 +121,12 @@ class _Served:
 
     def _wake(self) -> None:
         self._due.set()
+        if self._session.overrun and not self._scope.cancel_called:
+            _log.error(
+                "link: %s does not read what it is told, cut off",
+                self._peer.name if self._peer else "a client",
+            )
+            self._scope.cancel()
 
     def cut(self) -> None:
         """End this connection: the same client has come again."""

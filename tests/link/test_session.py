@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from acd_core.link.session import LINK_VERSION, Channel, Hello, LinkError, LinkSession
+from acd_core.link.session import ITEM_MAX_BYTES, LINK_VERSION, Channel, Hello, LinkError, LinkSession
 
 
 class Note(msgspec.Struct, frozen=True, tag=True):
@@ -183,3 +183,54 @@ def test_every_numbered_message_is_done_once_in_order_whatever_breaks(steps: lis
     more_one, more_two = exchange(one, two)
     assert at_one + more_one == sent["server"]
     assert at_two + more_two == sent["client"]
+
+
+def test_what_an_earlier_connection_still_held_does_not_count_for_the_later_one() -> None:
+    server = Channel("S")
+    old, one = Channel("C:old"), Channel("C:new")
+    first, first_served = connect(old, server)
+    exchange(first, first_served)
+    for _ in range(5):
+        old.send(Note("late"))
+    late = first.data_to_send()  # in the socket of a process that dies here
+    second, second_served = connect(one, server)
+    exchange(second, second_served)
+    assert first_served.feed(late) == []
+    one.send(Note("inventory"))
+    assert exchange(second, second_served)[1] == ["inventory"]
+
+
+def test_a_peer_that_does_not_read_is_cut_off_before_memory_grows() -> None:
+    server = Channel("S", outbox_max=10)
+    one, two = connect(Channel("C"), server)
+    exchange(one, two)
+    for _ in range(20):
+        server.send(Note("x"))
+    assert not two.overrun
+    server.send(Note("x"))
+    assert two.overrun
+    assert server.unacknowledged == 10
+
+
+def test_a_message_that_no_frame_holds_is_left_out_and_the_connection_stays() -> None:
+    client, server = Channel("C"), Channel("S")
+    one, two = connect(client, server)
+    exchange(one, two)
+    whole, too_long = Note("x" * (ITEM_MAX_BYTES - 100)), Note("x" * ITEM_MAX_BYTES)
+    server.send(Note("a" * 200_000))
+    server.send(whole)
+    server.send(too_long)
+    assert not server.signal(too_long)
+    server.send(Note("b"))
+    assert [len(text) for text in exchange(one, two)[0]] == [200_000, ITEM_MAX_BYTES - 100, 1]
+    assert server.oversize == 2
+
+
+def test_a_message_nested_without_end_is_refused_and_all_else_goes_on() -> None:
+    client, server = Channel("C"), Channel("S")
+    one, two = connect(client, server)
+    exchange(one, two)
+    nested = b"\x82\xa4type\xa4Note\xa1z" + b"\x91" * 200_000 + b"\xc0"
+    client.send(msgspec.Raw(nested))
+    with pytest.raises(LinkError, match="undecodable"):
+        exchange(one, two)

@@ -214,3 +214,32 @@ def test_the_trio_server_serves_an_asyncio_client_and_refuses_the_unknown(tmp_pa
         thread.join(GUARD_S)
     assert events == [("e1", 1, "a"), ("e1", 2, "b")]
     assert downs == ["e1"]
+
+
+def test_a_client_that_does_not_read_misses_signals_and_memory_does_not_grow(tmp_path: Path) -> None:
+    """A stopped process stays connected: its kernel takes what fits the socket."""
+
+    async def run() -> None:
+        path = tmp_path / "m.sock"
+        server = make_server(path)
+        tasks = [asyncio.create_task(server.run())]
+        await server.started.wait()
+        client = Client(path)
+        tasks.append(asyncio.create_task(client.link.run()))
+        await client.until(lambda: bool(client.ups))
+        connection = client.link._connection
+        assert connection is not None
+        assert connection._transport is not None
+        connection._transport.pause_reading()
+        peer = server.peers["e1"]
+        taken = 0
+        for _ in range(200):
+            taken += sum(peer.signal(Note("x" * 10_000)) for _ in range(10))
+            await asyncio.sleep(0)
+        assert 0 < taken < 1_000, "about 4 MiB in the session and a little in transport and kernel"
+        connection._transport.resume_reading()
+        await client.until(lambda: len(client.heard) == taken)
+        for task in tasks:
+            task.cancel()
+
+    asyncio.run(run())
