@@ -12,13 +12,22 @@ from acd_core.domain.commands import AnyCommand
 from acd_core.domain.events import AnyEvent
 from acd_core.domain.state import encode_state
 from acd_core.journal.records import EventRecord, StoryRecord
+from acd_core.journal.segments import JournalError
 from acd_core.journal.snapshot import Snapshot
 from acd_core.journal.writer import JournalWriter
 from acd_core.recovery import Recovered, stories_of
 
 
+class EngineFailedError(Exception):
+    """The domain failed on an event: the state may be half changed, so this process must end."""
+
+
 class Engine:
-    """Owns the router, the journal's end and the decisions' digest. All of it is synchronous."""
+    """Owns the router, the journal's end and the decisions' digest. All of it is synchronous.
+
+    Once it has failed, or was told to stop, it takes no further event: what comes then is the next core's business. After
+    a failure it says so to everybody who brings one, so that nothing is confirmed to its sender on the way out.
+    """
 
     def __init__(
         self,
@@ -35,11 +44,34 @@ class Engine:
         self.clock = clock
         self._last_ms = recovered.now_ms
         self._writer, self._dispatch = writer, dispatch
+        self._failed = False
+        self.stopped = False
         if recovered.missing_stories:
             writer.append(StoryRecord(seq=self.seq, stories=recovered.missing_stories))
 
+    def stop(self) -> None:
+        """Take nothing more: who still speaks has not been confirmed, and says it again to the next core."""
+        self.stopped = True
+
     def handle(self, event: AnyEvent, stream: str = "", number: int = 0) -> None:
-        """Take one event; `stream` and `number` are its identity on the link, empty for the core's own."""
+        """Take one event; `stream` and `number` are its identity on the link, empty for the core's own.
+
+        Raises `JournalError` or `EngineFailedError`, after which the process must end.
+        """
+        if self._failed:
+            raise EngineFailedError(f"no {type(event).__name__} is taken after the failure")
+        if self.stopped:
+            return
+        try:
+            self._take(event, stream, number)
+        except JournalError:
+            self._failed = self.stopped = True
+            raise
+        except Exception as error:
+            self._failed = self.stopped = True
+            raise EngineFailedError(f"event {self.seq}, {type(event).__name__}: {error!r}") from error
+
+    def _take(self, event: AnyEvent, stream: str, number: int) -> None:
         now_ms = self._last_ms = max(self._last_ms, self.clock.now_ms())
         seq = self.seq + 1
         self._writer.append(
@@ -54,8 +86,10 @@ class Engine:
         self.digest = next_digest(self.digest, commands)
         self._dispatch(seq, commands)
 
-    def snapshot(self, code_version: str) -> Snapshot:
-        """The state after the last event, whole."""
+    def snapshot(
+        self, code_version: str, undelivered: dict[str, tuple[tuple[int, bytes], ...]] | None = None
+    ) -> Snapshot:
+        """The state after the last event, whole; `undelivered` is what peers have not confirmed."""
         return Snapshot(
             journal_id=self._writer.journal_id,
             seq=self.seq,
@@ -64,4 +98,5 @@ class Engine:
             code_version=code_version,
             received=dict(self.received),
             state=encode_state(self.router.state),
+            undelivered=undelivered or {},
         )

@@ -24,9 +24,9 @@ from acd_core.config import Config
 from acd_core.documents import DocumentError, load_plan, load_roster
 from acd_core.domain.commands import AnyCommand
 from acd_core.domain.events import CoreStarted, PlanChanged, RosterChanged
-from acd_core.engine import Engine
-from acd_core.journal.segments import JournalError
-from acd_core.journal.snapshot import write_snapshot
+from acd_core.engine import Engine, EngineFailedError
+from acd_core.journal.segments import JournalError, JournalFullError
+from acd_core.journal.snapshot import Snapshot, write_snapshot
 from acd_core.journal.writer import JournalWriter
 from acd_core.link import signals
 from acd_core.link.trio_server import TrioLinkServer
@@ -41,18 +41,27 @@ SNAPSHOT_EVENTS = 5_000  # a restart replays at most about this many events
 
 
 def main(config: Config) -> int:
-    """Run the core until SIGTERM; 0 after a clean stop, 2 when it can't begin (the log says why)."""
+    """Run the core until SIGTERM; 0 after a clean stop, 1 when the next start may go better, 2 when it can't begin
+    (the log says why)."""
     set_up(config, "core")
     code = 0
     try:
-        with ReadyFile(config, "core") as ready, _only_one(config.journal_path):
+        with _only_one(config.journal_path), ReadyFile(config, "core") as ready:
             recovered = recover(config.journal_path)
             _log.info("recovered event %d, %d replayed", recovered.seq, recovered.replayed)
             trio.run(Core(config, recovered).run, ready)
-    except* (JournalError, DocumentError, AlreadyServedError) as group:  # alone, or out of a nursery
+    except* JournalFullError as group:  # alone, or out of a nursery
+        for error in _leaves(group):
+            _log.error("%s", error)
+        code = 1
+    except* (JournalError, DocumentError, AlreadyServedError) as group:
         for error in _leaves(group):
             _log.error("%s", error)
         code = 2
+    except* EngineFailedError as group:
+        for error in _leaves(group):
+            _log.critical("%s", error, exc_info=error)
+        code = code or 1
     return code
 
 
@@ -104,6 +113,7 @@ class Core:
             lambda: self._engine.router.state,
             self._clock.now_ms,
             lambda picture: self._peers.signal_all("web", picture),
+            lambda: self._engine.seq,
         )
         self._reception = Reception(self._engine, self._peers, self._board)
         self._dispatcher: Dispatcher | None = None
@@ -113,7 +123,7 @@ class Core:
         """Serve until a signal says stop."""
         try:
             async with trio.open_nursery() as nursery:
-                supervisor = Supervisor(nursery)
+                supervisor = Supervisor(nursery, fatal=(EngineFailedError, JournalError))
                 registry = Registry(
                     supervisor,
                     lambda: self._engine.router.state,
@@ -133,6 +143,7 @@ class Core:
                 await nursery.start(self._server().run)
                 ready.write()
                 await _stop_signal()
+                self._engine.stop()  # links that end from here on are our own doing, and CoreStarted tells of them
                 nursery.cancel_scope.cancel()
             # Only after a clean stop: after a failure of ours the state may be half changed, and the journal tells it all.
             await self._write_snapshot()
@@ -157,16 +168,22 @@ class Core:
     def _load_documents(self) -> None:
         """Plan and roster of the configuration take effect when they differ from what is in force."""
         state = self._engine.router.state
-        if self._config.plan_file:
-            path = self._config.resolve(self._config.plan_file)
-            plan = load_plan(_read(path), path.parent, str(path))
-            if plan != state.plan:
-                self._engine.handle(PlanChanged(version=state.plan_version + 1, plan=plan))
-        if self._config.roster_file:
-            path = self._config.resolve(self._config.roster_file)
-            roster = load_roster(_read(path), state.plan, str(path))
-            if roster != state.roster:
-                self._engine.handle(RosterChanged(version=state.roster_version + 1, roster=roster))
+        try:
+            if self._config.plan_file:
+                path = self._config.resolve(self._config.plan_file)
+                plan = load_plan(_read(path), path.parent, str(path))
+                if plan != state.plan:
+                    self._engine.handle(PlanChanged(version=state.plan_version + 1, plan=plan))
+            if self._config.roster_file:
+                path = self._config.resolve(self._config.roster_file)
+                roster = load_roster(_read(path), state.plan, str(path))
+                if roster != state.roster:
+                    self._engine.handle(RosterChanged(version=state.roster_version + 1, roster=roster))
+        except DocumentError as error:
+            # A core that comes back to live calls must not stay away because of a file that somebody is editing.
+            if state.plan is None or state.roster is None:
+                raise
+            _log.error("%s; what was in force stays in force", error)
 
     async def _keep_snapshots(self) -> None:
         while True:
@@ -177,9 +194,14 @@ class Core:
     async def _write_snapshot(self) -> None:
         if self._engine.seq == self._snapshot_seq:
             return
-        snapshot = self._engine.snapshot(self._code_version)
+        snapshot = self._engine.snapshot(self._code_version, self._peers.undelivered())
         self._snapshot_seq = snapshot.seq
-        await trio.to_thread.run_sync(write_snapshot, self._config.journal_path, snapshot)
+        await trio.to_thread.run_sync(self._put_on_disk, snapshot)
+
+    def _put_on_disk(self, snapshot: Snapshot) -> None:
+        """The journal first: a snapshot that a power loss left ahead of it would make the journal begin again with a gap."""
+        self._writer.sync()
+        write_snapshot(self._config.journal_path, snapshot)
 
 
 def _read(path: Path) -> str:

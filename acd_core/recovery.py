@@ -19,7 +19,7 @@ from acd_core.digest import next_digest
 from acd_core.domain.commands import AgentStory, AnyCommand, CallStory, Story
 from acd_core.domain.limits import COMMANDS_AN_EVENT_MAX, LINK_OUTBOX_MAX
 from acd_core.domain.router import Router
-from acd_core.domain.state import State, decode_state
+from acd_core.domain.state import SnapshotError, State, decode_state
 from acd_core.journal.reader import JournalTail, journal_identity
 from acd_core.journal.records import EventRecord, Record, StoryRecord
 from acd_core.journal.segments import JournalError
@@ -42,7 +42,8 @@ class Recovered(msgspec.Struct, kw_only=True):
     code_version: str  # that decided last; empty for a new journal
     end: tuple[Path, int] | None
     received: dict[str, tuple[str, int]]
-    undelivered: dict[str, deque[tuple[int, AnyCommand]]]
+    unconfirmed: dict[str, tuple[tuple[int, bytes], ...]]  # decided before the snapshot, not confirmed then
+    undelivered: dict[str, deque[tuple[int, AnyCommand]]]  # decided since
     missing_stories: tuple[Story, ...]  # of the last event, when the core was killed before it wrote them
     replayed: int
     left_out: tuple[int, ...]
@@ -89,7 +90,10 @@ def recover(folder: Path) -> Recovered:
 
 
 def _replay(folder: Path, snapshot: Snapshot | None, journal_id: str, left_out: tuple[int, ...]) -> Recovered:
-    state = decode_state(snapshot.state) if snapshot is not None else State()
+    try:
+        state = decode_state(snapshot.state) if snapshot is not None else State()
+    except SnapshotError as error:
+        raise JournalError(f"{folder}: {error}; use the version that wrote it") from error
     recovered = Recovered(
         router=Router(state),
         journal_id=journal_id or (snapshot.journal_id if snapshot is not None else ""),
@@ -99,6 +103,7 @@ def _replay(folder: Path, snapshot: Snapshot | None, journal_id: str, left_out: 
         code_version=snapshot.code_version if snapshot is not None else "",
         end=None,
         received=dict(snapshot.received) if snapshot is not None else {},
+        unconfirmed={} if snapshot is None else snapshot.undelivered,
         undelivered={},
         missing_stories=(),
         replayed=0,

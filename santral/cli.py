@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -97,6 +98,7 @@ def _up(options: argparse.Namespace) -> int:
 
 def _process(options: argparse.Namespace) -> int:
     config = load_config(options.config)
+    os.umask(0o077)  # who called, and what was said, is nobody else's business
     run: Callable[[Config], int] = importlib.import_module(options.module).main
     return run(config)
 

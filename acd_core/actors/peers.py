@@ -23,6 +23,10 @@ class Peers:
         self._journal_id = journal_id
         self._received = recovered.received
         self._peers: dict[str, CorePeer] = {}
+        for name, items in recovered.unconfirmed.items():
+            channel = self._get("", name).channel
+            for number, item in items:
+                channel.send_encoded(number, item)
         for name, commands in recovered.undelivered.items():
             channel = self._get("", name).channel
             for number, command in commands:
@@ -31,6 +35,10 @@ class Peers:
     def send(self, name: str, number: int, command: AnyCommand) -> None:
         """Queue a command for the peer of this name, connected or not."""
         self._get("", name).send_numbered(number, command)
+
+    def undelivered(self) -> dict[str, tuple[tuple[int, bytes], ...]]:
+        """What receivers have not confirmed, for a snapshot."""
+        return {name: items for name, peer in self._peers.items() if (items := peer.channel.outbox())}
 
     def signal_all(self, role: str, message: Any) -> None:
         """Send a signal to all connected peers of a role."""

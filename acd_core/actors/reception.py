@@ -57,7 +57,9 @@ class Reception:
         self._board.touch()
 
     def on_down(self, peer: CorePeer) -> None:
-        """A peer's connection ended."""
+        """A peer's connection ended; one that we end ourselves on our way out says nothing about the peer."""
+        if self._engine.stopped:
+            return
         _log.warning("%s %s is away", peer.role, peer.name)
         if peer.role == "edge":
             self._engine.handle(EdgeDown(edge=peer.name))
@@ -77,7 +79,7 @@ class Reception:
             self._peers.signal(message.web, message)
             return True
         elif peer.role == "store" and isinstance(message, StoreProgress):
-            self._board.store_behind = max(0, self._engine.seq - message.shipped_seq)
+            self._board.shipped(message.shipped_seq)
             return True
         return False
 

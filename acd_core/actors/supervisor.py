@@ -24,9 +24,18 @@ class TooManyRestartsError(Exception):
 class Supervisor:
     """The only place that starts long-lived tasks of the core."""
 
-    def __init__(self, nursery: trio.Nursery, *, restarts_max: int = 10, period_s: float = 30.0) -> None:
-        """`nursery` holds the children; cancelling it stops them all."""
+    def __init__(
+        self,
+        nursery: trio.Nursery,
+        *,
+        fatal: tuple[type[Exception], ...] = (),
+        restarts_max: int = 10,
+        period_s: float = 30.0,
+    ) -> None:
+        """`nursery` holds the children; cancelling it stops them all. A `fatal` failure is nothing that a new start of
+        the child mends: it ends the process at once."""
         self._nursery = nursery
+        self._fatal = fatal
         self._restarts_max, self._period_s = restarts_max, period_s
         self._failures: deque[float] = deque()
         self.restarts = 0
@@ -45,6 +54,8 @@ class Supervisor:
         while True:
             try:
                 await run()
+            except self._fatal:
+                raise
             except Exception:  # noqa: BLE001
                 # The supervisor is the one place that may take any failure of ours: it counts it and begins the child anew.
                 _log.exception("%s failed and begins again", name)

@@ -33,6 +33,12 @@ class StoryRecord(msgspec.Struct, frozen=True, array_like=True, tag="s", kw_only
 
 Record: TypeAlias = EventRecord | StoryRecord
 
+# The first bytes of every record: an array of so many fields, and the tag.
+RECORD_BEGINS = tuple(
+    bytes([0x90 + len(msgspec.structs.fields(kind)) + 1, 0xA1]) + str(kind.__struct_config__.tag).encode()
+    for kind in (EventRecord, StoryRecord)
+)
+
 _encoder = msgspec.msgpack.Encoder()
 _decoder: msgspec.msgpack.Decoder[Record] = msgspec.msgpack.Decoder(Record)
 

@@ -6,6 +6,7 @@ never acknowledged to anyone and is left out. The same anywhere else is damage a
 
 from __future__ import annotations
 
+import os
 import re
 import struct
 import zlib
@@ -14,7 +15,7 @@ from pathlib import Path
 
 import msgspec
 
-from acd_core.journal.records import Record, decode_record
+from acd_core.journal.records import RECORD_BEGINS, Record, decode_record
 
 HEADER_FORMAT = "santral-journal 1 {journal_id}\n"
 RECORD_MAX_BYTES = 32 * 1024 * 1024
@@ -26,6 +27,10 @@ _HEADER_BYTES = len(HEADER_FORMAT.format(journal_id="0" * 16))
 
 class JournalError(Exception):
     """The journal can't be used; the text says which file, where and what to do."""
+
+
+class JournalFullError(JournalError):
+    """The disk takes no more just now."""
 
 
 def segment_name(first_seq: int) -> str:
@@ -50,7 +55,8 @@ def read_journal_id(path: Path) -> str:
     """The journal's identity from a segment's header; empty while the header is not written yet."""
     with path.open("rb") as file:
         head = file.read(_HEADER_BYTES)
-    if len(head) < _HEADER_BYTES:
+    # A power loss can leave zeros where nothing was written yet.
+    if len(head) < _HEADER_BYTES or not head.strip(b"\0"):
         return ""
     match = _HEADER.fullmatch(head)
     if match is None:
@@ -73,7 +79,7 @@ def read_segment(path: Path, offset: int = 0) -> Iterator[tuple[int, Record]]:
             if len(head) < RECORD_HEAD.size:
                 return
             length, checksum = RECORD_HEAD.unpack(head)
-            if length > RECORD_MAX_BYTES:
+            if not 0 < length <= RECORD_MAX_BYTES:
                 return
             payload = file.read(length)
             if len(payload) < length or zlib.crc32(payload) != checksum:
@@ -85,3 +91,27 @@ def read_segment(path: Path, offset: int = 0) -> Iterator[tuple[int, Record]]:
                 raise JournalError(
                     f"{path}: record before byte {offset} is of another schema: {error}"
                 ) from error
+
+
+def cut_is_torn_write(path: Path, offset: int) -> bool:
+    """Whether nothing whole stands behind `offset`, the end of the last whole record in the newest segment."""
+    with path.open("rb") as file:
+        file.seek(max(offset, _HEADER_BYTES))
+        rest = file.read()
+    for begin in RECORD_BEGINS:
+        at = rest.find(begin, RECORD_HEAD.size)
+        while at >= 0:
+            length, checksum = RECORD_HEAD.unpack_from(rest, at - RECORD_HEAD.size)
+            if 0 < length <= len(rest) - at and zlib.crc32(rest[at : at + length]) == checksum:
+                return False
+            at = rest.find(begin, at + 1)
+    return True
+
+
+def sync_folder(folder: Path) -> None:
+    """Bring the names in the folder to the disk."""
+    fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import msgspec
 
-from acd_core.journal.segments import list_segments
+from acd_core.journal.segments import list_segments, sync_folder
 
 _log = logging.getLogger(__name__)
 
@@ -27,7 +27,9 @@ _NAME = re.compile(r"snapshot-(\d{20})\.bin")
 class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
     """The state after event `seq`, and what the core needs beside it to go on.
 
-    `received` is, for each peer's name, the stream and number up to which its events are in the journal.
+    `received` is, for each peer's name, the stream and number up to which its events are in the journal. `undelivered`
+    are commands of events up to `seq` that their receivers had not confirmed, as the link encoded them: the events are
+    not replayed, so nobody would say them again.
     """
 
     journal_id: str
@@ -37,6 +39,7 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
     code_version: str
     received: dict[str, tuple[str, int]]
     state: bytes
+    undelivered: dict[str, tuple[tuple[int, bytes], ...]] = {}
 
 
 def write_snapshot(folder: Path, snapshot: Snapshot) -> Path:
@@ -44,11 +47,14 @@ def write_snapshot(folder: Path, snapshot: Snapshot) -> Path:
     body = msgspec.msgpack.encode(snapshot)
     path = folder / f"snapshot-{snapshot.seq:020d}.bin"
     draft = path.with_suffix(".draft")
-    with draft.open("wb") as file:
+    with open(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600), "wb") as file:
         file.write(_HEADER + zlib.crc32(body).to_bytes(4, "little") + body)
         file.flush()
         os.fsync(file.fileno())
     draft.replace(path)
+    sync_folder(folder)  # segments are removed because this file is there
+    for unfinished in folder.glob("snapshot-*.draft"):
+        unfinished.unlink(missing_ok=True)
     for _, old in _list(folder)[:-SNAPSHOTS_KEPT]:
         old.unlink(missing_ok=True)
     return path

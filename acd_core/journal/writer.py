@@ -9,7 +9,16 @@ import threading
 from pathlib import Path
 
 from acd_core.journal.records import EventRecord, Record, StoryRecord, encode_record
-from acd_core.journal.segments import HEADER_FORMAT, JournalError, frame_record, segment_name
+from acd_core.journal.segments import (
+    HEADER_FORMAT,
+    RECORD_MAX_BYTES,
+    JournalError,
+    JournalFullError,
+    cut_is_torn_write,
+    frame_record,
+    segment_name,
+    sync_folder,
+)
 
 _log = logging.getLogger(__name__)
 
@@ -43,6 +52,7 @@ class JournalWriter:
         )  # descriptors with unsynced data; the retired ones are closed by the thread
         self._retired: set[int] = set()
         self._lock = threading.Lock()
+        self._sync_lock = threading.Lock()
         self._stop = threading.Event()
         self._sync_interval_s = sync_interval_ms / 1000
         folder.mkdir(parents=True, exist_ok=True)
@@ -53,6 +63,11 @@ class JournalWriter:
 
     def append(self, record: Record) -> None:
         """Hand the record to the kernel; raises `JournalError` when the disk takes no more, and nothing of it stays."""
+        data = encode_record(record)
+        if len(data) > RECORD_MAX_BYTES:
+            raise JournalError(
+                f"event {record.seq} takes {len(data)} bytes, more than a reader takes for whole"
+            )
         if isinstance(record, EventRecord):
             assert record.seq == self.last_seq + 1, f"event {record.seq} after {self.last_seq}"
             if self._fd < 0 or self._size >= self._segment_max_bytes:
@@ -61,18 +76,37 @@ class JournalWriter:
         else:
             assert isinstance(record, StoryRecord)
             assert record.seq == self.last_seq
-        self._write(frame_record(encode_record(record)))
+        self._write(frame_record(data))
+
+    def sync(self) -> None:
+        """Bring what was written so far to the disk; may be called from any thread."""
+        with self._sync_lock:
+            with self._lock:
+                dirty, self._dirty = self._dirty, set()
+                retired, self._retired = self._retired, set()
+            for fd in dirty:
+                try:
+                    os.fdatasync(fd)
+                except OSError as error:
+                    _log.error("journal: sync failed: %s", error.strerror)
+            for fd in retired:
+                os.close(fd)
 
     def close(self) -> None:
         """Sync and close."""
         self._stop.set()
         self._thread.join()
-        self._sync()
+        self.sync()
         if self._fd >= 0:
             os.close(self._fd)
             self._fd = -1
 
     def _continue_segment(self, path: Path, offset: int) -> None:
+        if not cut_is_torn_write(path, offset):
+            raise JournalError(
+                f"{path}: the journal is damaged at byte {offset}, and whole records follow; restore it from a copy, "
+                f"or cut the file there to go on without them"
+            )
         try:
             self._fd = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC)
             os.ftruncate(self._fd, offset)
@@ -87,7 +121,7 @@ class JournalWriter:
         try:
             fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND | os.O_CLOEXEC, 0o600)
         except OSError as error:
-            raise JournalError(f"{path}: can't begin a segment: {error.strerror}") from error
+            raise JournalFullError(f"{path}: can't begin a segment: {error.strerror}") from error
         with self._lock:
             if self._fd >= 0:
                 self._retired.add(self._fd)
@@ -96,7 +130,7 @@ class JournalWriter:
         self._size = 0
         self.segments_begun += 1
         self._write(HEADER_FORMAT.format(journal_id=self.journal_id).encode("ascii"))
-        _sync_folder(self.folder)
+        sync_folder(self.folder)
 
     def _write(self, data: bytes) -> None:
         try:
@@ -105,7 +139,7 @@ class JournalWriter:
                 raise OSError(None, "the disk took only part of a record; it is full")
         except OSError as error:
             os.ftruncate(self._fd, self._size)
-            raise JournalError(
+            raise JournalFullError(
                 f"{self.folder}: the journal can't be written: {error.strerror}; free space"
             ) from error
         self._size += len(data)
@@ -114,24 +148,4 @@ class JournalWriter:
 
     def _sync_loop(self) -> None:
         while not self._stop.wait(self._sync_interval_s):
-            self._sync()
-
-    def _sync(self) -> None:
-        with self._lock:
-            dirty, self._dirty = self._dirty, set()
-            retired, self._retired = self._retired, set()
-        for fd in dirty:
-            try:
-                os.fdatasync(fd)
-            except OSError as error:
-                _log.error("journal: sync failed: %s", error.strerror)
-        for fd in retired:
-            os.close(fd)
-
-
-def _sync_folder(folder: Path) -> None:
-    fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(fd)
-    finally:
-        os.close(fd)
+            self.sync()

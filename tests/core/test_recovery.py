@@ -6,13 +6,14 @@ from pathlib import Path
 
 import pytest
 
+from acd_core.actors.peers import Peers
 from acd_core.clock import Clock
 from acd_core.digest import next_digest
 from acd_core.domain import events as ev
 from acd_core.domain.commands import AnyCommand
 from acd_core.domain.router import Router
 from acd_core.domain.state import encode_state
-from acd_core.engine import Engine
+from acd_core.engine import Engine, EngineFailedError
 from acd_core.journal.reader import read_journal
 from acd_core.journal.records import EventRecord, StoryRecord
 from acd_core.journal.segments import list_segments
@@ -114,6 +115,31 @@ def test_a_snapshot_and_the_journal_behind_it_give_the_same_as_the_journal(tmp_p
     assert again.digest == run.engine.digest
 
 
+def test_what_was_not_confirmed_when_the_snapshot_was_written_is_said_by_the_next_core(
+    tmp_path: Path,
+) -> None:
+    run = Run(tmp_path)
+    run.handle(DAY[:9])
+    peers = Peers(run.recovered, run.writer.journal_id)
+    for number, command in run.commands:
+        if receiver := receiver_of(command):
+            peers.send(receiver, number, command)
+    waiting = peers.undelivered()
+    assert {name for name, items in waiting.items() if items} == {"edge1", "web1"}
+    run.writer.sync()
+    write_snapshot(tmp_path, run.engine.snapshot("1", waiting))
+    run.handle(DAY[9:11], 10)
+    run.writer.close()
+    recovered = recover(tmp_path)
+    assert recovered.replayed == 2
+    again = Peers(recovered, recovered.journal_id).undelivered()
+    numbers = {name: [number for number, _ in items] for name, items in again.items()}
+    assert numbers == {
+        name: [number for number, command in run.commands if receiver_of(command) == name]
+        for name in ("edge1", "web1")
+    }
+
+
 def test_a_story_that_was_not_written_before_the_kill_is_written_by_the_next_core(tmp_path: Path) -> None:
     run = Run(tmp_path)
     run.handle(DAY[:9])
@@ -140,8 +166,13 @@ def test_an_event_on_which_the_domain_fails_is_left_out_by_the_next_core(
     monkeypatch.setattr(Router, "apply", failing_apply)
     run = Run(tmp_path)
     run.handle(DAY[:9])
-    with pytest.raises(AssertionError, match="a bug of ours"):
+    with pytest.raises(EngineFailedError, match="a bug of ours"):
         run.engine.handle(ev.KeyPressed(call="c1", key="1"), "edge1:x", 10)
+    with pytest.raises(
+        EngineFailedError
+    ):  # the state may be half changed: nothing more is taken, nor journalled
+        run.engine.handle(ev.CallerHungUp(call="c1"), "edge1:x", 11)
+    assert run.engine.seq == 10
     run.writer.close()
     again = Run(tmp_path)
     assert again.recovered.left_out == (10,)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from acd_core.domain.commands import CallStory
 from acd_core.domain.events import CallerHungUp
 from acd_core.journal.reader import JournalTail, journal_identity, read_journal
-from acd_core.journal.records import EventRecord, Record, StoryRecord
+from acd_core.journal.records import EventRecord, Record, StoryRecord, encode_record
 from acd_core.journal.segments import JournalError, list_segments
 from acd_core.journal.snapshot import Snapshot, load_snapshot, prune, write_snapshot
 from acd_core.journal.writer import JournalWriter
@@ -112,6 +112,48 @@ def test_damage_in_the_middle_is_loud(tmp_path: Path) -> None:
         list(read_journal(tmp_path))
 
 
+@pytest.mark.parametrize("where", ["payload", "length"])
+def test_damage_in_the_newest_segment_is_loud_and_cuts_nothing_off(tmp_path: Path, where: str) -> None:
+    records = write(tmp_path, 1, 100, 100_000)
+    path = list_segments(tmp_path)[0][1]
+    data = bytearray(path.read_bytes())
+    at = data.index(encode_record(records[100]))
+    data[at + 8 if where == "payload" else at - 8] ^= 0xFF
+    path.write_bytes(data)
+    with pytest.raises(JournalError, match="is damaged at byte"):
+        open_writer(tmp_path)
+    assert path.read_bytes() == data
+
+
+@pytest.mark.parametrize("zeros", [1, 8, 64, 5_000])
+def test_zeros_that_a_power_loss_left_are_a_torn_end(tmp_path: Path, zeros: int) -> None:
+    written = write(tmp_path, 1, 5, 100_000)
+    path = list_segments(tmp_path)[-1][1]
+    with path.open("ab") as file:
+        file.write(bytes(zeros))
+    assert list(read_journal(tmp_path)) == written
+    assert list(read_journal(tmp_path)) + write(tmp_path, 6, 7) == list(read_journal(tmp_path))
+
+
+def test_zeros_instead_of_a_segments_header_are_a_torn_end(tmp_path: Path) -> None:
+    written = write(tmp_path, 1, 5, 100_000)
+    (tmp_path / f"journal-{6:020d}.seg").write_bytes(bytes(4_096))
+    assert list(read_journal(tmp_path)) == written
+    assert written + write(tmp_path, 6, 7, 100_000) == list(read_journal(tmp_path))
+
+
+def test_a_record_that_no_reader_would_take_is_not_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    writer = open_writer(tmp_path, 100_000)
+    monkeypatch.setattr("acd_core.journal.writer.RECORD_MAX_BYTES", 100)
+    with pytest.raises(JournalError, match="more than a reader takes"):
+        writer.append(event(1, 200))
+    writer.append(event(1))
+    writer.close()
+    assert list(read_journal(tmp_path)) == [event(1)]
+
+
 def test_a_missing_segment_is_loud(tmp_path: Path) -> None:
     write(tmp_path, 1, 100)
     list_segments(tmp_path)[0][1].unlink()
@@ -144,6 +186,9 @@ def test_the_newest_whole_snapshot_is_loaded_and_two_are_kept(tmp_path: Path) ->
     path.write_bytes(path.read_bytes()[:-1])
     assert load_snapshot(tmp_path) == snapshot(20)
     assert len(list(tmp_path.glob("snapshot-*.bin"))) == 2
+    (tmp_path / "snapshot-1.draft").touch()  # of a core that was killed while it wrote
+    write_snapshot(tmp_path, snapshot(40))
+    assert sorted(path.name[-8:] for path in tmp_path.iterdir()) == ["0030.bin", "0040.bin"]
 
 
 def test_pruning_keeps_what_is_not_shipped_or_not_covered(tmp_path: Path) -> None:

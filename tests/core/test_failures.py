@@ -1,0 +1,92 @@
+"""A failure of the domain ends the core at once, wherever it met it; nothing is decided on a state that is half changed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import trio
+import trio.testing
+
+from acd_core.actors.board import STORE_SILENT_MS, Board
+from acd_core.actors.supervisor import Supervisor
+from acd_core.config import Config, load_config
+from acd_core.domain import events as ev
+from acd_core.domain import tables
+from acd_core.domain.call import Call
+from acd_core.domain.state import State
+from acd_core.domain.turn import Turn
+from acd_core.engine import EngineFailedError
+from acd_core.journal.reader import read_journal
+from acd_core.journal.records import EventRecord
+from acd_core.process import Core
+from acd_core.ready import ReadyFile
+from acd_core.recovery import recover
+from tests.core.documents_toml import write_documents
+
+
+def make_config(folder: Path) -> Config:
+    plan, roster = write_documents(folder)
+    file = folder / "santral.toml"
+    file.write_text(f'plan_file = "{plan}"\nroster_file = "{roster}"\nrun_dir = "{folder / "run"}"\n')
+    return load_config(file, {})
+
+
+def test_a_deadline_on_which_the_domain_fails_stops_the_core(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def failing(turn: Turn, call: Call) -> None:
+        raise AssertionError("a bug of ours")
+
+    monkeypatch.setitem(tables.CALL_DEADLINES, "flow", (tables.CALL_DEADLINES["flow"][0], failing))  # type: ignore[arg-type]
+    monkeypatch.setattr("acd_core.domain.flow.PLAYBACK_MAX_MS", 1)
+    config = make_config(tmp_path)
+
+    async def run() -> None:
+        core = Core(config, recover(config.journal_path))
+        with trio.fail_after(20), ReadyFile(config, "core") as ready:
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(core.run, ready)
+                while not config.ready_file("core").exists():  # noqa: ASYNC110
+                    await trio.sleep(0.01)
+                call = ev.CallArrived(call="c1", edge="edge1", caller="5", dialled="185", at_ms=1)
+                core._engine.handle(call, "edge1:x", 1)
+
+    with pytest.raises(ExceptionGroup) as failed:
+        trio.run(run)
+    assert failed.value.split(EngineFailedError)[1] is None, "this, and nothing else"
+    events = [record.event for record in read_journal(config.journal_path) if isinstance(record, EventRecord)]
+    assert [type(event).__name__ for event in events][-2:] == ["CallArrived", "DeadlinePassed"]
+
+
+def test_a_fatal_failure_of_a_child_is_not_mended_by_a_restart() -> None:
+    starts = 0
+
+    async def child() -> None:
+        nonlocal starts
+        starts += 1
+        raise EngineFailedError("half changed")
+
+    async def run() -> None:
+        async with trio.open_nursery() as nursery:
+            Supervisor(nursery, fatal=(EngineFailedError,)).start("child", child)
+
+    with pytest.raises(ExceptionGroup):
+        trio.run(run)
+    assert starts == 1
+
+
+def test_the_board_says_how_far_a_silent_store_is_behind() -> None:
+    now_ms, journalled = 0, 100
+    board = Board(State, lambda: now_ms, lambda picture: None, lambda: journalled)
+    board.shipped(100)
+    assert board.picture().store_behind == 0
+    journalled = 103
+    assert board.picture().store_behind == 0, "the store is about to take them"
+    now_ms += STORE_SILENT_MS
+    journalled = 150
+    assert board.picture().store_behind == 50
+    board.shipped(140)
+    assert board.picture().store_behind == 10
+    board.shipped(150)
+    assert board.picture().store_behind == 0
