@@ -3,9 +3,9 @@
 The readiness file is written after the migration: from then on the others may use the database, journal or
 not. What was shipped is reported to the core as a signal, which the next report makes up for when it is lost.
 
-A journal with a gap, or one that doesn't belong to what the database holds, is an error that only a person
-can mend. It is logged again and again and shipping is tried again, but the process stays: the telephones and
-the pages need neither, and stopping would take the whole line with it.
+A journal with a gap, one that doesn't belong to what the database holds, or a batch that the database refuses is
+an error that only a person can mend. It is logged again and again and shipping is tried again, but the process
+stays: the telephones and the pages need neither, and stopping would take the whole line with it.
 """
 
 from __future__ import annotations
@@ -79,6 +79,8 @@ async def _ship(config: Config, ready: ReadyFile, progress: Progress) -> None:
                 await shipper.run()
             except (JournalError, StoreError) as error:
                 logger.error("the journal isn't shipped: %s", error)
+            except Exception:
+                logger.exception("the journal isn't shipped")
             await asyncio.sleep(MISMATCH_PAUSE_S)
 
 

@@ -44,9 +44,14 @@ async def _server_version(dsn: str) -> int:
 
 
 def without_password(dsn: str) -> str:
-    """For the terminal."""
-    parts = urllib.parse.urlsplit(dsn)
-    if not parts.scheme:
-        return "the database of the DSN"
+    """For the terminal. A password with an unquoted / ? or # ends up in other parts than its own."""
+    nameless = "the database of the DSN"
+    try:
+        parts = urllib.parse.urlsplit(dsn)
+        _ = parts.port  # no number: it is the begin of a password
+    except ValueError:
+        return nameless
+    if not parts.scheme or "@" in parts.path + parts.query + parts.fragment:
+        return nameless
     host = parts.netloc.rpartition("@")[2]
     return f"{parts.scheme}://{host}{parts.path}"

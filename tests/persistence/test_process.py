@@ -176,6 +176,21 @@ def test_a_mismatch_is_loud_and_does_not_end_it(config: Config, public_dir: Path
         assert is_ready(config, child)
 
 
+def test_a_batch_that_the_database_refuses_is_loud_and_does_not_end_it(
+    config: Config, public_dir: Path
+) -> None:
+    asyncio.run(execute(config.database.dsn, "ALTER TABLE journal_events RENAME COLUMN digest TO was_digest"))
+    write_journal(config.journal_path, 1)
+    with process(config, public_dir / "log") as child:
+        wait_until(lambda: "the journal isn't shipped" in (public_dir / "log").read_text(), "it complains")
+        time.sleep(0.5)
+        assert child.poll() is None
+        assert is_ready(config, child)
+    asyncio.run(execute(config.database.dsn, "ALTER TABLE journal_events RENAME COLUMN was_digest TO digest"))
+    with process(config, public_dir / "log"):
+        wait_until(lambda: shipped(config) == EVENTS_A_CALL, "all is shipped")
+
+
 def test_a_database_of_a_newer_release(config: Config, capsys: pytest.CaptureFixture[str]) -> None:
     asyncio.run(
         execute(

@@ -14,6 +14,7 @@ import pytest
 
 from acd_core.config import Config, Database, Rtp, Sip, Web, Webrtc
 from santral.checks import Status, checks_for, database, folders, machine, network, run_doctor
+from santral.checks.database import without_password
 from tests.tooling.imports import ROOT
 
 NOBODY = 65534
@@ -195,3 +196,20 @@ def test_the_doctor_fails_when_a_check_does(
     assert f"FAIL  SIP port       UDP 127.0.0.1 port {port} is in use by another program\n" in table
     assert "→ stop that program" in table
     taken_udp.close()
+
+
+@pytest.mark.parametrize(
+    ("dsn", "shown"),
+    [
+        ("postgresql://u:secret@host:5432/db", "postgresql://host:5432/db"),
+        ("postgresql://host:5432/db", "postgresql://host:5432/db"),
+        ("postgresql://host/db?password=secret", "postgresql://host/db"),
+        ("postgresql://u:sec/ret@host/db", "the database of the DSN"),
+        ("postgresql://u:sec?ret@host/db", "the database of the DSN"),
+        ("postgresql://u:sec#ret@host/db", "the database of the DSN"),
+        ("postgresql://u:secret", "the database of the DSN"),
+        ("postgresql://[secret", "the database of the DSN"),
+    ],
+)
+def test_a_password_is_not_shown_wherever_it_stands(dsn: str, shown: str) -> None:
+    assert without_password(dsn) == shown

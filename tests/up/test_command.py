@@ -48,6 +48,15 @@ def test_a_wrong_command_line_exits_2(arguments: list[str], capsys: pytest.Captu
     assert "usage: santral" in capsys.readouterr().err
 
 
+def test_a_terminal_that_lacks_our_letters_ends_nothing(tmp_path: Path) -> None:
+    (tmp_path / "plan.toml").write_text("şehir = 1", encoding="utf-8")
+    checked = santral("plan", "check", "plan.toml", folder=tmp_path, PYTHONIOENCODING="ascii:strict")
+    assert checked.returncode == 1
+    assert "Traceback" not in checked.stderr
+    doctor = santral("doctor", folder=tmp_path, PYTHONIOENCODING="ascii:strict", SANTRAL_SIP_LISTEN_PORT="1")
+    assert "checks," in doctor.stdout, doctor.stderr
+
+
 def test_version(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["version"]) == 0
     assert capsys.readouterr().out.startswith("santral 0.")
