@@ -46,6 +46,20 @@ def is_reachable(host: str, peer: str) -> bool:
     return not named.is_private or seen.is_private
 
 
+def takes_audio(host: str, peer: str) -> bool:
+    """Whether audio can go to `host`, which somebody at `peer` named in SDP.
+
+    Not to a name, another family or a group, nor to this machine itself for somebody elsewhere. A private
+    address is believed: carriers have media on networks of their own.
+    """
+    if not is_address(host) or not is_address(peer):
+        return False
+    named, seen = ipaddress.ip_address(host), ipaddress.ip_address(peer)
+    if named.version != seen.version or named.is_multicast:
+        return False
+    return not named.is_loopback or seen.is_loopback
+
+
 class LocalAddresses:
     """Signalling and audio addresses as peers see them."""
 

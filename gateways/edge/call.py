@@ -20,6 +20,7 @@ from gateways.edge.parts import Parts
 from gateways.edge.phone_leg import PhoneLeg
 from gateways.edge.prompts import Resolution
 from gateways.edge.recordings import RecordedPart, recording_path
+from gateways.edge.sources import RateLimiter
 
 _UNREPORTED = -1  # a playback whose end nobody waits for
 
@@ -70,6 +71,8 @@ class Call:
         self._play: int | None = None  # the playback whose end the core wants to know
         self._skipped = False  # a prompt of the present playback could not be had
         self.timer: asyncio.TimerHandle | None = None
+        # Each key is an entry of the core's journal: nobody may write there as fast as they can send packets.
+        self._keys = RateLimiter(parts.limits.keys_per_second, parts.limits.keys_burst, 1)
 
     # --- from the legs ----------------------------------------------------------------------------
 
@@ -81,7 +84,7 @@ class Call:
 
     def key_pressed(self, key: str) -> None:
         """The caller pressed a key."""
-        if not self.ended:
+        if not self.ended and self._keys.allow(self.id, self._parts.clock.monotonic_ms()):
             self._parts.tell(events.KeyPressed(call=self.id, key=key))
 
     def played(self, play: int, failed: bool) -> None:

@@ -38,4 +38,6 @@ class EdgeLimits(msgspec.Struct, frozen=True, kw_only=True):
     register_failures_window_s: float = 60.0
     register_refusal_s: float = 60.0
     browser_legs_max: int = 64
+    keys_per_second: float = 20.0  # of one call, twice what dialling machines do; what is faster is dropped
+    keys_burst: float = 40.0
     retry_after_s: int = 10  # told in every 503

@@ -3,7 +3,8 @@
 A phone registers with any host part (our address, a name, the realm): the user alone identifies it.
 Registrations are short, so that a restarted edge, which knows none, learns of its phones within two minutes.
 A host that fails too often is refused unread for a while, which keeps guessing passwords from being worth
-anything; the user agent that asks without credentials, or with a nonce that grew old, has not failed.
+anything, also to somebody who knows one of them: a success forgives no failures. The user agent that asks
+without credentials, or with a nonce that grew old, has not failed.
 """
 
 from __future__ import annotations
@@ -123,7 +124,6 @@ class PhoneRegistrar:
 
     def _proven(self, key: ServerKey, request: Request, source: Address, verdict: Granted) -> None:
         self._granted += 1
-        self._guard.succeeded(source[0])
         response, changes = self._registrar.process(
             request, verdict.username, source, self._clock.monotonic_ms()
         )

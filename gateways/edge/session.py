@@ -163,6 +163,7 @@ class Session:
         match request.method:
             case "BYE":
                 point.respond(key, respond(request, 200))
+                self._bye_due = False  # theirs was first: one of ours would find no dialog
                 self.close()
                 self._owner.session_ended("hung_up")
             case "INVITE":
@@ -218,7 +219,7 @@ class Session:
         self._awaiting_acks.discard(key)
         if self._bye_due:
             self._bye_now()
-        elif self.terms.awaits_answer:
+        elif self.terms.awaits_answer and not self._closed:
             try:
                 self.terms.take_answer(request.body)
             except (SdpError, NoCommonCodecError) as error:

@@ -69,10 +69,6 @@ class FailureGuard:
             self._failures.popitem(last=False)
         return False
 
-    def succeeded(self, source: str) -> None:
-        """Forget earlier failures."""
-        self._failures.pop(source, None)
-
 
 class SourceLog:
     """One log line a source and interval, with the number of times it happened."""

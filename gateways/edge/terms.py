@@ -2,14 +2,14 @@
 
 Codecs are PCMU, PCMA and telephone-event. A hold is a direction: a peer that says `sendonly` or `inactive` is
 not sent to, one that says `recvonly` or `inactive` is not listened to. A name where an address belongs is not
-looked up: audio then goes to the peer's own address.
+looked up, and an address that audio can't go to is not tried: audio then goes to the peer's own address.
 """
 
 from __future__ import annotations
 
 import msgspec
 
-from gateways.edge.addresses import is_address
+from gateways.edge.addresses import takes_audio
 from gateways.edge.audio_leg import AudioLeg
 from gateways.sip.errors import NoCommonCodecError
 from gateways.sip.sdp import (
@@ -82,7 +82,7 @@ class Terms:
     def _apply(self, agreement: MediaAgreement) -> None:
         remote = agreement.remote_address
         self._audio.connect(
-            remote if is_address(remote) else self._peer_host,
+            remote if takes_audio(remote, self._peer_host) else self._peer_host,
             agreement.remote_port,
             payload_type=_PAYLOAD_TYPES[agreement.codec],
             dtmf_payload_type=-1 if agreement.dtmf_payload_type is None else agreement.dtmf_payload_type,

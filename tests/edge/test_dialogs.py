@@ -83,6 +83,58 @@ def test_keys_by_info_and_other_requests_of_the_dialog(tmp_path: Path) -> None:
     asyncio.run(story())
 
 
+def test_keys_beyond_what_anybody_dials_are_dropped(tmp_path: Path) -> None:
+    async def story() -> None:
+        limits = EdgeLimits(keys_per_second=0.001, keys_burst=10)
+        async with world_in(tmp_path, limits=limits) as world:
+            for _ in range(2):  # each call has its own share
+                phone = world.phone()
+                call, tag = await answered(world, phone)
+                for _ in range(50):
+                    world.engine.send(engine.Key(leg=call, key="1"))
+                for _ in range(10):
+                    await world.core.expect(events.KeyPressed)
+                phone.request("BYE", to_tag=tag)
+                await world.core.expect(events.CallerHungUp)
+            assert len(world.core.all(events.KeyPressed)) == 20
+
+    asyncio.run(story())
+
+
+def test_where_audio_can_not_go_it_goes_to_where_the_call_comes_from(tmp_path: Path) -> None:
+    async def story() -> None:
+        async with world_in(tmp_path) as world:
+            phone = world.phone()
+            _, tag = await answered(world, phone)
+            await world.engine.expect(engine.ConnectLeg)
+            await phone.call(body=sdp(42_000).replace("IN IP4 127.0.0.1", "IN IP6 2001:db8::1"), to_tag=tag)
+            phone.ack(await phone.response(200, "INVITE"))
+            connected = await world.engine.expect(engine.ConnectLeg)
+            assert (connected.remote_host, connected.remote_port) == ("127.0.0.1", 42_000)
+
+    asyncio.run(story())
+
+
+def test_a_bye_that_crosses_ours_is_the_only_one(tmp_path: Path) -> None:
+    async def story() -> None:
+        async with world_in(tmp_path) as world:
+            phone = world.phone()
+            arrived = await world.arrive(phone)
+            world.core.send(commands.AnswerCaller(edge=EDGE, call=arrived.call))
+            ok = await phone.response(200)
+            world.core.send(commands.EndCall(edge=EDGE, call=arrived.call, cause="closed"))
+            await world.engine.expect(engine.FreeLeg)  # our BYE waits for the ACK
+            phone.request("BYE", to_tag=ok.to.tag or "")
+            await phone.response(200, "BYE")
+            phone.ack(ok)
+            phone.request("OPTIONS")
+            await phone.response(200, "OPTIONS")
+            assert world.edge.point.statistics().requests_sent == 0
+            assert world.edge.statistics().dialogs == 0
+
+    asyncio.run(story())
+
+
 def test_a_bye_before_the_answer_ends_the_invite_too(tmp_path: Path) -> None:
     async def story() -> None:
         async with world_in(tmp_path) as world:

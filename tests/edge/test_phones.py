@@ -84,6 +84,20 @@ def test_a_wrong_password_a_stranger_and_somebody_elses_address_are_refused(tmp_
     asyncio.run(story())
 
 
+def test_whoever_knows_one_password_guesses_no_more_often(tmp_path: Path) -> None:
+    set_phone_password(phone_file(tmp_path), "santral", "101", "secret")
+    set_phone_password(phone_file(tmp_path), "santral", "102", "other")
+
+    async def story() -> None:
+        async with world_in(tmp_path, limits=EdgeLimits(register_failures_max=3)) as world:
+            phone = world.phone()
+            for status in (401, 401, 403):
+                assert (await register(world, phone)).status == 200
+                assert (await register(world, phone, user="102", password="guess")).status == status
+
+    asyncio.run(story())
+
+
 def test_a_password_set_while_the_edge_runs_counts_at_once(tmp_path: Path) -> None:
     async def story() -> None:
         async with world_in(tmp_path) as world:
