@@ -60,7 +60,11 @@ class _Connection(asyncio.Protocol):
             self._greeted = True
             self._on_greeted(self)
         for _, message in messages:
-            self._on_message(self, message)
+            try:
+                self._on_message(self, message)
+            except Exception:  # noqa: BLE001
+                # All of the batch counts as received: cutting the connection would lose what comes behind this one.
+                _log.exception("link: a %s met a fault of ours", type(message).__name__)
 
     def connection_lost(self, error: Exception | None) -> None:
         if not self.closed.done():

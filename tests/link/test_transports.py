@@ -243,3 +243,35 @@ def test_a_client_that_does_not_read_misses_signals_and_memory_does_not_grow(tmp
             task.cancel()
 
     asyncio.run(run())
+
+
+def test_a_message_that_meets_a_fault_of_ours_takes_no_other_with_it(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def run() -> None:
+        path = tmp_path / "m.sock"
+        server = make_server(path)
+        tasks = [asyncio.create_task(server.run())]
+        await server.started.wait()
+        client = Client(path)
+        heard: list[str] = []
+
+        def on_message(note: Note) -> None:
+            if note.text == "1":
+                raise ValueError("a bug of ours")
+            heard.append(note.text)
+            client.changed.set()
+
+        client.link._on_message = on_message
+        tasks.append(asyncio.create_task(client.link.run()))
+        await client.until(lambda: bool(client.ups))
+        for number in range(4):
+            server.peers["e1"].send(Note(str(number)))
+        await client.until(lambda: heard[-1:] == ["3"])
+        assert heard == ["0", "2", "3"]
+        assert client.downs == 0
+        for task in tasks:
+            task.cancel()
+
+    asyncio.run(run())
+    assert "a bug of ours" in caplog.text
