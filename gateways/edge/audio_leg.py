@@ -63,8 +63,9 @@ class AudioLeg:
         dtmf_payload_type: int = -1,
         send: bool = True,
         receive: bool = True,
+        peer_host: str = "",
     ) -> None:
-        """Where and how the engine sends; again for a change."""
+        """Where and how the engine sends, and from which other host the peer may speak; again for a change."""
         connection = engine.ConnectLeg(
             leg=self.id,
             remote_host=remote_host,
@@ -73,6 +74,7 @@ class AudioLeg:
             dtmf_payload_type=dtmf_payload_type,
             send=send,
             receive=receive,
+            peer_host=peer_host,
         )
         if connection != self.connection:
             self.connection = connection

@@ -106,8 +106,11 @@ class Browsers:
             return "too_many"
         if len(offer.sdp) > SDP_BYTES_MAX:
             return "bad_offer"
-        if offer.purpose == "citizen" and self._calls.full:
-            return "busy"
+        if offer.purpose == "citizen":
+            visitors = sum(isinstance(leg, CitizenLeg) for leg in self._legs.values())
+            # Anybody can open the page of the test call: half of the legs is always the operators'.
+            if self._calls.full or visitors >= max(1, self._parts.limits.browser_legs_max // 2):
+                return "busy"
         return ""
 
     def _up(self, fresh: bool) -> None:

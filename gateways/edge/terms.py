@@ -88,4 +88,5 @@ class Terms:
             dtmf_payload_type=-1 if agreement.dtmf_payload_type is None else agreement.dtmf_payload_type,
             send=agreement.direction in ("sendrecv", "sendonly"),
             receive=agreement.direction in ("sendrecv", "recvonly"),
+            peer_host=self._peer_host,
         )

@@ -4,7 +4,8 @@ Everything from the network passes here and none of it is trusted: a datagram is
 is counted and forgotten. The peer's address comes from signalling first; then the first valid packet's source
 takes over, for a peer behind address translation knows not its own address. Once latched, other sources are
 dropped, so that nobody can talk into a call or draw its audio away by guessing a port; another takes over
-only if it is the address that was signalled or when the leg has been silent.
+only if it is the address that was signalled or when the leg has been silent. A guess that came before the
+peer's own packets loses the leg to them, when they come from a host that signalling knows.
 """
 
 from __future__ import annotations
@@ -76,6 +77,7 @@ class Leg:
         self._tell = tell
         self._kinds: dict[int, _Kind] = {}
         self._signalled: Address = None
+        self._hosts: set[str] = set()  # from which the peer's packets are expected
         self._source: Address = None
         self._heard = False
         self._heard_at = 0.0
@@ -95,6 +97,7 @@ class Leg:
             self._forget_audio()  # what is buffered is in the other law
         if not command.receive:
             self._forget_audio()
+        self._hosts = {host for host in (command.remote_host, command.peer_host) if host}
         self._kinds = dict.fromkeys(TO_LAW, _Kind.OTHER_LAW)
         self._kinds[rtp.COMFORT_NOISE] = _Kind.NOISE
         if command.dtmf_payload_type >= 0:
@@ -160,8 +163,10 @@ class Leg:
     def _latch(self, source: Address, now: float) -> bool:
         """Whether this source may take the leg over, and let it."""
         taken = self._source is not None
-        if taken and source != self._signalled and now - self._heard_at < _SILENT_S:
-            return False
+        if taken and now - self._heard_at < _SILENT_S:
+            expected = source[0] in self._hosts and self._source[0] not in self._hosts
+            if not expected and source != self._signalled:
+                return False
         self._source = self.destination = source
         if taken:
             self._forget_audio()

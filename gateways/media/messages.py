@@ -25,7 +25,9 @@ class AllocateLeg(Message, frozen=True, kw_only=True):
 
 
 class ConnectLeg(Message, frozen=True, kw_only=True):
-    """Where and how this leg sends; again for a change. Symmetric RTP: the first valid packet's source takes over."""
+    """Where and how this leg sends; again for a change. Symmetric RTP: the first valid packet's source takes over, and
+    one at `remote_host` or `peer_host` (where the signalling comes from) from any other.
+    """
 
     leg: str
     remote_host: str
@@ -34,6 +36,7 @@ class ConnectLeg(Message, frozen=True, kw_only=True):
     dtmf_payload_type: int = -1  # of telephone-event (RFC 4733); -1: none agreed
     send: bool = True
     receive: bool = True
+    peer_host: str = ""
 
 
 class PlayFiles(Message, frozen=True, kw_only=True):

@@ -177,6 +177,19 @@ def test_offers_that_cannot_be_answered(tmp_path: Path) -> None:
     asyncio.run(story())
 
 
+def test_visitors_leave_half_of_the_legs_to_operators(tmp_path: Path) -> None:
+    async def story() -> None:
+        async with world_in(tmp_path, limits=EdgeLimits(browser_legs_max=4)) as world:
+            for peer in ("v1", "v2"):
+                await negotiated(world, citizen(peer))
+            world.core.signal(citizen("v3"))
+            assert (await world.core.expect(signals.BrowserAnswer)).error == "busy"
+            for peer in ("s1", "s2"):
+                await negotiated(world, offer(peer))
+
+    asyncio.run(story())
+
+
 def test_a_new_browser_audio_process_has_lost_all_legs(tmp_path: Path) -> None:
     async def story() -> None:
         async with world_in(tmp_path) as world:

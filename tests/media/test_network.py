@@ -155,6 +155,32 @@ def test_another_source_takes_over_after_silence_only() -> None:
         moved.close()
 
 
+def test_a_guess_that_came_first_loses_the_leg_to_the_peer() -> None:
+    """Behind a translator the peer names an address of its own network, and speaks from where it signals."""
+    with bench() as b:
+        phone = b.leg("a", remote_host="10.1.1.1", remote_port=9, peer_host="127.0.0.1")
+        stranger = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        stranger.bind(("127.0.0.2", 0))
+        other = RtpPhone(seed=9)
+
+        def speak() -> None:
+            stranger.sendto(other.next_packet(), phone.target)
+
+        b.on_tick = speak
+        b.tick(20)
+        assert phone.packets == []
+
+        def both() -> None:
+            speak()
+            phone.send_frame()
+
+        b.on_tick = both
+        b.tick(20)
+        assert len(phone.packets) >= 19
+        assert b.messages(m.LegHeard) == [m.LegHeard(leg="a")]
+        stranger.close()
+
+
 def test_the_signalled_address_takes_over_at_once() -> None:
     with bench() as b:
         low, _ = two_legs(b)
