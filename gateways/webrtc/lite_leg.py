@@ -87,7 +87,7 @@ class LiteAudio:
             late_s, due = now - due, now + _WATCH_EVERY_S
             for leg in list(self.legs):
                 if late_s > _STALL_S:
-                    leg.stood_still(late_s)
+                    leg.stood_still(late_s, now)
                 leg.watch(now)
 
 
@@ -171,11 +171,11 @@ class LiteLeg:
             plain = rtp.build(kind, marker, numbers.sequence, numbers.timestamp, self._ssrc, payload)
             self._door.send(self._srtp.protect(plain), self.page)
 
-    def stood_still(self, late_s: float) -> None:
-        """This process was stopped or starved: what the page sent meanwhile waits in the socket, unread."""
-        self._began_at += late_s
-        self._heard_at += late_s
-        self._spoke_at += late_s
+    def stood_still(self, late_s: float, now: float) -> None:
+        """This process was stopped or starved: what the page sent meanwhile waits in the socket, or was just read."""
+        self._began_at = min(self._began_at + late_s, now)
+        self._heard_at = min(self._heard_at + late_s, now)
+        self._spoke_at = min(self._spoke_at + late_s, now)
 
     def watch(self, now: float) -> None:
         """Now and then: is the page still there?"""
