@@ -6,6 +6,7 @@ Whatever can be known to be wrong is said before the first process starts, one l
 from __future__ import annotations
 
 import asyncio
+import functools
 import os
 import signal
 import sys
@@ -25,6 +26,7 @@ from santral.up.banner import banner
 from santral.up.line import stages_of
 from santral.up.lock import AlreadyRunningError, UpLock
 from santral.up.supervisor import GaveUpError, Supervisor
+from santral.up.terminal import Terminal
 
 EXIT_OK = 0
 EXIT_FAILED = 1
@@ -160,15 +162,13 @@ def _embedded(config: Config) -> EmbeddedPostgres:
 
 
 def _say(text: str) -> None:
-    _print(text, sys.stdout)
+    _terminal(sys.stdout).say(text)
 
 
 def _complain(text: str) -> None:
-    _print(text, sys.stderr)
+    _terminal(sys.stderr).say(text)
 
 
-def _print(text: str, stream: TextIO) -> None:
-    try:
-        print(f"santral: {text}", file=stream, flush=True)
-    except OSError:
-        pass  # the terminal is gone; the calls are not
+@functools.cache
+def _terminal(stream: TextIO) -> Terminal:
+    return Terminal(stream)
