@@ -1,0 +1,158 @@
+"""Every command of the README, as a newcomer would type it, in this checkout."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.calls import call_of
+from tests.e2e.phone import Baresip
+from tests.e2e.stack import ROOT, Stack, free_port
+
+GUARD_S = 180
+SANTRAL = (sys.executable, "-m", "santral")
+COMMANDS = [
+    line.strip()
+    for block in re.findall(r"```sh\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), re.DOTALL)
+    for line in block.splitlines()
+    if line.strip()
+]
+
+
+def run(*command: str, folder: Path, said: str = "", **environ: str) -> subprocess.CompletedProcess[str]:
+    """A command in the checkout with data of its own below `folder`."""
+    return subprocess.run(
+        command,
+        cwd=ROOT,
+        env=surroundings(folder, **environ),
+        input=said,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=GUARD_S,
+    )
+
+
+def surroundings(folder: Path, **more: str) -> dict[str, str]:
+    """Own data and ports, so that nothing of this machine's own Santral is touched."""
+    return {
+        **os.environ,
+        "SANTRAL_DATA_DIR": str(folder / "var"),
+        "SANTRAL_WEB_LISTEN_PORT": str(free_port()),
+        "SANTRAL_SIP_LISTEN_PORT": str(free_port(socket.SOCK_DGRAM)),
+        "SANTRAL_RTP_PORT_MIN": "27000",
+        "SANTRAL_RTP_PORT_MAX": "27199",
+        **more,
+    }
+
+
+def test_the_readme_has_no_command_that_no_test_runs() -> None:
+    assert sorted(COMMANDS) == sorted(
+        [
+            "make run",
+            "make test",
+            ".venv/bin/santral trace CALL",
+            ".venv/bin/santral plan check examples/city-water/plan.toml",
+            ".venv/bin/santral roster check examples/city-water/roster.toml",
+            ".venv/bin/santral doctor",
+            ".venv/bin/santral phone add 201",
+        ]
+    )
+
+
+def test_make_run_serves_and_stops(tmp_path: Path) -> None:
+    folder = tmp_path / "a folder with spaces"
+    folder.mkdir()
+    environ = surroundings(folder)
+    output = folder / "output"
+    with output.open("wb") as file:
+        running = subprocess.Popen(
+            ["make", "--no-print-directory", "run"],
+            cwd=ROOT,
+            env=environ,
+            stdin=subprocess.DEVNULL,
+            stdout=file,
+            stderr=file,
+            start_new_session=True,
+        )
+    try:
+        deadline = time.monotonic() + GUARD_S
+        while "Ctrl-C stops everything" not in output.read_text():
+            assert running.poll() is None, output.read_text()
+            assert time.monotonic() < deadline, output.read_text()
+            time.sleep(0.2)
+        said = output.read_text()
+        assert "op01" in said
+        assert f"sip:185@127.0.0.1:{environ['SANTRAL_SIP_LISTEN_PORT']}" in said
+        with urllib.request.urlopen(
+            f"http://127.0.0.1:{environ['SANTRAL_WEB_LISTEN_PORT']}/healthz", timeout=30
+        ) as answer:
+            assert answer.read() == b'{"core":"up","database":"up"}'
+        os.killpg(running.pid, signal.SIGINT)  # what Ctrl-C does in a terminal
+        running.wait(60)
+        assert "santral: stopped" in output.read_text()
+    finally:
+        if running.poll() is None:
+            os.killpg(running.pid, signal.SIGKILL)
+            running.wait()
+
+
+def test_make_test_is_a_target(tmp_path: Path) -> None:
+    """It is what runs this; here it is only looked at."""
+    answer = run("make", "-n", "test", folder=tmp_path)
+    assert answer.returncode == 0, answer.stderr
+    assert "-m pytest" in answer.stdout
+
+
+@pytest.mark.parametrize("kind", ["plan", "roster"])
+def test_check_of_the_example_city(tmp_path: Path, kind: str) -> None:
+    answer = run(*SANTRAL, kind, "check", f"examples/city-water/{kind}.toml", folder=tmp_path)
+    assert answer.returncode == 0, answer.stderr
+    assert "valid" in answer.stdout
+
+
+def test_doctor(tmp_path: Path) -> None:
+    answer = run(*SANTRAL, "doctor", folder=tmp_path)
+    assert answer.returncode == 0, answer.stdout
+    for name in ("database", "RTP ports", "clock"):
+        assert name in answer.stdout
+
+
+def test_phone_add(tmp_path: Path) -> None:
+    answer = run(*SANTRAL, "phone", "add", "201", folder=tmp_path, said="a password\n")
+    assert answer.returncode == 0, answer.stderr
+    assert '[phones."201"]' in (tmp_path / "var" / "phones.toml").read_text()
+
+
+def test_trace(stack: Stack, phone: Callable[..., Baresip], tmp_path: Path) -> None:
+    caller = phone()
+    caller.dial("186", "127.0.0.1", stack.sip_port)
+    caller.wait_for("CALL_ESTABLISHED")
+    call = call_of(stack, caller)
+    caller.hang_up()
+
+    def trace(id_: str) -> str:
+        return run(
+            *SANTRAL,
+            "trace",
+            id_,
+            "--config",
+            f"{stack.folder}/santral.toml",
+            folder=tmp_path,
+            SANTRAL_DATA_DIR=str(stack.config.data_path),
+        ).stdout
+
+    ladder = str(stack.until(lambda: text if "BYE" in (text := trace(call)) else "", "the trace of the call"))
+    for step in ("INVITE", "100", "180", "200", "ACK", "CallArrived", "CallerHungUp"):
+        assert step in ladder, f"{step} in\n{ladder}"
+    assert call in trace("c-unknown"), "the latest calls are listed"
