@@ -138,7 +138,7 @@ def _handle_errors(app: Quart) -> None:
 
     @app.errorhandler(DatabaseAwayError)
     async def away(error: DatabaseAwayError) -> Response:
-        _log.warning("%s %s: the database is away: %s", request.method, request.path, error)
+        _log.warning("%s %r: the database is away: %s", request.method, request.path, error)
         return database_away().response()
 
     @app.errorhandler(HTTPException)

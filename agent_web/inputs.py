@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import msgspec
 from quart import request
 
 from agent_web import wire
 from agent_web.problems import bad_fields
 
+# What decoding raises: no JSON, another shape, no UTF-8, or brackets nested deeper than anybody writes them.
+UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 _DIGITS_MAX = 18  # stays within 64 bits
 
 

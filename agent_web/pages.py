@@ -4,6 +4,7 @@ there.
 
 from __future__ import annotations
 
+import errno
 from pathlib import Path
 
 from quart import Blueprint, Response, send_from_directory
@@ -45,6 +46,11 @@ def blueprint(folder: Path = STATIC_DIR) -> Blueprint:
 
 
 async def _file(folder: Path, path: str, caching: str) -> Response:
-    answer = await send_from_directory(folder, path)
+    try:
+        answer = await send_from_directory(folder, path)
+    except OSError as error:
+        if error.errno != errno.ENAMETOOLONG:
+            raise
+        raise NotFound from error  # no file of ours has such a name
     answer.headers["Cache-Control"] = caching
     return answer

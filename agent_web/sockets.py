@@ -21,6 +21,7 @@ import msgspec
 from quart import websocket
 
 from agent_web import wire
+from agent_web.inputs import UNREADABLE
 from agent_web.limits import (
     FLUSH_TIMEOUT_S,
     MESSAGE_BURST,
@@ -35,6 +36,7 @@ _log = logging.getLogger(__name__)
 
 NEWER_CONNECTION, TAKEN_OVER, LOGGED_OUT, LIMITS, SILENT, TOO_MANY = 4000, 4001, 4003, 4008, 4009, 4013
 TOO_BIG, SERVER_RESTARTS = 1009, 1012  # RFC 6455 section 7.4.1 and its registry
+_ERROR_MAX_CHARS = 200
 
 
 class _Request(msgspec.Struct):
@@ -164,12 +166,13 @@ class PageSocket:
     def bad_message(self, data: bytes, error: Exception) -> None:
         """Answer a message that could not be understood; the socket stays."""
         self._bad_messages += 1
+        text = str(error)[:_ERROR_MAX_CHARS]  # may quote what the page said
         if self._bad_messages == 1:
-            _log.warning("a page said something that is no message: %s", error)
+            _log.warning("a page said something that is no message: %r", text)
         request = ""
-        with contextlib.suppress(msgspec.DecodeError, UnicodeDecodeError):
+        with contextlib.suppress(*UNREADABLE):
             request = msgspec.json.decode(data, type=_Request).request[:64]
-        self.send(wire.Error(error="bad_message", text=str(error), request=request))
+        self.send(wire.Error(error="bad_message", text=text, request=request))
 
 
 class Reader:
@@ -184,7 +187,7 @@ class Reader:
         """One message as it came."""
         try:
             message = self._decoder.decode(data)
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        except UNREADABLE as error:
             self._socket.bad_message(data, error)
             return
         if not isinstance(message, wire.Pong):

@@ -20,10 +20,12 @@ Priority: TypeAlias = Literal["low", "normal", "high", "urgent"]
 CoreState: TypeAlias = Literal["up", "away"]
 
 SDP_MAX_CHARS = 65_536
-ShortText: TypeAlias = Annotated[str, msgspec.Meta(max_length=64)]
+# Python's `$` also matches before a line end at the end of the text; hence `(?!\n)` behind it.
+ShortText: TypeAlias = Annotated[str, msgspec.Meta(max_length=64, pattern=r"^[^\x00-\x1f\x7f]*$(?!\n)")]
 SdpText: TypeAlias = Annotated[str, msgspec.Meta(max_length=SDP_MAX_CHARS)]
-Identifier: TypeAlias = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9_-]{8,64}$")]
-PhoneNumber: TypeAlias = Annotated[str, msgspec.Meta(pattern=r"^\+?[0-9]{1,20}$")]
+OfferNumber: TypeAlias = Annotated[int, msgspec.Meta(ge=0, le=2**53 - 1)]
+Identifier: TypeAlias = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9_-]{8,64}$(?!\n)")]
+PhoneNumber: TypeAlias = Annotated[str, msgspec.Meta(pattern=r"^\+?[0-9]{1,20}$(?!\n)")]
 
 
 class Said(msgspec.Struct, frozen=True, kw_only=True):
@@ -59,7 +61,7 @@ class Problem(Said, frozen=True, kw_only=True):
 class LoginRequest(Asked, frozen=True, kw_only=True):
     """POST /api/login."""
 
-    user: Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
+    user: Annotated[ShortText, msgspec.Meta(min_length=1)]
     password: Annotated[str, msgspec.Meta(min_length=1, max_length=256)]
 
 
@@ -272,7 +274,7 @@ class Accept(Asked, tag="accept", frozen=True, kw_only=True):
     """I take this call."""
 
     call: ShortText
-    offer: int
+    offer: OfferNumber
     request: ShortText = ""
 
 
@@ -280,7 +282,7 @@ class Reject(Asked, tag="reject", frozen=True, kw_only=True):
     """I do not take this call."""
 
     call: ShortText
-    offer: int
+    offer: OfferNumber
     request: ShortText = ""
 
 
@@ -430,7 +432,7 @@ class CallOffer(Asked, tag="call_offer", frozen=True, kw_only=True):
 
     dialled: PhoneNumber
     sdp: SdpText
-    caller: Annotated[str, msgspec.Meta(pattern=r"^(\+?[0-9]{3,20})?$")] = ""
+    caller: Annotated[str, msgspec.Meta(pattern=r"^(\+?[0-9]{3,20})?$(?!\n)")] = ""
 
 
 class CallKey(Asked, tag="key", frozen=True, kw_only=True):

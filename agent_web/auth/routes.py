@@ -11,7 +11,7 @@ from quart_schema import document_request, document_response
 from agent_web import wire
 from agent_web.auth import access
 from agent_web.auth.service import Auth, Login
-from agent_web.inputs import body
+from agent_web.inputs import UNREADABLE, body
 from agent_web.problems import RefusalError, reply
 
 
@@ -29,14 +29,17 @@ def blueprint(
     @document_request(wire.LoginRequest)
     @document_response(wire.Me)
     @document_response(wire.Problem, 401)
+    @document_response(wire.Problem, 409)
     @document_response(wire.Problem, 429)
     async def log_in() -> Response:
         """Log in; the cookie of the answer is the session."""
         try:
             asked = msgspec.json.decode(await body(), type=wire.LoginRequest)
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        except UNREADABLE as error:
             raise RefusalError(400, "bad_request", f"Not a log-in: {error}.") from error
         earlier = await auth.find(access.token()) if access.token() else None
+        if earlier is not None and in_conversation(earlier):
+            raise RefusalError(409, "in_conversation", "End the conversation first.")
         token, login = await auth.log_in(asked.user, asked.password, access.source())
         if earlier is not None:
             logged_out(earlier)

@@ -33,6 +33,7 @@ from agent_web.limits import (
     SESSIONS_REMEMBERED_MAX,
 )
 from agent_web.problems import RefusalError
+from agent_web.sources import network_of
 from agent_web.times import as_ms, as_time
 
 _log = logging.getLogger(__name__)
@@ -74,7 +75,8 @@ class Auth:
     async def log_in(self, user: str, password: str, source: str) -> tuple[str, Login]:
         """The session's token and who it is; `RefusalError` for a wrong password or too many attempts."""
         account = user.strip().lower()
-        wait_s = self._throttle.begin(account, source)
+        network = network_of(source)
+        wait_s = self._throttle.begin(account, network)
         if wait_s > 0:
             raise _too_many(math.ceil(wait_s))
         try:
@@ -87,12 +89,12 @@ class Auth:
                 raise RefusalError(401, "wrong_password", "The user name or the password is wrong.")
             token, login = await self._open_session(row, source)
         except DatabaseAwayError:
-            self._throttle.not_checked(account, source)
+            self._throttle.not_checked(account, network)
             raise
         except BusyError as error:
-            self._throttle.not_checked(account, source)
+            self._throttle.not_checked(account, network)
             raise _too_many(1) from error
-        self._throttle.succeeded(account, source)
+        self._throttle.succeeded(account, network)
         return token, login
 
     async def _open_session(self, row: Any, source: str) -> tuple[str, Login]:

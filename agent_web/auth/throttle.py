@@ -1,5 +1,10 @@
 """Slows down guessing: failures are counted for each account and for each source, and cost waiting time.
 
+Whoever guesses must not keep people out: an account that logged in well from a source is there judged by its
+own failures alone, whatever others do to the account from elsewhere or to other accounts from there. (An
+office behind one address would be shut out by one bad neighbour, an operator by any stranger who knows their
+user name.)
+
 An attempt is counted as a failure when it begins and forgiven when it succeeds, so attempts made at the same
 time count too. The tables are bounded; when one is full the entry longest unused is forgotten (whoever fills
 it runs into the limit of their source). Each web process counts for itself.
@@ -69,10 +74,18 @@ class Throttle:
         self._clock_s = clock_s
         self._accounts = _Table(ACCOUNT_FAILURES_FREE)
         self._sources = _Table(SOURCE_FAILURES_FREE)
+        self._at_home = _Table(ACCOUNT_FAILURES_FREE)
+        self._homes: OrderedDict[str, None] = OrderedDict()
 
     def begin(self, account: str, source: str) -> float:
         """Seconds to wait first (the attempt does not take place), or 0 and the attempt is counted."""
         now_s = self._clock_s()
+        home = _home(account, source)
+        if home in self._homes:
+            wait_s = self._at_home.wait_s(home, now_s)
+            if wait_s <= 0:
+                self._at_home.add(home, now_s)
+            return wait_s
         wait_s = max(self._accounts.wait_s(account, now_s), self._sources.wait_s(source, now_s))
         if wait_s <= 0:
             self._accounts.add(account, now_s)
@@ -81,10 +94,26 @@ class Throttle:
 
     def succeeded(self, account: str, source: str) -> None:
         """The attempt was good: the account starts afresh, the source loses this one count."""
+        home = _home(account, source)
+        if home in self._homes:
+            self._homes.move_to_end(home)
+            self._at_home.clear(home)
+            return
+        self._homes[home] = None
+        if len(self._homes) > THROTTLE_KEYS_MAX:
+            self._homes.popitem(last=False)
         self._accounts.clear(account)
         self._sources.take_back(source)
 
     def not_checked(self, account: str, source: str) -> None:
         """The attempt could not be judged (database away): it counts for nothing."""
+        home = _home(account, source)
+        if home in self._homes:
+            self._at_home.take_back(home)
+            return
         self._accounts.take_back(account)
         self._sources.take_back(source)
+
+
+def _home(account: str, source: str) -> str:
+    return f"{account}@{source}"

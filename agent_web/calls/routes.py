@@ -14,6 +14,7 @@ from agent_web.inputs import number
 from agent_web.limits import CALLS_A_PAGE_MAX
 from agent_web.problems import reply
 from agent_web.sockets import Reader
+from agent_web.sources import network_of
 
 _CALLS_A_PAGE = 50
 
@@ -41,7 +42,7 @@ def blueprint(visitors: Visitors, past_calls: PastCalls) -> Blueprint:
     @routes.websocket("/ws/call")
     @access.public
     async def call() -> None:
-        visitor = visitors.came(access.source())
+        visitor = visitors.came(network_of(access.source()))
         await visitor.socket.run(Reader(wire.CallToServer, visitor.socket, visitor.receive))
 
     return routes

@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from agent_web import wire
+from agent_web.inputs import UNREADABLE
 from agent_web.problems import RefusalError, bad_fields
 
 PRIORITIES: tuple[wire.Priority, ...] = ("low", "normal", "high", "urgent")
@@ -118,7 +119,7 @@ def digest(form: wire.NewOrder) -> bytes:
 def _object(data: bytes) -> dict[str, Any]:
     try:
         return msgspec.json.decode(data, type=dict[str, Any])
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except UNREADABLE as error:
         raise RefusalError(400, "bad_request", f"Not a JSON object: {error}.") from error
 
 

@@ -13,6 +13,7 @@ import unicodedata
 from agent_web.limits import SEARCH_WORDS_MAX
 
 _WORDS = re.compile(r"[^\W_]+")
+_WORD_MAX_CHARS = 200  # of a search; one letter can fold to many, and PostgreSQL takes no word above 2 KB
 _SINGLE = str.maketrans({"ı": "i", "ł": "l", "Ł": "l", "ø": "o", "ß": "ss"})
 
 
@@ -28,4 +29,4 @@ def query(text: str) -> str:
 
     Words hold letters and digits alone, so they need no quoting.
     """
-    return " & ".join(f"{word}:*" for word in fold(text[:200]).split()[:SEARCH_WORDS_MAX])
+    return " & ".join(f"{word[:_WORD_MAX_CHARS]}:*" for word in fold(text[:200]).split()[:SEARCH_WORDS_MAX])

@@ -139,7 +139,8 @@ class Orders:
     async def list(self, *, state: str, category: str, text: str, before: int, limit: int) -> wire.OrderPage:
         """A page of the register, newest first."""
         words = search.query(text)
-        if text.strip() and not words:
+        # Nothing that is kept holds U+0000; PostgreSQL would take it for a broken text.
+        if (text.strip() and not words) or "\0" in state + category:
             return wire.OrderPage(orders=[], next=None)
         statement, arguments = queries.listing(state, category, words, before, limit + 1)
         async with self._database.connection() as connection:

@@ -78,6 +78,8 @@ def test_bad_numbers_and_keys_are_refused_before_anybody_sees_them(config: Confi
             for bad in (
                 {"type": "call_offer", "dialled": "sip:evil@example", "sdp": "v=0"},
                 {"type": "call_offer", "dialled": "185", "caller": "<script>", "sdp": "v=0"},
+                {"type": "call_offer", "dialled": "185\n", "sdp": "v=0"},
+                {"type": "call_offer", "dialled": "185", "caller": "0532\n", "sdp": "v=0"},
                 {"type": "call_offer", "dialled": "185", "sdp": "x" * 70_000},
                 {"type": "key", "key": "11"},
             ):

@@ -153,6 +153,7 @@ def test_nobody_logs_out_of_a_conversation(config: Config) -> None:
                 await page.expect("view")
                 answer = await browser.ask("POST", "/api/logout")
                 assert (answer.status, answer.json["error"]) == (409, "in_conversation")
+                assert (await browser.log_in("mehmet")).status == 409, "neither by another log-in"
                 here.core.send(view(SESSION, state="wrap_up"))
                 await page.expect("view")
                 assert (await browser.ask("POST", "/api/logout")).status == 204
@@ -215,6 +216,10 @@ def test_a_message_that_is_none_is_answered_and_the_socket_stays(config: Config)
                 '{"type":"dance"}',
                 '{"type":"ready","request":"7","more":1}',
                 '{"type":"hello","tab":"a","page":"b"}',
+                '{"type":"hello","tab":"tab-00000001\\n","page":"page-0001"}',
+                '{"type":"not_ready","reason":"\\u0000"}',
+                '{"type":"accept","call":"c-1","offer":36893488147419103232}',
+                '{"type":"dance","steps":' + "[" * 90_000,
                 b"\xff\x00",
             ):
                 await page.connection.send(bad)
@@ -225,6 +230,19 @@ def test_a_message_that_is_none_is_answered_and_the_socket_stays(config: Config)
             await page.expect("welcome")
 
     run(story())
+
+
+def test_what_a_page_says_forges_no_line_of_the_log(config: Config, caplog: pytest.LogCaptureFixture) -> None:
+    async def story() -> None:
+        async with world(config) as here, here.browser().socket("/ws/call") as page:
+            await page.expect("core")
+            await page.send(type="pong", n=1, **{"x\n2026-01-01 web ERROR forged\x1b[2J" + "y" * 1_000: 1})
+            assert len((await page.expect("error"))["text"]) <= 200
+
+    run(story())
+    said = [record.getMessage() for record in caplog.records if "no message" in record.getMessage()]
+    assert said
+    assert all("\n" not in text and "\x1b" not in text for text in said)
 
 
 def test_a_page_that_says_too_much_is_closed(config: Config) -> None:

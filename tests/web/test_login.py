@@ -74,6 +74,8 @@ def test_guessing_is_slowed_down_and_says_for_how_long(config: Config) -> None:
         (b"{}", 400),
         (b'{"user":1,"password":"x"}', 400),
         (b"\xff\xfe", 400),
+        (b'{"user":"a\\u0000","password":"x"}', 400),
+        (b'{"user":"a\\n","password":"x"}', 400),
         (b"x" * 200_000, 413),
     ],
 )

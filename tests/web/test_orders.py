@@ -271,7 +271,20 @@ def test_a_web_process_starts_without_its_database(away_config: Config) -> None:
     run(story())
 
 
-@pytest.mark.parametrize("path", ["/api/nothing", "/ws/nothing"])
+def test_letters_that_the_database_does_not_take_find_nothing(config: Config) -> None:
+    async def story() -> None:
+        async with world(config) as here:
+            browser = await here.logged_in("ayse")
+            for query in ("status=%00", "category=a%00", "text=%00", "text=" + "%E3%8D%BF" * 200):
+                answer = await browser.ask("GET", f"/api/orders?{query}")
+                assert (answer.status, answer.json["orders"]) == (200, []), query
+            deep = b'{"key":' + b"[" * 60_000
+            assert (await browser.ask("POST", "/api/orders", deep)).status == 400
+
+    run(story())
+
+
+@pytest.mark.parametrize("path", ["/api/nothing", "/ws/nothing", "/" + "a" * 300 + ".js", "/a%00.js"])
 def test_an_unknown_address_of_the_api_is_an_error(config: Config, path: str) -> None:
     async def story() -> None:
         async with world(config) as here:

@@ -28,6 +28,7 @@ from agent_web.limits import (
 )
 from agent_web.problems import RefusalError
 from agent_web.sockets import LOGGED_OUT, PageSocket
+from agent_web.sources import network_of
 from tests.web.world import PASSWORD, run
 
 
@@ -147,6 +148,38 @@ def test_throttling_counts_by_account_and_by_source_and_forgets() -> None:
     assert throttle.begin("somebody", "10.9.9.9") > 0
     clock.ms += THROTTLE_FORGET_S * 1000 + 1
     assert throttle.begin("somebody", "10.9.9.9") == 0
+
+
+def test_whoever_guesses_keeps_nobody_out_who_logged_in_from_there_before() -> None:
+    clock = Clock()
+    throttle = Throttle(clock.now_s)
+    assert throttle.begin("ayse", "10.0.0.1") == 0
+    throttle.succeeded("ayse", "10.0.0.1")
+    for number in range(SOURCE_FAILURES_FREE + 5):
+        throttle.begin("ayse", "10.9.9.9")
+        throttle.begin(f"user{number}", "10.0.0.1")
+    assert throttle.begin("ayse", "10.9.9.9") > 0
+    assert throttle.begin("mehmet", "10.0.0.1") > 0
+    assert throttle.begin("ayse", "10.0.0.1") == 0, "the own place is not theirs to close"
+    throttle.succeeded("ayse", "10.0.0.1")
+    for _ in range(ACCOUNT_FAILURES_FREE):
+        assert throttle.begin("ayse", "10.0.0.1") == 0
+    assert throttle.begin("ayse", "10.0.0.1") > 0, "but who guesses there is slowed down all the same"
+    assert throttle.begin("ayse", "10.0.0.2") > 0
+
+
+@pytest.mark.parametrize(
+    ("source", "network"),
+    [
+        ("10.0.0.1", "10.0.0.1"),
+        ("::ffff:10.0.0.1", "10.0.0.1"),
+        ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"),
+        ("fe80::1%eth0", "fe80::/64"),
+        ("local", "local"),
+    ],
+)
+def test_the_addresses_of_one_network_count_as_one(source: str, network: str) -> None:
+    assert network_of(source) == network
 
 
 def test_the_tables_of_the_throttle_are_bounded() -> None:
