@@ -63,6 +63,7 @@ class Calls:
         self._parts, self._calls_max = parts, calls_max
         self._calls: dict[str, Call] = {}
         self._coming: set[str] = set()  # let in, without audio yet
+        self._callers_coming: dict[str, CallerLeg] = {}  # those of them that came by an INVITE
         self._ids = CallIds()
         self._rates = RateLimiter(
             parts.limits.invites_per_second, parts.limits.invites_burst, parts.limits.sources_max
@@ -99,7 +100,9 @@ class Calls:
             self._parts.point.respond(key, refusal)
             return
         call_id = self.new_id()
-        CallerLeg(self._parts, self, call_id, key, invite, offer, source, token(_TAG_CHARS))
+        self._callers_coming[call_id] = CallerLeg(
+            self._parts, self, call_id, key, invite, offer, source, token(_TAG_CHARS)
+        )
 
     def new_id(self) -> str:
         """A call is let in; `arrived` or `never_arrived` follows."""
@@ -109,11 +112,11 @@ class Calls:
 
     def never_arrived(self, call_id: str) -> None:
         """The caller gave up, or there was no audio, before the core heard of the call."""
-        self._coming.discard(call_id)
+        self._left_the_door(call_id)
 
     def arrived(self, caller: CallerSide, arrival: events.CallArrived) -> Call:
         """The call has audio: it is the core's now."""
-        self._coming.discard(arrival.call)
+        self._left_the_door(arrival.call)
         call = self._calls[arrival.call] = Call(self._parts, arrival, caller, self._forget)
         self._arrived += 1
         self._parts.tell(arrival)
@@ -162,6 +165,9 @@ class Calls:
     def close(self) -> None:
         """The edge stops: every call ends, none is let in."""
         self._closing = True
+        for call_id, caller in list(self._callers_coming.items()):
+            caller.refuse(503, "", self._parts.limits.retry_after_s)
+            self._left_the_door(call_id)
         for call in list(self._calls.values()):
             call.caller_gone("edge_stopped")
             call.caller.end("edge_stopped")
@@ -178,6 +184,10 @@ class Calls:
         _log.error("call %s: no word from the core, refused with 503", call.id)
         call.caller_gone("core_unreachable")
         call.caller.refuse(503, "", self._parts.limits.retry_after_s)
+
+    def _left_the_door(self, call_id: str) -> None:
+        self._coming.discard(call_id)
+        self._callers_coming.pop(call_id, None)
 
     def _forget(self, call: Call) -> None:
         self._calls.pop(call.id, None)

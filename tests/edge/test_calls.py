@@ -103,6 +103,23 @@ def test_a_caller_who_gives_up_before_there_is_audio_never_arrives(tmp_path: Pat
             await world.arrive(world.phone())
             assert len(world.core.all(events.CallArrived)) == 1
             assert world.edge.calls._coming == set()
+            assert world.edge.calls._callers_coming == {}
+
+    asyncio.run(story())
+
+
+def test_a_caller_at_the_door_is_refused_when_the_edge_stops(tmp_path: Path) -> None:
+    async def story() -> None:
+        async with world_in(tmp_path) as world:
+            world.engine.auto = None
+            phone = world.phone()
+            await phone.call()
+            allocate = await world.engine.expect(engine.AllocateLeg)
+            world.edge.end_calls()
+            assert (await phone.response(503)).get("Retry-After") == "10"
+            assert (await world.engine.expect(engine.FreeLeg)).leg == allocate.leg
+            assert world.edge.calls._coming == set()
+            assert world.edge.calls._callers_coming == {}
 
     asyncio.run(story())
 
