@@ -9,6 +9,21 @@ from playwright.sync_api import expect
 
 from tests.ui.window import GUARD_MS, Window
 
+# Somebody who is writing hits the space bar at the moment the pop-up takes the focus.
+_WRITE_WHEN_IT_RINGS = """
+() => {
+  const watcher = new MutationObserver(() => {
+    const accept = document.querySelector('dialog[open] [data-testid=accept]')
+    if (!accept) return
+    watcher.disconnect()
+    globalThis.answered_by_writing = accept.dispatchEvent(
+      new KeyboardEvent('keydown', { key: ' ', bubbles: true, cancelable: true }),
+    )
+  })
+  watcher.observe(document.body, { childList: true, subtree: true, attributes: true })
+}
+"""
+
 
 def test_a_call_rings_on_every_page_and_goes_on_whatever_is_looked_at(window: Callable[..., Window]) -> None:
     operator, citizen = window(), window()
@@ -20,17 +35,30 @@ def test_a_call_rings_on_every_page_and_goes_on_whatever_is_looked_at(window: Ca
     menu.get_by_role("link", name="Work orders").click()
     expect(operator.find("desk-strip")).to_contain_text("Ready")
 
+    operator.find("orders-text").focus()
+    operator.page.evaluate(_WRITE_WHEN_IT_RINGS)
+
     citizen.page.goto("/call")
     citizen.find("call-number").fill("186")
     citizen.find("call-own").fill("05320000001")
     citizen.find("call-dial").click()
     expect(operator.find("offer-caller")).to_have_text("05320000001", timeout=GUARD_MS)
     expect(operator.find("accept")).to_be_focused()
+    assert operator.page.evaluate("answered_by_writing") is False
+    for _ in range(3):
+        operator.page.keyboard.press("Escape")
+    expect(operator.find("accept")).to_be_visible()
+    operator.page.keyboard.press("Alt+r")
+    expect(operator.find("offer")).to_have_count(0)
+    expect(operator.find("orders-text")).to_be_focused()
+    operator.page.keyboard.press("Alt+n")
+    expect(operator.find("accept")).to_be_focused(timeout=GUARD_MS)
     operator.page.keyboard.press("Alt+a")
     expect(operator.find("call-panel")).to_be_visible(timeout=GUARD_MS)
     expect(operator.page).to_have_url(re.compile("/desk$"))
     operator.find("order-description").fill("Burst pipe, water everywhere")
 
+    operator.find("mute").click()
     menu.get_by_role("link", name="Work orders").click()
     expect(operator.find("desk-strip")).to_contain_text("In conversation")
     operator.page.reload()
@@ -38,6 +66,7 @@ def test_a_call_rings_on_every_page_and_goes_on_whatever_is_looked_at(window: Ca
     operator.find("desk-strip").click()
     expect(operator.find("audio-state")).to_have_attribute("data-state", "connected", timeout=GUARD_MS)
     expect(operator.find("order-description")).to_have_value("Burst pipe, water everywhere")
+    expect(operator.find("mute")).to_have_attribute("aria-pressed", "true")
 
     operator.find("log-out").click()
     expect(operator.find("log-out-problem")).to_contain_text("Finish the conversation first")
@@ -45,7 +74,10 @@ def test_a_call_rings_on_every_page_and_goes_on_whatever_is_looked_at(window: Ca
     expect(operator.find("wrap-up-done")).to_be_visible(timeout=GUARD_MS)
     operator.find("order-save").click()
     expect(operator.find("order-error-category")).to_have_text("is needed")
+    expect(operator.find("order-category")).to_be_focused()
     operator.find("order-category").select_option("water_fault")
+    operator.find("wrap-up-done").click()
+    expect(operator.find("agent-state")).to_have_attribute("data-state", "ready", timeout=GUARD_MS)
     operator.find("order-save").click()
     number = operator.find("order-saved-number")
     expect(number).to_have_text(re.compile(r"^\d{4}-\d{6}$"))
@@ -53,8 +85,6 @@ def test_a_call_rings_on_every_page_and_goes_on_whatever_is_looked_at(window: Ca
     number.click()
     expect(operator.find("order")).to_have_attribute("data-tracking", tracking)
     operator.find("desk-strip").click()
-    operator.find("wrap-up-done").click()
-    expect(operator.find("agent-state")).to_have_attribute("data-state", "ready", timeout=GUARD_MS)
     operator.find("log-out").click()
     expect(operator.find("login-user")).to_be_visible()
     expect(citizen.find("call-state")).to_have_attribute("data-state", "ended")

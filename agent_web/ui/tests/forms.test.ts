@@ -20,9 +20,9 @@ class Box {
   }
 }
 
-function drafts(box: Box): Drafts {
+function drafts(box: Box, user = 'ayse'): Drafts {
   let made = 0
-  return new Drafts(box as unknown as Storage, () => `key-${(made += 1)}-${box.kept.size}`)
+  return new Drafts(box as unknown as Storage, user, () => `key-${(made += 1)}-${box.kept.size}`)
 }
 
 test('a call has one form, with its number when it is one', () => {
@@ -84,4 +84,22 @@ test('what is sent is trimmed and its phone number is digits', () => {
   if (!draft) throw new Error('the form is gone')
   expect(touched(draft)).toBe(true)
   expect(toOrder(draft)).toMatchObject({ key, call: 'c-1', caller_phone: '+905321234567', description: 'pipe burst' })
+})
+
+test('a number that was taken down by hand is text like any other', () => {
+  const all = drafts(new Box())
+  const withheld = all.forCall('c-1', 'anonymous')
+  expect(touched(withheld)).toBe(false)
+  all.change(withheld.key, 'caller_phone', '0532 123 45 67')
+  all.forCall('c-2', '0533')
+  expect(all.find(withheld.key)?.caller_phone).toBe('0532 123 45 67')
+  expect(toOrder(all.find(withheld.key)!)).not.toHaveProperty('caller')
+})
+
+test('who logs in next at the same tab sees no forms of another', () => {
+  const box = new Box()
+  const { key } = drafts(box).forCall('c-1', '0532')
+  drafts(box).change(key, 'citizen_name', 'Ali Veli')
+  expect(drafts(box, 'mehmet').all.value).toEqual([])
+  expect(drafts(box).find(key)?.citizen_name).toBe('Ali Veli')
 })

@@ -32,7 +32,7 @@ export function AudioPanel({ desk }: { readonly desk: Desk }) {
           <Meter label={t('remote')} level={audio.remote_level.value} />
           {audio.devices.value.length > 1 && <Devices desk={desk} />}
           <div class="row-actions">
-            <button type="button" aria-pressed={audio.muted.value} onClick={() => audio.mute(!audio.muted.value)} data-testid="mute">
+            <button type="button" aria-pressed={audio.muted.value} onClick={() => desk.mute(!audio.muted.value)} data-testid="mute">
               {audio.muted.value ? t('unmute') : t('mute')}
             </button>
             <button type="button" class="plain" onClick={() => desk.disconnectAudio()} data-testid="audio-disconnect">

@@ -49,14 +49,14 @@ function Strip({ desk }: { readonly desk: Desk }) {
 function useShortcuts(desk: Desk): void {
   useEffect(() => {
     const onKey = (event: KeyboardEvent): void => {
-      if (!event.altKey || event.ctrlKey || event.metaKey || event.repeat) return
+      if (!event.altKey || event.ctrlKey || event.metaKey || event.repeat || event.getModifierState('AltGraph')) return
       const view = desk.view.value
       if (!view) return
       if (event.code === 'KeyA' && view.offer) desk.ask({ type: 'accept', call: view.offer.call, offer: view.offer.offer })
       else if (event.code === 'KeyR' && view.offer) desk.ask({ type: 'reject', call: view.offer.call, offer: view.offer.offer })
       else if (event.code === 'KeyH' && view.state === 'talking' && view.call) desk.ask({ type: 'hang_up', call: view.call.call })
-      else if (event.code === 'KeyN') desk.ask(view.state === 'ready' ? { type: 'not_ready', reason: 'break' } : { type: 'ready' })
-      else if (event.code === 'KeyM') desk.audio.mute(!desk.audio.muted.value)
+      else if (event.code === 'KeyN') desk.ask(view.state === 'ready' ? { type: 'not_ready', reason: desk.usualReason() } : { type: 'ready' })
+      else if (event.code === 'KeyM') desk.mute(!desk.audio.muted.value)
       else return
       event.preventDefault()
     }

@@ -46,7 +46,8 @@ function Idle({ view }: { readonly view: View | null }) {
 }
 
 function StateButtons({ desk, view }: { readonly desk: Desk; readonly view: View }) {
-  const reason = useSignal('break')
+  const chosen = useSignal('')
+  const reason = desk.reasons.value.includes(chosen.value) ? chosen.value : desk.usualReason()
   const obstacle = desk.obstacle.value
   const busy = view.state === 'talking' || view.state === 'wrap_up'
   const may_ready = view.state === 'not_ready' || view.state === 'wrap_up'
@@ -79,7 +80,7 @@ function StateButtons({ desk, view }: { readonly desk: Desk; readonly view: View
         <div class="row-actions">
           <label class="reason">
             {t('not_ready_why')}
-            <select value={reason.value} onChange={(event) => (reason.value = event.currentTarget.value)} data-testid="not-ready-reason">
+            <select value={reason} onChange={(event) => (chosen.value = event.currentTarget.value)} data-testid="not-ready-reason">
               {(desk.reasons.value.length ? desk.reasons.value : ['break']).map((one) => (
                 <option key={one} value={one}>
                   {told(one, 'reason_')}
@@ -87,7 +88,7 @@ function StateButtons({ desk, view }: { readonly desk: Desk; readonly view: View
               ))}
             </select>
           </label>
-          <button type="button" onClick={() => desk.ask({ type: 'not_ready', reason: reason.value })} data-testid="not-ready">
+          <button type="button" onClick={() => desk.ask({ type: 'not_ready', reason })} data-testid="not-ready">
             {t('go_not_ready')}
           </button>
         </div>

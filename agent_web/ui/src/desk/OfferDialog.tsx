@@ -1,4 +1,7 @@
-/** The pop-up: who calls, which service, how long the offer stands. It takes the focus; both answers are one key away. */
+/**
+ * The pop-up: who calls, which service, how long the offer stands. It takes the focus; both answers are one key away. Whoever
+ * was writing when it came answers nothing with the word they were at, and goes on where they were when the offer is over.
+ */
 import { useEffect, useRef } from 'preact/hooks'
 import type { Offer, View } from '../wire.gen'
 import { t } from '../i18n'
@@ -6,16 +9,30 @@ import { duration, now_ms, tick } from '../shared/clock'
 import { left } from '../shared/parts'
 import type { Desk } from './desk'
 
+const WRITING_MS = 800
+
 export function OfferDialog({ desk, view, offer }: { readonly desk: Desk; readonly view: View; readonly offer: Offer }) {
   const dialog = useRef<HTMLDialogElement>(null)
+  const opened_ms = useRef(0)
   useEffect(() => {
+    const before = document.activeElement
+    opened_ms.current = performance.now()
     dialog.current?.showModal()
+    return () => {
+      // The dialog is taken out of the page, not closed: the browser gives nothing back by itself.
+      if (before instanceof HTMLElement) requestAnimationFrame(() => before.focus())
+    }
   }, [])
+  const onKey = (event: KeyboardEvent): void => {
+    // Browsers close a dialog at the second Escape whatever one says to the first.
+    const writing = performance.now() - opened_ms.current < WRITING_MS && (event.key === ' ' || event.key === 'Enter')
+    if (event.key === 'Escape' || writing) event.preventDefault()
+  }
   void tick.value
   const whole_ms = Math.max(1, offer.deadline_ms - view.since_ms)
   const answer = { call: offer.call, offer: offer.offer }
   return (
-    <dialog ref={dialog} class="offer" aria-labelledby="offer-title" onCancel={(event) => event.preventDefault()} data-testid="offer">
+    <dialog ref={dialog} class="offer" aria-labelledby="offer-title" onCancel={(event) => event.preventDefault()} onKeyDown={onKey} data-testid="offer">
       <p id="offer-title" class="offer-title">
         {t('offer_title')}
       </p>
@@ -30,6 +47,11 @@ export function OfferDialog({ desk, view, offer }: { readonly desk: Desk; readon
         {offer.queue_name} · {t('waited', { time: duration(now_ms() - offer.waited_since_ms) })}
       </p>
       <progress max={whole_ms} value={Math.max(0, offer.deadline_ms - now_ms())} aria-label={t('seconds_left', { time: left(offer.deadline_ms) })} />
+      {desk.refused.value && (
+        <p class="refused" role="alert">
+          {desk.refused.value}
+        </p>
+      )}
       {view.audio === 'phone' ? (
         <p class="hint">{t('answer_on_phone_hint')}</p>
       ) : (

@@ -1,5 +1,6 @@
 /** The forms being written, the one of the present call in front. */
 import { useSignal } from '@preact/signals'
+import { useRef } from 'preact/hooks'
 import type { Catalogue, Order, OrderConflict } from '../wire.gen'
 import { t } from '../i18n'
 import type { Key } from '../i18n/en'
@@ -16,7 +17,8 @@ export function OrderForms({ desk }: { readonly desk: Desk }) {
   const chosen = useSignal('')
   const saved = useSignal<readonly Order[]>([])
   const call = desk.view.value?.call?.call ?? ''
-  const saved_call = saved.value.find((order) => order.call === call && call !== '')
+  // The number of a form saved after its call is needed as much: the last one stays until the next call.
+  const saved_call = call ? saved.value.find((order) => order.call === call) : saved.value.at(-1)
   const drafts = desk.drafts.all.value.filter((draft) => draft.call === call || touched(draft))
   const open = drafts.filter((draft) => !saved.value.some((order) => order.call === draft.call && !touched(draft)))
   const shown = open.find((draft) => draft.key === chosen.value) ?? open.find((draft) => draft.call === call) ?? open[0]
@@ -65,11 +67,12 @@ interface FormProps {
   readonly draft: Draft
   readonly catalogue: Catalogue | null
   readonly onSaved: (order: Order) => void
-  /** The call has an order already, made before this page was loaded. */
+  /** The call or this form has an order already, made before this page was loaded or before an answer was lost. */
   readonly onThere: (order: Order) => void
 }
 
 function OrderForm({ desk, draft, catalogue, onSaved, onThere }: FormProps) {
+  const form = useRef<HTMLFormElement>(null)
   const busy = useSignal(false)
   const problem = useSignal('')
   const errors = useSignal<Readonly<Record<string, string>>>({})
@@ -84,21 +87,22 @@ function OrderForm({ desk, draft, catalogue, onSaved, onThere }: FormProps) {
     } catch (failure) {
       problem.value = explain(failure)
       if (failure instanceof Failure && failure.problem) {
-        if (failure.error === 'call_has_order') onThere((failure.problem as OrderConflict).order)
+        if (failure.error === 'call_has_order' || failure.error === 'key_reused') onThere((failure.problem as OrderConflict).order)
         errors.value = Object.fromEntries(failure.problem.errors.map((one) => [one.field, fieldReason(one.reason)]))
       }
     } finally {
       busy.value = false
     }
+    requestAnimationFrame(() => form.current?.querySelector<HTMLElement>('.invalid :is(input, select, textarea)')?.focus())
   }
   const field = { draft, errors: errors.value, change: (name: DraftField, value: string) => desk.drafts.change(draft.key, name, value) }
   return (
-    <form class="order-form" onSubmit={(event) => void save(event)} noValidate data-testid="order-form" data-call={draft.call}>
+    <form ref={form} class="order-form" onSubmit={(event) => void save(event)} noValidate data-testid="order-form" data-call={draft.call}>
       <h2>
         {t('order_new')} {draft.caller_phone && <small class="quiet">{t('order_for_call', { caller: draft.caller_phone })}</small>}
       </h2>
       <Field {...field} name="category" label="order_category">
-        <select value={draft.category} onChange={(event) => field.change('category', event.currentTarget.value)} data-testid="order-category">
+        <select {...marks('category', errors.value)} value={draft.category} onChange={(event) => field.change('category', event.currentTarget.value)} data-testid="order-category">
           <option value="">{t('order_choose')}</option>
           {catalogue?.categories.map((category) => (
             <option key={category.id} value={category.id}>
@@ -112,7 +116,7 @@ function OrderForm({ desk, draft, catalogue, onSaved, onThere }: FormProps) {
       <div class="field-pair">
         <Field {...field} name="district" label="order_district" />
         <Field {...field} name="priority" label="order_priority">
-          <select value={draft.priority} onChange={(event) => field.change('priority', event.currentTarget.value)} data-testid="order-priority">
+          <select {...marks('priority', errors.value)} value={draft.priority} onChange={(event) => field.change('priority', event.currentTarget.value)} data-testid="order-priority">
             {(catalogue?.priorities ?? ['normal']).map((one) => (
               <option key={one} value={one}>
                 {t(`priority_${one}` as Key)}
@@ -132,7 +136,7 @@ function OrderForm({ desk, draft, catalogue, onSaved, onThere }: FormProps) {
       )}
       {!catalogue && <p class="quiet">{t('loading')}</p>}
       <div class="row-actions">
-        <button type="submit" class="primary" disabled={busy.value} data-testid="order-save">
+        <button type="submit" class="primary" aria-disabled={busy.value} data-testid="order-save">
           {busy.value ? t('order_saving') : t('order_save')}
         </button>
         {touched(draft) && (
@@ -161,15 +165,14 @@ interface FieldProps {
   readonly children?: preact.ComponentChildren
 }
 
+/** What tells those who don't see it that a field is wrong, and where it stands why. */
+function marks(name: DraftField, errors: Readonly<Record<string, string>>) {
+  return errors[name] ? { 'aria-invalid': true, 'aria-describedby': `${name}-error` } : {}
+}
+
 function Field({ name, label, draft, errors, change, lines, kind, children }: FieldProps) {
   const error = errors[name]
-  const testid = `order-${name.replaceAll('_', '-')}`
-  const common = {
-    value: draft[name],
-    'aria-invalid': error ? true : undefined,
-    'aria-describedby': error ? `${testid}-error` : undefined,
-    'data-testid': testid,
-  }
+  const common = { value: draft[name], ...marks(name, errors), 'data-testid': `order-${name.replaceAll('_', '-')}` }
   return (
     <label class={error ? 'field invalid' : 'field'}>
       <span>{t(label)}</span>
@@ -180,7 +183,7 @@ function Field({ name, label, draft, errors, change, lines, kind, children }: Fi
           <input {...common} inputMode={kind ?? 'text'} autocomplete="off" onInput={(event) => change(name, event.currentTarget.value)} />
         ))}
       {error && (
-        <span id={`${testid}-error`} class="field-error" data-testid={`order-error-${name}`}>
+        <span id={`${name}-error`} class="field-error" data-testid={`order-error-${name}`}>
           {error}
         </span>
       )}

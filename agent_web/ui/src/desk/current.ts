@@ -26,7 +26,7 @@ effect(() => {
 
 function open(user: string): void {
   owner = user
-  current.value = new Desk()
+  current.value = new Desk(user)
   current.value.start()
 }
 

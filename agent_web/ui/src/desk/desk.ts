@@ -8,7 +8,7 @@ import { learnTime } from '../shared/clock'
 import { ring } from '../shared/ring'
 import { CLOSED_TAKEN_OVER, Line } from '../shared/socket'
 import { Drafts } from './forms'
-import { audioWanted, page, tab } from './tab'
+import { audioWanted, mutedBefore, page, tab } from './tab'
 
 const AUDIO_PAUSE_MIN_MS = 500
 const AUDIO_PAUSE_MAX_MS = 10_000
@@ -20,7 +20,7 @@ export class Desk {
   readonly core_up = signal(true)
   readonly replaced = signal(false)
   readonly refused = signal('')
-  readonly drafts = new Drafts(globalThis.sessionStorage)
+  readonly drafts: Drafts
   readonly audio = new AudioLink(() => this.#audioLost())
   readonly line = new Line<DeskToPage, DeskToServer>({
     path: '/ws/desk',
@@ -36,8 +36,13 @@ export class Desk {
   #refused_timer: ReturnType<typeof setTimeout> | undefined
   #stop: (() => void)[] = []
 
+  constructor(user: string) {
+    this.drafts = new Drafts(globalThis.sessionStorage, user)
+  }
+
   start(): void {
     this.line.open()
+    this.audio.mute(mutedBefore.get())
     if (audioWanted.get()) this.#connectSoon(0)
     const leave = (): void => this.audio.close()
     addEventListener('pagehide', leave)
@@ -56,6 +61,7 @@ export class Desk {
     clearTimeout(this.#audio_timer)
     ring(false)
     document.title = t('product')
+    mutedBefore.set(false)
     this.line.close()
     this.audio.close()
   }
@@ -65,12 +71,24 @@ export class Desk {
     if (!this.line.send({ ...message, request } as DeskToServer)) this.#refuse(t('line_down'))
   }
 
+  /** The reason for a break, or the plan's first when it calls none so. */
+  usualReason(): string {
+    const known = this.reasons.value
+    return known.length === 0 || known.includes('break') ? 'break' : (known[0] ?? 'break')
+  }
+
   async connectAudio(): Promise<void> {
     clearTimeout(this.#audio_timer)
     audioWanted.set(true)
     const sdp = await this.audio.offer()
     if (sdp === null) return
     if (!this.line.send({ type: 'audio_offer', sdp })) this.#connectSoon()
+  }
+
+  /** Also after a reload: nobody is heard again without wanting it. */
+  mute(muted: boolean): void {
+    mutedBefore.set(muted)
+    this.audio.mute(muted)
   }
 
   disconnectAudio(): void {

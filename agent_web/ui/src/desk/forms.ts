@@ -10,6 +10,8 @@ import { randomId } from './tab'
 export interface Draft {
   readonly key: string
   readonly call: string
+  /** The caller's number as it came; what stands in the form instead was written by somebody. */
+  readonly caller: string
   readonly category: string
   readonly description: string
   readonly caller_phone: string
@@ -19,31 +21,37 @@ export interface Draft {
   readonly priority: string
 }
 
-export type DraftField = Exclude<keyof Draft, 'key' | 'call'>
+export type DraftField = Exclude<keyof Draft, 'key' | 'call' | 'caller'>
 
 const KEY = 'santral.drafts'
 const DRAFTS_MAX = 50 // the oldest untouched one goes first; nobody writes so many
 
 export class Drafts {
   readonly all = signal<readonly Draft[]>([])
+  readonly #key: string
 
   constructor(
     private readonly storage: Storage | undefined,
+    /** Whose forms: who logs in at the same tab later sees none of another's callers. */
+    user: string,
     private readonly makeKey: () => string = randomId,
   ) {
-    this.all.value = restore(read(storage, KEY))
+    this.#key = `${KEY}.${user}`
+    this.all.value = restore(read(storage, this.#key))
   }
 
   /** The draft of a call, made when there is none. */
   forCall(call: string, caller: string): Draft {
     const known = this.all.value.find((draft) => draft.call === call)
     if (known) return known
+    const number = /^\+?\d+$/.test(caller) ? caller : ''
     const draft: Draft = {
       key: this.makeKey(),
       call,
+      caller: number,
       category: '',
       description: '',
-      caller_phone: /^\+?\d+$/.test(caller) ? caller : '',
+      caller_phone: number,
       citizen_name: '',
       address: '',
       district: '',
@@ -68,18 +76,20 @@ export class Drafts {
 
   #keep(drafts: readonly Draft[]): void {
     this.all.value = drafts
-    write(this.storage, KEY, drafts.length ? JSON.stringify(drafts) : null)
+    write(this.storage, this.#key, drafts.length ? JSON.stringify(drafts) : null)
   }
 }
 
 /** Whether somebody wrote something into it. */
 export function touched(draft: Draft): boolean {
-  return Boolean(draft.category || draft.description || draft.citizen_name || draft.address || draft.district)
+  const written = draft.category || draft.description || draft.citizen_name || draft.address || draft.district
+  return Boolean(written) || draft.caller_phone !== draft.caller || draft.priority !== 'normal'
 }
 
 export function toOrder(draft: Draft): NewOrder {
+  const { caller: _, ...order } = draft
   return {
-    ...draft,
+    ...order,
     description: draft.description.trim(),
     citizen_name: draft.citizen_name.trim(),
     address: draft.address.trim(),
@@ -98,6 +108,6 @@ function restore(stored: string | null): readonly Draft[] {
 }
 
 function isDraft(value: unknown): value is Draft {
-  const fields = ['key', 'call', 'category', 'description', 'caller_phone', 'citizen_name', 'address', 'district', 'priority']
+  const fields = ['key', 'call', 'caller', 'category', 'description', 'caller_phone', 'citizen_name', 'address', 'district', 'priority']
   return typeof value === 'object' && value !== null && fields.every((field) => typeof (value as Record<string, unknown>)[field] === 'string')
 }

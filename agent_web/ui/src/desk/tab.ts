@@ -3,6 +3,7 @@ import { read, write } from '../shared/storage'
 
 const TAB_KEY = 'santral.tab'
 const AUDIO_KEY = 'santral.audio'
+const MUTED_KEY = 'santral.muted'
 
 export function randomId(): string {
   return Array.from(crypto.getRandomValues(new Uint8Array(12)), (byte) => byte.toString(16).padStart(2, '0')).join('')
@@ -18,8 +19,15 @@ export function tab(): string {
   return made
 }
 
-/** Whether this tab had its audio connected, so that a reload connects it again. */
-export const audioWanted = {
-  get: (): boolean => read(globalThis.sessionStorage, AUDIO_KEY) === 'yes',
-  set: (wanted: boolean): void => write(globalThis.sessionStorage, AUDIO_KEY, wanted ? 'yes' : null),
+function kept(key: string) {
+  return {
+    get: (): boolean => read(globalThis.sessionStorage, key) === 'yes',
+    set: (on: boolean): void => write(globalThis.sessionStorage, key, on ? 'yes' : null),
+  }
 }
+
+/** Whether this tab had its audio connected, so that a reload connects it again. */
+export const audioWanted = kept(AUDIO_KEY)
+
+/** Whether the operator of this tab had muted themselves. */
+export const mutedBefore = kept(MUTED_KEY)

@@ -3,11 +3,11 @@ import type { ComponentChildren } from 'preact'
 import { t } from '../i18n'
 import { duration, now_ms, tick } from './clock'
 
-/** Time since `since_ms`, ticking. */
+/** Time since `since_ms`, ticking; within a region that is read out, the seconds are not. */
 export function Since({ since_ms, testid }: { readonly since_ms: number; readonly testid?: string }) {
   void tick.value
   return (
-    <time class="ticking" data-testid={testid}>
+    <time class="ticking" role="timer" aria-live="off" data-testid={testid}>
       {duration(now_ms() - since_ms)}
     </time>
   )
