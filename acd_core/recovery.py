@@ -11,12 +11,15 @@ from __future__ import annotations
 
 import logging
 from collections import deque
+from collections.abc import Mapping
 from pathlib import Path
 
 import msgspec
 
 from acd_core.digest import next_digest
 from acd_core.domain.commands import AgentStory, AnyCommand, CallStory, Story
+from acd_core.domain.deadline import Timed
+from acd_core.domain.events import DeadlinePassed
 from acd_core.domain.limits import COMMANDS_AN_EVENT_MAX, LINK_OUTBOX_MAX
 from acd_core.domain.router import Router
 from acd_core.domain.state import SnapshotError, State, decode_state
@@ -136,7 +139,18 @@ def _replay_record(recovered: Recovered, record: Record, *, differs: bool) -> bo
     recovered.missing_stories = ()
     if record.seq not in recovered.left_out:
         _replay_event(recovered, record)
+    elif isinstance(record.event, DeadlinePassed):
+        _forget_deadline(recovered.router.state, record.event)
     return differs
+
+
+def _forget_deadline(state: State, event: DeadlinePassed) -> None:
+    """It has passed; only what follows is left out. Kept, it would pass again at once, and each new core would fail on it."""
+    kinds: dict[str, Mapping[str, Timed]] = {"call": state.calls, "agent": state.agents, "edge": state.edges}
+    entity = kinds.get(event.entity, {}).get(event.id)
+    deadline = None if entity is None else entity.deadlines.get(event.key)
+    if entity is not None and deadline is not None and deadline.generation == event.generation:
+        del entity.deadlines[event.key]
 
 
 def _replay_event(recovered: Recovered, record: EventRecord) -> None:

@@ -19,6 +19,7 @@ from acd_core.domain.commands import (
     AnyCommand,
     CallStory,
     ClearDeadline,
+    DeskView,
     EntityGone,
     SetDeadline,
     StaleEvent,
@@ -43,6 +44,8 @@ class Dispatcher:
         for index, command in enumerate(commands):
             if receiver := receiver_of(command):
                 self._peers.send(receiver, command_number(seq, index), command)
+                if isinstance(command, DeskView):
+                    self._board.touch()  # an operator's audio is on the board, and no step of a story
             elif isinstance(command, SetDeadline | ClearDeadline | EntityGone):
                 self._registry.tell(command)
             elif isinstance(command, CallStory):

@@ -83,6 +83,20 @@ def key_pressed(turn: Turn, call: Call, event: KeyPressed) -> None:
         enter(turn, call, target)
 
 
+def key_ahead(turn: Turn, call: Call, event: KeyPressed) -> None:
+    """A key of the menu to come, from a caller who knows it: the rest of this and the whole menu are spared them."""
+    step = _step(turn, call)
+    if isinstance(step, PlayStep) and step.type_ahead and not call.ending:
+        menu = turn.plan.flows[call.flow].steps[step.next]
+        target = menu.keys.get(event.key) if isinstance(menu, MenuStep) else None
+        if target is not None:
+            _leave(turn, call)
+            turn.story(call, "flow", detail=step.next)
+            enter(turn, call, target)
+            return
+    turn.stale(event, call.state)
+
+
 def hung_up(turn: Turn, call: Call, event: CallerHungUp) -> None:
     """The caller is gone."""
     if call.state in ("waiting", "ringing") and not call.answered_ms:

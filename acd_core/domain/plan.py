@@ -28,10 +28,14 @@ class Number(Document, frozen=True, kw_only=True):
 
 
 class PlayStep(Document, tag_field="type", tag="play", frozen=True, kw_only=True):
-    """Say something, then go on; keys are ignored."""
+    """Say something, then go on.
+
+    With `type_ahead`, a key of the menu that is `next` is taken as pressed there; other keys are ignored.
+    """
 
     prompts: tuple[str, ...]
     next: str
+    type_ahead: bool = False
 
 
 class MenuStep(Document, tag_field="type", tag="menu", frozen=True, kw_only=True):

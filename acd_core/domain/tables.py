@@ -71,7 +71,7 @@ CALLS: Mapping[type[ev.Event], Mapping[CallState, CallRule | Stale]] = {
         "held": STALE,
     },
     ev.KeyPressed: {
-        "playing": STALE,
+        "playing": flow.key_ahead,
         "menu": flow.key_pressed,
         "waiting": STALE,
         "ringing": STALE,

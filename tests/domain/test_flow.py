@@ -125,8 +125,34 @@ def test_a_key_while_the_menu_is_said_is_taken() -> None:
     assert world.call("c1").queue == "bills"
 
 
-def test_keys_outside_of_a_menu_are_ignored() -> None:
+def test_a_key_of_the_menu_to_come_spares_the_caller_both_prompts() -> None:
     world = World()
+    world.arrive("c1", "185")
+    world.press("c1", "2")
+    assert world.call("c1").queue == "bills"
+    assert world.steps() == ["flow", "flow", "queued"]
+    assert not world.said(Play)
+
+
+def test_other_keys_before_the_menu_are_ignored() -> None:
+    world = World()
+    world.arrive("c1", "185")
+    world.press("c1", "7")
+    assert world.names() == ["StaleEvent"]
+    assert world.call("c1").state == "playing"
+
+
+def test_no_key_is_taken_ahead_where_the_plan_does_not_say_so() -> None:
+    greeting = PlayStep(prompts=("greeting",), next="menu")
+    hotline = msgspec.structs.replace(
+        PLAN.flows["hotline"], steps={**PLAN.flows["hotline"].steps, "greeting": greeting}
+    )
+    world = World()
+    world.do(
+        ev.PlanChanged(
+            version=2, plan=msgspec.structs.replace(PLAN, flows={**PLAN.flows, "hotline": hotline})
+        )
+    )
     world.arrive("c1", "185")
     world.press("c1", "1")
     assert world.names() == ["StaleEvent"]

@@ -54,7 +54,7 @@ PLAN = Plan(
         "hotline": Flow(
             start="greeting",
             steps={
-                "greeting": PlayStep(prompts=("greeting",), next="menu"),
+                "greeting": PlayStep(prompts=("greeting",), next="menu", type_ahead=True),
                 "menu": MenuStep(
                     prompts=("menu",),
                     keys={"1": "water", "2": "bills", "9": "bye"},
