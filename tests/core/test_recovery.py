@@ -10,9 +10,10 @@ from acd_core.actors.peers import Peers
 from acd_core.clock import Clock
 from acd_core.digest import next_digest
 from acd_core.domain import events as ev
+from acd_core.domain import tables
 from acd_core.domain.commands import AnyCommand
 from acd_core.domain.router import Router
-from acd_core.domain.state import encode_state
+from acd_core.domain.state import deadlines, encode_state
 from acd_core.engine import Engine, EngineFailedError
 from acd_core.journal.reader import read_journal
 from acd_core.journal.records import EventRecord, StoryRecord
@@ -181,6 +182,33 @@ def test_an_event_on_which_the_domain_fails_is_left_out_by_the_next_core(
     again.handle(DAY[9:], 11)
     again.writer.close()
     assert Run(tmp_path).engine.router.state.calls_ended == 1
+
+
+def test_a_deadline_on_which_the_domain_fails_costs_one_restart(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def failing(turn: object, call: object) -> None:
+        raise AssertionError("a bug of ours")
+
+    states = tables.CALL_DEADLINES["flow"][0]
+    monkeypatch.setitem(tables.CALL_DEADLINES, "flow", (states, failing))  # type: ignore[arg-type]
+    run = Run(tmp_path)
+    run.handle(DAY[:9])
+    (due,) = deadlines(run.engine.router.state)
+    with pytest.raises(EngineFailedError):
+        run.engine.handle(
+            ev.DeadlinePassed(entity="call", id="c1", key=due.key, generation=due.generation), "", 0
+        )
+    run.writer.close()
+    again = Run(tmp_path)
+    again.handle([ev.CoreStarted(code_version="1")], 10)
+    assert not again.engine.router.state.calls["c1"].deadlines, "nothing that would fail at once"
+    again.handle([ev.CallerHungUp(call="c1")], 11)
+    again.writer.close()
+    last = Run(tmp_path)
+    assert last.engine.router.state.calls_ended == 1
+    assert last.recovered.left_out == (10,)
+    last.writer.close()
 
 
 def test_a_replay_that_decides_differently_is_noticed(
