@@ -63,7 +63,8 @@ class ChildSpec:
 
     `prepare` is called before each start, in the supervisor's only thread: it may take a second, not more. It
     raises `CannotStartError` when there is something for a person to do first.
-    `is_ready` is asked, with the pid, until it holds.
+    `is_ready` is asked, with the pid, until it holds. Calls go on without one that is not `is_vital`: once it has
+    served it is started again for as long as the others serve.
     """
 
     name: str
@@ -74,6 +75,7 @@ class ChildSpec:
     stop_within_s: float = 10.0
     orphan_signal: signal.Signals = signal.SIGKILL
     style: LineStyle = PYTHON_LINES
+    is_vital: bool = True
 
 
 class Child:

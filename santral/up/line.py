@@ -18,6 +18,8 @@ from santral.up.child import CannotStartError, ChildSpec, Launch
 from santral.up.output import POSTGRES_LINES
 
 STAGES = (("store",), ("core",), ("media", "webrtc", "speech"), ("edge",), ("web",))
+# What is said already is kept as files, what is journalled waits: routing goes on without them.
+_NOT_VITAL = frozenset({"store", "speech"})
 # Reads the whole journal back or migrates a large database: slow is not dead.
 _READY_WITHIN_S = {"store": 600.0, "core": 120.0}
 
@@ -53,6 +55,7 @@ def _process(config: Config, name: str, settings: dict[str, str], config_file: P
         prepare=lambda: launch,
         is_ready=is_ready,
         ready_within_s=_READY_WITHIN_S.get(name, 60.0),
+        is_vital=name not in _NOT_VITAL,
     )
 
 
@@ -75,4 +78,5 @@ def postgres(database: EmbeddedPostgres) -> ChildSpec:
         stop_within_s=60.0,
         orphan_signal=signal.SIGQUIT,  # its immediate shutdown, with all its own children
         style=POSTGRES_LINES,
+        is_vital=False,
     )

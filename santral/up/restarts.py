@@ -3,7 +3,8 @@
 The pause doubles with each restart and is forgotten after a time of health, and so is the count. A process
 that keeps dying would otherwise be restarted for ever, with calls that fail in a new way each time; after
 `restarts_max` restarts without a healthy time in between the supervisor gives up on the whole line, which
-people notice. One that has never served at all, as when its port is taken, gets fewer tries.
+people notice. One that has never served at all, as when its port is taken, gets fewer tries. Whether giving up on
+it stops the line is the supervisor's to say.
 
 Nothing here reads a clock: the caller tells how long the process served.
 """

@@ -3,7 +3,9 @@
 Children come in stages: those of one stage start together, the next stage starts when all of them are ready.
 A child that dies later is started again by itself; the others reach it again over their links, which is what
 makes a restart of one process harmless to the rest. When a child can't be kept alive (`restarts`), or says
-by its exit code that a restart is no use, everything is stopped and the last lines it printed are shown.
+by its exit code, before it ever served, that a restart is no use, everything is stopped and the last lines it
+printed are shown. One that served before gets its restarts all the same: whoever broke a file under it may mend it,
+and the conversations of the others are not worth less for it.
 """
 
 from __future__ import annotations
@@ -108,6 +110,7 @@ class _Kept:
         self._spec = spec
         self._log_path = logs / f"{spec.name}.log"
         self._show = show
+        self._limits = limits
         self._restarts = Restarts(limits)
         self._pump: OutputPump | None = None
         self._child: Child | None = None
@@ -158,7 +161,9 @@ class _Kept:
                     break
                 pause_s = self._restarts.after_end(served_s)
                 if pause_s is None:
-                    raise self._gave_up(how)
+                    if self._spec.is_vital or not self.served.is_set():
+                        raise self._gave_up(how)
+                    pause_s = self._limits.pause_max_s
                 self._show(f"{self.name} ended ({how}); starting it again in {pause_s:.1f} s")
                 await asyncio.sleep(pause_s)
         finally:
@@ -171,6 +176,8 @@ class _Kept:
         try:
             self._child = child = Child(self._spec, pump, inherited)
         except CannotStartError as error:
+            if self.served.is_set():
+                return f"can't be started: {error}", None
             raise GaveUpError(f"{self.name}: {error}") from error
         except OSError as error:
             return f"can't be started: {error}", None
@@ -189,7 +196,7 @@ class _Kept:
                 code, how = await self._end_of_unready(child)
         finally:
             self._child = None
-        if code == EXIT_CANNOT_RUN and not self._stopping.is_set():
+        if code == EXIT_CANNOT_RUN and not self._stopping.is_set() and not self.served.is_set():
             raise self._gave_up(how)
         return how, None if served_from is None else loop.time() - served_from
 

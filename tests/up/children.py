@@ -34,6 +34,22 @@ sys.exit("died on purpose")
 """
 DIE = "import sys; sys.exit('no good')"
 REFUSE = "import sys; print('a setting is wrong', file=sys.stderr); sys.exit(2)"
+SERVE_REFUSE_SERVE = """
+import os, pathlib, signal, sys, time
+me, lives = pathlib.Path(sys.argv[1]), pathlib.Path(sys.argv[1] + ".lives")
+life = len(lives.read_text()) if lives.exists() else 0
+lives.write_text("x" * (life + 1))
+if life == 1:
+    print("a setting is wrong", file=sys.stderr)
+    sys.exit(2)
+me.write_text(str(os.getpid()))
+if life == 2:
+    signal.pause()
+while not pathlib.Path(sys.argv[1] + ".seen").exists():
+    time.sleep(0.01)
+os.unlink(sys.argv[1] + ".seen")
+sys.exit("died on purpose")
+"""
 NEVER_READY = "import signal; signal.pause()"
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import os
 import signal
 import subprocess
@@ -12,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from santral.up.child import CannotStartError, Launch
 from santral.up.restarts import RestartLimits
 from santral.up.supervisor import GaveUpError
 from tests.tooling.imports import ROOT
@@ -21,6 +23,7 @@ from tests.up.children import (
     NEVER_READY,
     REFUSE,
     SERVE,
+    SERVE_REFUSE_SERVE,
     SERVE_THEN_DIE,
     STUBBORN,
     Stage,
@@ -84,6 +87,45 @@ def test_a_killed_child_comes_back_and_the_others_stay(stage: Stage) -> None:
     assert stage.shown == ["core ended (killed by SIGKILL); starting it again in 0.0 s", "core serves again"]
 
 
+def test_a_setting_that_is_broken_for_a_while_stops_nobody_else(stage: Stage) -> None:
+    async def run() -> None:
+        supervisor = stage.supervisor([stage.spec("core", SERVE)], [stage.spec("edge", SERVE_REFUSE_SERVE)])
+        stop = asyncio.Event()
+        running = asyncio.create_task(supervisor.run(stop, lambda: None))
+        await until(lambda: "edge serves again" in stage.shown or running.done())
+        stop.set()
+        await running
+
+    asyncio.run(run())
+    assert sum("starting it again" in line for line in stage.shown) == 2
+
+
+def test_a_database_that_can_not_be_started_for_a_while_stops_nobody_else(stage: Stage) -> None:
+    """As with a disk that is full: calls go on without it."""
+    spec = stage.spec("postgres", SERVE)
+    starts = 0
+
+    def prepare() -> Launch:
+        nonlocal starts
+        starts += 1
+        if starts == 2:
+            raise CannotStartError("the disk is full; free some space")
+        return spec.prepare()
+
+    async def run() -> None:
+        supervisor = stage.supervisor([dataclasses.replace(spec, prepare=prepare)])
+        stop, serving = asyncio.Event(), asyncio.Event()
+        running = asyncio.create_task(supervisor.run(stop, serving.set))
+        await serving.wait()
+        os.kill(supervisor.pids()["postgres"], signal.SIGKILL)
+        await until(lambda: "postgres serves again" in stage.shown or running.done())
+        stop.set()
+        await running
+
+    asyncio.run(run())
+    assert any("free some space" in line for line in stage.shown)
+
+
 def test_gives_up_on_a_child_that_keeps_dying_and_stops_the_others(stage: Stage) -> None:
     others: list[int] = []
 
@@ -103,6 +145,21 @@ def test_gives_up_on_a_child_that_keeps_dying_and_stops_the_others(stage: Stage)
 def test_a_child_that_never_serves_is_given_up_sooner(stage: Stage) -> None:
     with pytest.raises(GaveUpError, match=r"core ended 3 times in a row \(exit code 1\)"):
         asyncio.run(stage.supervisor([stage.spec("core", DIE)]).run(asyncio.Event(), pytest.fail))
+
+
+def test_what_calls_go_on_without_is_never_given_up_once_it_served(stage: Stage) -> None:
+    async def run() -> None:
+        store = dataclasses.replace(stage.spec("store", SERVE_THEN_DIE), is_vital=False)
+        supervisor = stage.supervisor([store], [stage.spec("core", SERVE)])
+        stop = asyncio.Event()
+        running = asyncio.create_task(supervisor.run(stop, lambda: None))
+        often = 2 * stage.limits.restarts_max
+        await until(lambda: stage.shown.count("store serves again") >= often or running.done())
+        assert supervisor.pids()["core"]
+        stop.set()
+        await running
+
+    asyncio.run(run())
 
 
 def test_a_wrong_setting_is_not_tried_again(stage: Stage) -> None:
