@@ -94,7 +94,7 @@ class PhoneRegistrar:
         if self._guard.is_refused(source[0], now_ms):
             self._point.respond(key, respond(request, 403))
             return
-        verdict = self._challenger.verify(request, self._phones.secret, now_ms)
+        verdict = self._challenger.verify(request, self._phones.secret, now_ms, peer=source[0])
         if isinstance(verdict, Refused):
             self._not_proven(key, request, source, verdict)
             return
@@ -113,13 +113,14 @@ class PhoneRegistrar:
 
     def _not_proven(self, key: ServerKey, request: Request, source: Address, verdict: Refused) -> None:
         now_ms = self._clock.monotonic_ms()
-        if verdict.reason in ("unknown-user", "wrong-response", "malformed"):
+        # Only a guess with a nonce that went to this host counts: a forged source can't shut out the phone it forges.
+        if verdict.reason in ("unknown-user", "wrong-response"):
             self._failed += 1
             if self._guard.failed(source[0], now_ms):
                 _log.warning("REGISTER from %s: too many failures, refused for a while", source[0])
                 self._point.respond(key, respond(request, 403))
                 return
-        challenges = self._challenger.challenge(now_ms, stale=verdict.stale)
+        challenges = self._challenger.challenge(now_ms, stale=verdict.stale, peer=source[0])
         self._point.respond(key, respond(request, 401, headers=challenges))
 
     def _proven(self, key: ServerKey, request: Request, source: Address, verdict: Granted) -> None:

@@ -123,13 +123,19 @@ class Challenger:
         self._stale_until_ms = -1  # nonces issued up to then and not in the table are taken as used
 
     def challenge(
-        self, now_ms: int, *, stale: bool = False, algorithms: Sequence[Algorithm] | None = None
+        self,
+        now_ms: int,
+        *,
+        stale: bool = False,
+        algorithms: Sequence[Algorithm] | None = None,
+        peer: str = "",
     ) -> list[tuple[str, str]]:
         """Header fields for a 401: one for each algorithm, the best first (RFC 8760 2.4).
 
-        `algorithms` narrows the choice for a user agent that stumbles over ones it does not know.
+        `algorithms` narrows the choice for a user agent that stumbles over ones it does not know. The nonce is worth
+        something only to `peer`, the host it goes to: one who forges that host as a source never sees it.
         """
-        nonce = self._new_nonce(now_ms)
+        nonce = self._new_nonce(now_ms, peer)
         return [
             (
                 "WWW-Authenticate",
@@ -140,9 +146,12 @@ class Challenger:
         ]
 
     def verify(
-        self, request: Request, lookup: Callable[[str], DigestSecret | None], now_ms: int
+        self, request: Request, lookup: Callable[[str], DigestSecret | None], now_ms: int, *, peer: str = ""
     ) -> Granted | Refused:
-        """Check the request's Authorization. `lookup` gives the secret of a user name, None when there is none."""
+        """Check the request's Authorization. `lookup` gives the secret of a user name, None when there is none.
+
+        `unknown-user` and `wrong-response` are said only of a nonce that was issued to `peer`: those are guesses.
+        """
         try:
             credentials = self._own_credentials(request)
             if credentials is None:
@@ -160,7 +169,7 @@ class Challenger:
             return Refused("malformed")
         if not usable or count < 1 or not _same_resource(request, uri):
             return Refused("malformed", username=username)
-        issued_ms = self._issued_ms(nonce)
+        issued_ms = self._issued_ms(nonce, peer)
         if issued_ms is None or not now_ms - self._lifetime_ms < issued_ms <= now_ms:
             return Refused("stale", stale=True, username=username)
         secret = lookup(username)
@@ -186,17 +195,17 @@ class Challenger:
 
     # Nonces
 
-    def _new_nonce(self, now_ms: int) -> str:
+    def _new_nonce(self, now_ms: int, peer: str) -> str:
         body = f"{now_ms:x}-{self._token(12)}"
-        return f"{body}-{self._sign(body)}"
+        return f"{body}-{self._sign(body, peer)}"
 
-    def _sign(self, body: str) -> str:
-        return hmac.new(self._key, f"{self.realm}\n{body}".encode(), hashlib.sha256).hexdigest()[:32]
+    def _sign(self, body: str, peer: str) -> str:
+        return hmac.new(self._key, f"{self.realm}\n{peer}\n{body}".encode(), hashlib.sha256).hexdigest()[:32]
 
-    def _issued_ms(self, nonce: str) -> int | None:
-        """When we issued this nonce; None: we did not."""
+    def _issued_ms(self, nonce: str, peer: str) -> int | None:
+        """When we issued this nonce to that peer; None: we did not."""
         body, _, signature = nonce.rpartition("-")
-        if not hmac.compare_digest(self._sign(body).encode(), signature.encode()):
+        if not hmac.compare_digest(self._sign(body, peer).encode(), signature.encode()):
             return None
         return int(body.partition("-")[0], 16)
 

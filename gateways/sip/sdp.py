@@ -22,6 +22,7 @@ _EVENTS_PAYLOAD_TYPE = 101  # what we call it in offers of ours
 _EVENTS_FMTP = "0-16"
 _STATIC = {0: "PCMU", 8: "PCMA"}  # RFC 3551 6
 _PAYLOAD_TYPES = {"PCMU": 0, "PCMA": 8}
+_PAYLOAD_TYPE_MAX = 127  # RFC 3550 5.1: seven bits
 _PROTOCOLS = ("RTP/AVP", "RTP/AVPF")
 _DIRECTIONS: tuple[Direction, ...] = ("sendrecv", "sendonly", "recvonly", "inactive")
 _UNSPECIFIED = ("0.0.0.0", "::")
@@ -53,7 +54,8 @@ class Media(msgspec.Struct, frozen=True):
 
     def payload_types(self) -> list[int]:
         """The formats that are payload types, in the order of preference."""
-        return [int(text) for text in self.formats if text.isascii() and text.isdigit() and len(text) <= 3]
+        numbers = (int(text) for text in self.formats if text.isascii() and text.isdigit() and len(text) <= 3)
+        return [number for number in numbers if number <= _PAYLOAD_TYPE_MAX]
 
     def payload_type(self, codec: str) -> int | None:
         """The first payload type of this codec."""
@@ -124,7 +126,7 @@ _Line = tuple[int, str, str]  # number, type, value
 def parse_sdp(data: bytes) -> SessionDescription:
     """A session description; raises `SdpError`."""
     text = data.decode("utf-8", "replace").replace("\r\n", "\n")  # RFC 4566 5: a bare LF should be taken too
-    rows = text.rstrip("\n").split("\n")
+    rows = [row.rstrip(" \t") for row in text.rstrip("\n").split("\n")]
     if len(rows) > SDP_LINES_MAX:
         raise SdpError("too many lines")
     if rows[0] != "v=0":
@@ -132,6 +134,8 @@ def parse_sdp(data: bytes) -> SessionDescription:
     blocks: list[list[_Line]] = [[]]
     for number, row in enumerate(rows[1:], 2):
         kind, equals, value = row[:1], row[1:2], row[2:]
+        if not row:
+            continue  # seen from real devices, and harmless
         if equals != "=" or not ("a" <= kind <= "z") or "\r" in row or "\0" in row:
             raise SdpError("not a type and a value", number)
         if kind == "m":
@@ -143,8 +147,8 @@ def parse_sdp(data: bytes) -> SessionDescription:
     origin = next(((number, value) for number, kind, value in session if kind == "o"), None)
     if origin is None:
         raise SdpError("no origin")
-    words = origin[1].split(" ")
-    if len(words) != 6 or not all(words):
+    words = origin[1].rsplit(maxsplit=5)  # user names with a blank are seen too
+    if len(words) != 6:
         raise SdpError("bad origin", origin[0])
     return SessionDescription(
         username=words[0],
@@ -250,7 +254,7 @@ def accept_answer(offer: SessionDescription, answer: SessionDescription) -> Medi
     offered = [ours.codec(number) for number in ours.payload_types()]
     for number in theirs.payload_types():
         codec = theirs.codec(number)
-        if codec in _PAYLOAD_TYPES and codec in offered:
+        if codec in offered and number == _PAYLOAD_TYPES.get(codec):
             events = ours.payload_type(EVENTS) if theirs.payload_type(EVENTS) is not None else None
             direction = _common(offer.direction(ours), _reverse(_meant(answer, theirs)))
             return _agreement(answer, theirs, codec, number, events, direction)
@@ -267,7 +271,7 @@ def _agree(offer: SessionDescription, media: Media, local: LocalMedia) -> MediaA
     # RFC 3264 6.1: the offerer's order of preference is followed.
     for number in media.payload_types():
         codec = media.codec(number)
-        if codec in local.codecs:
+        if codec in local.codecs and number == _PAYLOAD_TYPES[codec]:
             return _agreement(offer, media, codec, number, media.payload_type(EVENTS), direction)
     return None
 

@@ -98,6 +98,32 @@ def test_whoever_knows_one_password_guesses_no_more_often(tmp_path: Path) -> Non
     asyncio.run(story())
 
 
+def test_forged_failures_do_not_shut_out_the_phone(tmp_path: Path) -> None:
+    """Whoever forges a phone's address never sees a nonce that went there, so what they send is no guess."""
+    set_phone_password(phone_file(tmp_path), "santral", "101", "secret")
+
+    async def story() -> None:
+        async with world_in(tmp_path, limits=EdgeLimits(register_failures_max=2)) as world:
+            phone = world.phone()
+            forged = (
+                'Authorization: Digest username="101", realm="santral", nonce="made up", uri="sip:santral", '
+            )
+            forged += 'response="00", algorithm=MD5, qop=auth, nc=00000001, cnonce="x"'
+            for _ in range(6):
+                phone.request(
+                    "REGISTER",
+                    "sip:santral",
+                    to="sip:101@santral",
+                    caller="101",
+                    call="forged",
+                    headers=(forged,),
+                )
+                await phone.response(401)
+            assert (await register(world, phone)).status == 200
+
+    asyncio.run(story())
+
+
 def test_a_password_set_while_the_edge_runs_counts_at_once(tmp_path: Path) -> None:
     async def story() -> None:
         async with world_in(tmp_path) as world:

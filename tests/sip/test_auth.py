@@ -44,6 +44,20 @@ def challenged(
     return answered
 
 
+def test_a_nonce_is_worth_something_only_to_the_host_it_went_to() -> None:
+    server = challenger()
+    asked = register()
+    answered = client().answer(asked, respond(asked, 401, headers=server.challenge(0, peer="192.0.2.1")))
+    assert answered is not None
+    guess = client(password="guess").answer(
+        asked, respond(asked, 401, headers=server.challenge(0, peer="192.0.2.9"))
+    )
+    assert guess is not None
+    assert server.verify(guess, lookup, 10, peer="192.0.2.1") == Refused("stale", stale=True, username="ayse")
+    assert server.verify(guess, lookup, 10, peer="192.0.2.9") == Refused("wrong-response", username="ayse")
+    assert server.verify(answered, lookup, 10, peer="192.0.2.1") == Granted("ayse")
+
+
 def register() -> Request:
     return wire_request("REGISTER")
 
