@@ -22,6 +22,7 @@ ACCOUNT_FAILURES_FREE = 5  # further failures cost 1, 2, 4 … seconds
 SOURCE_FAILURES_FREE = 20  # one address may be a whole office
 THROTTLE_MAX_S = 60  # so that nobody can lock an operator out for long
 THROTTLE_FORGET_S = 15 * 60
+HOME_DAYS = 30  # a source from which an account logged in that lately is not shut to it by others' failures
 AUDIT_KEPT_DAYS = 400
 
 # --- sockets -----------------------------------------------------------------------------------------------

@@ -34,6 +34,10 @@ END_SESSIONS = "DELETE FROM web_sessions WHERE token_hash = ANY($1::bytea[])"
 
 ADD_AUDIT = "INSERT INTO login_audit (at, user_name, source, outcome) VALUES ($1, $2, $3, $4)"
 
+LOGGED_IN_FROM = """
+SELECT DISTINCT source FROM login_audit WHERE user_name = $1 AND at > $2 AND outcome = 'logged_in'
+"""
+
 CLEAN_SESSIONS = "DELETE FROM web_sessions WHERE expires_at <= $1 OR last_used_at <= $2"
 
 CLEAN_AUDIT = "DELETE FROM login_audit WHERE at < $1"

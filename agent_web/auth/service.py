@@ -28,9 +28,11 @@ from agent_web.auth.throttle import Throttle
 from agent_web.database import Database, DatabaseAwayError
 from agent_web.limits import (
     AUDIT_KEPT_DAYS,
+    HOME_DAYS,
     SESSION_ABSOLUTE_MS,
     SESSION_IDLE_MS,
     SESSIONS_REMEMBERED_MAX,
+    THROTTLE_KEYS_MAX,
 )
 from agent_web.problems import RefusalError
 from agent_web.sources import network_of
@@ -68,6 +70,7 @@ class Auth:
     ) -> None:
         self._database, self._passwords, self._throttle, self._now_ms = database, passwords, throttle, now_ms
         self._remembered: OrderedDict[bytes, _Remembered] = OrderedDict()
+        self._asked: OrderedDict[tuple[str, str], None] = OrderedDict()
         self._to_end: dict[
             bytes, None
         ] = {}  # logged out while the database was away; full: the oldest is forgotten
@@ -77,6 +80,9 @@ class Auth:
         account = user.strip().lower()
         network = network_of(source)
         wait_s = self._throttle.begin(account, network)
+        if wait_s > 0 and await self._was_here(account, network):
+            self._throttle.is_home(account, network)
+            wait_s = self._throttle.begin(account, network)
         if wait_s > 0:
             raise _too_many(math.ceil(wait_s))
         try:
@@ -96,6 +102,23 @@ class Auth:
             raise _too_many(1) from error
         self._throttle.succeeded(account, network)
         return token, login
+
+    async def _was_here(self, account: str, network: str) -> bool:
+        """Whether the account logged in well from there lately, as far as an earlier process wrote it down; asked once
+        of each, so that those who have to wait can't keep the database busy.
+        """
+        if (account, network) in self._asked:
+            return False
+        since = as_time(self._now_ms() - HOME_DAYS * _DAY_MS)
+        try:
+            async with self._database.connection() as connection:
+                rows = await connection.fetch(queries.LOGGED_IN_FROM, account, since)
+        except DatabaseAwayError:
+            return False
+        self._asked[account, network] = None
+        if len(self._asked) > THROTTLE_KEYS_MAX:
+            self._asked.popitem(last=False)
+        return any(network_of(row["source"]) == network for row in rows)
 
     async def _open_session(self, row: Any, source: str) -> tuple[str, Login]:
         token = secrets.token_urlsafe(32)

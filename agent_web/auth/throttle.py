@@ -99,11 +99,15 @@ class Throttle:
             self._homes.move_to_end(home)
             self._at_home.clear(home)
             return
-        self._homes[home] = None
-        if len(self._homes) > THROTTLE_KEYS_MAX:
-            self._homes.popitem(last=False)
+        self.is_home(account, source)
         self._accounts.clear(account)
         self._sources.take_back(source)
+
+    def is_home(self, account: str, source: str) -> None:
+        """The account logged in well from there before."""
+        self._homes[_home(account, source)] = None
+        if len(self._homes) > THROTTLE_KEYS_MAX:
+            self._homes.popitem(last=False)
 
     def not_checked(self, account: str, source: str) -> None:
         """The attempt could not be judged (database away): it counts for nothing."""

@@ -168,6 +168,22 @@ def test_whoever_guesses_keeps_nobody_out_who_logged_in_from_there_before() -> N
     assert throttle.begin("ayse", "10.0.0.2") > 0
 
 
+def test_where_an_account_logged_in_before_is_known_after_a_restart(config: Config) -> None:
+    async def story() -> None:
+        clock = Clock()
+        async with _auth(config, clock) as auth:
+            await auth.log_in("ayse", PASSWORD, "2001:db8::1")
+        async with _auth(config, clock) as auth:
+            for _ in range(ACCOUNT_FAILURES_FREE):
+                with pytest.raises(RefusalError, match="wrong"):
+                    await auth.log_in("ayse", "guess", "10.9.9.9")
+            with pytest.raises(RefusalError, match="Too many"):
+                await auth.log_in("ayse", PASSWORD, "10.9.9.9")
+            await auth.log_in("ayse", PASSWORD, "2001:db8::2")
+
+    run(story())
+
+
 @pytest.mark.parametrize(
     ("source", "network"),
     [
