@@ -1,5 +1,5 @@
 import { afterEach, expect, test } from 'vitest'
-import { catalogues, choose, count, dateTime, language, languages, pick, t, told } from '../src/i18n'
+import { callerText, catalogues, choose, count, dateTime, language, languages, pick, t, told } from '../src/i18n'
 import { en, type Key } from '../src/i18n/en'
 
 const keys = Object.keys(en) as Key[]
@@ -57,4 +57,9 @@ test('dates and numbers are written as the language does', () => {
   choose('tr')
   expect(dateTime(noon)).toBe('15.03.2026 14:30')
   expect(count(12_345)).toBe('12.345')
+})
+
+test('a caller without a number is named in the language of the page', () => {
+  choose('tr')
+  expect(['', 'anonymous', 'web', '0532'].map(callerText)).toEqual([t('anonymous'), t('anonymous'), t('test_call'), '0532'])
 })

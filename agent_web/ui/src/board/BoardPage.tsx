@@ -1,7 +1,7 @@
 /** The supervisor's wallboard: queues, operators, calls, and whether all parts are there. */
 import { useMemo } from 'preact/hooks'
 import type { Board, BoardAgent, BoardCall, BoardQueue } from '../wire.gen'
-import { count, language, t, told } from '../i18n'
+import { callerText, count, language, t, told } from '../i18n'
 import { now_ms, tick } from '../shared/clock'
 import { useLine } from '../shared/live'
 import { Banner, Since } from '../shared/parts'
@@ -181,7 +181,7 @@ function Calls({ picture }: { readonly picture: Board }) {
 function CallRow({ call, queue, agent }: { readonly call: BoardCall; readonly queue: string; readonly agent: string }) {
   return (
     <tr data-testid="board-call" data-call={call.call}>
-      <td class="tracking">{call.caller || t('anonymous')}</td>
+      <td class="tracking">{callerText(call.caller)}</td>
       <td>
         <span class="badge" data-state={call.state}>
           {told(call.state, 'call_')}

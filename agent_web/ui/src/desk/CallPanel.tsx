@@ -1,6 +1,6 @@
 /** The conversation: with whom, since when; afterwards, in wrap-up, whose call it was. */
 import type { DeskCall, View } from '../wire.gen'
-import { t } from '../i18n'
+import { callerText, t } from '../i18n'
 import { duration } from '../shared/clock'
 import { Since } from '../shared/parts'
 import type { Desk } from './desk'
@@ -11,7 +11,7 @@ export function CallPanel({ desk, view, call }: { readonly desk: Desk; readonly 
     <div class="call-panel" data-testid="call-panel">
       <h2>{talking ? t('call_title') : t('call_over')}</h2>
       <p class="big-number" data-testid="call-caller">
-        {call.caller || t('anonymous')}
+        {callerText(call.caller)}
       </p>
       {call.caller_name && <p>{call.caller_name}</p>}
       <dl class="facts">

@@ -4,7 +4,7 @@
  */
 import { useEffect, useRef } from 'preact/hooks'
 import type { Offer, View } from '../wire.gen'
-import { t } from '../i18n'
+import { callerText, t } from '../i18n'
 import { duration, now_ms, tick } from '../shared/clock'
 import { left } from '../shared/parts'
 import type { Desk } from './desk'
@@ -37,7 +37,7 @@ export function OfferDialog({ desk, view, offer }: { readonly desk: Desk; readon
         {t('offer_title')}
       </p>
       <p class="big-number" data-testid="offer-caller">
-        {offer.caller || t('anonymous')}
+        {callerText(offer.caller)}
       </p>
       {offer.caller_name && <p class="offer-name">{offer.caller_name}</p>}
       <p class="offer-service" data-testid="offer-service">

@@ -1,7 +1,7 @@
 /** The desk's state: the server's view, the line, the audio. The view is replaced whole; the page shows it and asks. */
 import { batch, computed, effect, signal } from '@preact/signals'
 import type { DeskToPage, DeskToServer, View } from '../wire.gen'
-import { language, t, told } from '../i18n'
+import { callerText, language, t, told } from '../i18n'
 import { loadMe } from '../shared/api'
 import { AudioLink } from '../shared/audio'
 import { learnTime } from '../shared/clock'
@@ -201,9 +201,9 @@ export class Desk {
   #alarm(view: View | null): void {
     const offer = view?.offer ?? null
     ring(offer !== null && view?.audio !== 'phone')
-    document.title = offer ? `☎ ${offer.caller || t('anonymous')} · ${offer.service}` : t('product')
+    document.title = offer ? `☎ ${callerText(offer.caller)} · ${offer.service}` : t('product')
     if (offer && offer.offer !== this.#offered && document.hidden && globalThis.Notification?.permission === 'granted') {
-      new Notification(t('offer_title'), { body: `${offer.caller || t('anonymous')} · ${offer.service}`, tag: 'offer' })
+      new Notification(t('offer_title'), { body: `${callerText(offer.caller)} · ${offer.service}`, tag: 'offer' })
     }
     this.#offered = offer?.offer ?? 0
   }

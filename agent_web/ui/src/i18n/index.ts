@@ -44,6 +44,12 @@ export function told(key: string, prefix = '', otherwise?: Key): string {
   return otherwise ? `${t(otherwise)} (${key})` : key.replaceAll('_', ' ')
 }
 
+/** A caller's number; callers without one are named by words of ours. */
+export function callerText(caller: string): string {
+  if (caller === 'web') return t('test_call')
+  return caller === '' || caller === 'anonymous' ? t('anonymous') : caller
+}
+
 /** English as it is written with a day before the month and 24 hours. */
 const locale = computed(() => (language.value === 'en' ? 'en-GB' : language.value))
 
