@@ -85,6 +85,8 @@ def test_a_call_rings_on_every_page_and_goes_on_whatever_is_looked_at(window: Ca
     number.click()
     expect(operator.find("order")).to_have_attribute("data-tracking", tracking)
     operator.find("desk-strip").click()
+    expect(operator.find("order-saved-number")).to_have_text(tracking)
+    expect(operator.find("order-form")).to_have_count(0)
     operator.find("log-out").click()
     expect(operator.find("login-user")).to_be_visible()
     expect(citizen.find("call-state")).to_have_attribute("data-state", "ended")

@@ -103,3 +103,11 @@ test('who logs in next at the same tab sees no forms of another', () => {
   expect(drafts(box, 'mehmet').all.value).toEqual([])
   expect(drafts(box).find(key)?.citizen_name).toBe('Ali Veli')
 })
+
+test('what a form became is known after a reload, the latest last', () => {
+  const box = new Box()
+  const order = (id: number) => ({ id, call: `c-${id}`, tracking_number: `2026-00000${id}` })
+  for (const id of [1, 2, 1]) drafts(box).became(order(id) as never)
+  expect(drafts(box).saved.value).toEqual([order(2), order(1)])
+  expect(drafts(box, 'mehmet').saved.value).toEqual([])
+})

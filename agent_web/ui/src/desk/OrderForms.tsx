@@ -10,21 +10,16 @@ import { explain, fieldReason } from '../shared/errors'
 import type { Desk } from './desk'
 import { toOrder, touched, type Draft, type DraftField } from './forms'
 
-const SAVED_MAX = 20 // of this page's load; the register has them all
-
 export function OrderForms({ desk }: { readonly desk: Desk }) {
   const catalogue = useCatalogue()
   const chosen = useSignal('')
-  const saved = useSignal<readonly Order[]>([])
+  const saved = desk.drafts.saved
   const call = desk.view.value?.call?.call ?? ''
   // The number of a form saved after its call is needed as much: the last one stays until the next call.
   const saved_call = call ? saved.value.find((order) => order.call === call) : saved.value.at(-1)
   const drafts = desk.drafts.all.value.filter((draft) => draft.call === call || touched(draft))
   const open = drafts.filter((draft) => !saved.value.some((order) => order.call === draft.call && !touched(draft)))
   const shown = open.find((draft) => draft.key === chosen.value) ?? open.find((draft) => draft.call === call) ?? open[0]
-  const remember = (order: Order): void => {
-    saved.value = [...saved.value.slice(1 - SAVED_MAX), order]
-  }
   if (!shown && !saved_call) return null
   return (
     <section class="panel order-panel" aria-label={t('order_new')}>
@@ -52,10 +47,10 @@ export function OrderForms({ desk }: { readonly desk: Desk }) {
           draft={shown}
           catalogue={catalogue}
           onSaved={(order) => {
-            remember(order)
+            desk.drafts.became(order)
             desk.drafts.remove(shown.key)
           }}
-          onThere={remember}
+          onThere={(order) => desk.drafts.became(order)}
         />
       )}
     </section>

@@ -62,6 +62,7 @@ export class Desk {
     ring(false)
     document.title = t('product')
     mutedBefore.set(false)
+    this.drafts.forgetSaved()
     this.line.close()
     this.audio.close()
   }

@@ -3,7 +3,7 @@
  * call, nor a lost connection, nor a reload takes text away; a form goes when it is saved or discarded.
  */
 import { signal } from '@preact/signals'
-import type { NewOrder } from '../wire.gen'
+import type { NewOrder, Order } from '../wire.gen'
 import { read, write } from '../shared/storage'
 import { randomId } from './tab'
 
@@ -21,14 +21,22 @@ export interface Draft {
   readonly priority: string
 }
 
+/** What became of a form: its number is read out to the caller, also after another page was looked at. */
+export type SavedOrder = Pick<Order, 'id' | 'call' | 'tracking_number'>
+
 export type DraftField = Exclude<keyof Draft, 'key' | 'call' | 'caller'>
 
 const KEY = 'santral.drafts'
+const SAVED_KEY = 'santral.saved'
+const SAVED_MAX = 20 // the register has them all
 const DRAFTS_MAX = 50 // the oldest untouched one goes first; nobody writes so many
 
 export class Drafts {
   readonly all = signal<readonly Draft[]>([])
+  /** The orders of this tab's forms, the latest last. */
+  readonly saved = signal<readonly SavedOrder[]>([])
   readonly #key: string
+  readonly #saved_key: string
 
   constructor(
     private readonly storage: Storage | undefined,
@@ -37,7 +45,9 @@ export class Drafts {
     private readonly makeKey: () => string = randomId,
   ) {
     this.#key = `${KEY}.${user}`
-    this.all.value = restore(read(storage, this.#key))
+    this.#saved_key = `${SAVED_KEY}.${user}`
+    this.all.value = restore(read(storage, this.#key), isDraft)
+    this.saved.value = restore(read(storage, this.#saved_key), isSaved)
   }
 
   /** The draft of a call, made when there is none. */
@@ -70,6 +80,19 @@ export class Drafts {
     this.#keep(this.all.value.filter((draft) => draft.key !== key))
   }
 
+  /** A form became this order, or was found to be this one already. */
+  became({ id, call, tracking_number }: Order): void {
+    const others = this.saved.value.filter((order) => order.id !== id)
+    this.saved.value = [...others.slice(1 - SAVED_MAX), { id, call, tracking_number }]
+    write(this.storage, this.#saved_key, JSON.stringify(this.saved.value))
+  }
+
+  /** The shift is over; the next one begins without numbers of this one. */
+  forgetSaved(): void {
+    this.saved.value = []
+    write(this.storage, this.#saved_key, null)
+  }
+
   find(key: string): Draft | undefined {
     return this.all.value.find((draft) => draft.key === key)
   }
@@ -98,16 +121,23 @@ export function toOrder(draft: Draft): NewOrder {
   }
 }
 
-function restore(stored: string | null): readonly Draft[] {
+function restore<T>(stored: string | null, isOne: (value: unknown) => value is T): readonly T[] {
   try {
-    const drafts: unknown = JSON.parse(stored ?? '[]')
-    return Array.isArray(drafts) ? drafts.filter(isDraft) : []
+    const all: unknown = JSON.parse(stored ?? '[]')
+    return Array.isArray(all) ? all.filter(isOne) : []
   } catch {
     return []
   }
 }
 
 function isDraft(value: unknown): value is Draft {
-  const fields = ['key', 'call', 'caller', 'category', 'description', 'caller_phone', 'citizen_name', 'address', 'district', 'priority']
+  return hasTexts(value, ['key', 'call', 'caller', 'category', 'description', 'caller_phone', 'citizen_name', 'address', 'district', 'priority'])
+}
+
+function isSaved(value: unknown): value is SavedOrder {
+  return hasTexts(value, ['call', 'tracking_number']) && typeof (value as Record<string, unknown>)['id'] === 'number'
+}
+
+function hasTexts(value: unknown, fields: readonly string[]): boolean {
   return typeof value === 'object' && value !== null && fields.every((field) => typeof (value as Record<string, unknown>)[field] === 'string')
 }
