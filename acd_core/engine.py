@@ -44,7 +44,7 @@ class Engine:
         self.clock = clock
         self._last_ms = recovered.now_ms
         self._writer, self._dispatch = writer, dispatch
-        self._failed = False
+        self._failure: JournalError | EngineFailedError | None = None
         self.stopped = False
         if recovered.missing_stories:
             writer.append(StoryRecord(seq=self.seq, stories=recovered.missing_stories))
@@ -58,18 +58,20 @@ class Engine:
 
         Raises `JournalError` or `EngineFailedError`, after which the process must end.
         """
-        if self._failed:
-            raise EngineFailedError(f"no {type(event).__name__} is taken after the failure")
+        if self._failure is not None:
+            # The same again for whoever speaks next: the task that met it first may lose it while it is being cancelled.
+            raise self._failure
         if self.stopped:
             return
         try:
             self._take(event, stream, number)
-        except JournalError:
-            self._failed = self.stopped = True
+        except JournalError as error:
+            self._failure, self.stopped = error, True
             raise
         except Exception as error:
-            self._failed = self.stopped = True
-            raise EngineFailedError(f"event {self.seq}, {type(event).__name__}: {error!r}") from error
+            failure = EngineFailedError(f"event {self.seq}, {type(event).__name__}: {error!r}")
+            self._failure, self.stopped = failure, True
+            raise failure from error
 
     def _take(self, event: AnyEvent, stream: str, number: int) -> None:
         now_ms = self._last_ms = max(self._last_ms, self.clock.now_ms())

@@ -52,9 +52,7 @@ class _Connection(asyncio.Protocol):
         try:
             messages = self.session.feed(data)
         except LinkError as error:
-            self.error = str(error)
-            self._flush()
-            self.close()
+            self._refuse(error)
             return
         if not self._greeted and self.session.peer is not None:
             self._greeted = True
@@ -65,6 +63,14 @@ class _Connection(asyncio.Protocol):
             except Exception:  # noqa: BLE001
                 # All of the batch counts as received: cutting the connection would lose what comes behind this one.
                 _log.exception("link: a %s met a fault of ours", type(message).__name__)
+        if self.session.failure is not None:
+            self._refuse(self.session.failure)
+
+    def _refuse(self, error: LinkError) -> None:
+        """They broke the protocol: say so and close."""
+        self.error = str(error)
+        self._flush()
+        self.close()
 
     def connection_lost(self, error: Exception | None) -> None:
         if not self.closed.done():

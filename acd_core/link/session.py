@@ -192,6 +192,7 @@ class LinkSession:
         )
         self.peer: Hello | None = None
         self.fresh = False
+        self.failure: LinkError | None = None
         self.refused = 0
         if client_channel is not None:
             self._say_hello(client_channel, met=True)
@@ -238,10 +239,21 @@ class LinkSession:
     def feed(self, data: bytes) -> list[tuple[int, Any]]:
         """Take bytes from the wire, return the (number, message) that are new, in order; number 0 is a signal.
 
-        Raises `LinkError` when the connection must be closed. The first messages may come with the hello; `peer` is set then.
+        Raises `LinkError` when the connection must be closed. What came whole before the fault is returned first, since it
+        counts as received; `failure` is set then, and the caller closes once it has taken the messages. The first messages
+        may come with the hello; `peer` is set then.
         """
-        self._input += data
         messages: list[tuple[int, Any]] = []
+        try:
+            self._feed(data, messages)
+        except LinkError as error:
+            if not messages:
+                raise
+            self.failure = error
+        return messages
+
+    def _feed(self, data: bytes, messages: list[tuple[int, Any]]) -> None:
+        self._input += data
         while len(self._input) >= _HEADER.size:
             length, kind = _HEADER.unpack_from(self._input)
             if not 1 <= length <= LINK_FRAME_MAX_BYTES:
@@ -252,7 +264,6 @@ class LinkSession:
             body = bytes(self._input[_HEADER.size : end])
             del self._input[:end]
             self._take(kind, body, messages)
-        return messages
 
     def _take(self, kind: int, body: bytes, messages: list[tuple[int, Any]]) -> None:
         if self.peer is None:

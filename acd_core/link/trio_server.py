@@ -6,6 +6,7 @@ new core process on the same journal goes on where the last one stopped.
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 from collections.abc import Callable
@@ -155,10 +156,15 @@ class _Served:
         except LinkError as error:
             self._server.refused += 1
             _log.error("link: a client was cut off: %s", error)
-            with trio.move_on_after(CLOSE_GRACE_S):  # let the refusal reach them
-                await self._send()
+            await self._say_goodbye()
         except (trio.BrokenResourceError, trio.ClosedResourceError):
             pass  # gone; on_down says so
+
+    async def _say_goodbye(self) -> None:
+        """Let the refusal reach them, unless they are gone or what they were being told before has not left yet."""
+        gone = (trio.BrokenResourceError, trio.ClosedResourceError, trio.BusyResourceError)
+        with contextlib.suppress(*gone), trio.move_on_after(CLOSE_GRACE_S):
+            await self._send()
 
     async def _take(self) -> bool:
         data = await self._stream.receive_some(RECEIVE_MAX_BYTES)
@@ -171,6 +177,8 @@ class _Served:
             assert self._peer is not None
             if self._peer.connection is self:
                 self._server.on_message(self._peer, number, message)
+        if self._session.failure is not None:
+            raise self._session.failure
         return True
 
     def _greet(self) -> None:

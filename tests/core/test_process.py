@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -296,6 +297,26 @@ def test_what_is_not_a_senders_business_is_refused_and_all_else_goes_on(core: Co
         if isinstance(record, EventRecord) and isinstance(record.event, ev.CallArrived)
     ]
     assert arrived == ["c1"]
+
+
+def test_garbage_on_the_socket_disturbs_nobody(core: CoreProcess) -> None:
+    async def story(edge: Peer, web: Peer) -> None:
+        for goodbye in (True, False):
+            with socket.socket(socket.AF_UNIX) as stranger:
+                stranger.settimeout(GUARD_S)
+                stranger.connect(str(core.config.socket("core")))
+                stranger.sendall(b"\xff" * 4096)
+                if goodbye:
+                    assert b"frame_size" in await asyncio.to_thread(stranger.recv, 4096)
+        edge.link.send(ev.CallerHungUp(call="c1"))
+        await web.hear(signals.Wallboard, lambda picture: picture.calls_live == 0)
+        assert edge.ups == [True]
+
+    core.start()
+    asyncio.run(_with_peers(core.config, story))
+    code, errors = core.kill(signal.SIGTERM)
+    assert code == 0, errors
+    assert errors.count("a client was cut off") == 2
 
 
 def test_a_second_core_on_the_same_journal_is_refused(core: CoreProcess) -> None:

@@ -150,6 +150,16 @@ def test_a_message_of_unknown_kind_is_refused_and_the_others_of_its_batch_arrive
     assert exchange(one, two) == ([], ["later"])
 
 
+def test_what_came_whole_before_the_fault_is_not_lost() -> None:
+    client, server = Channel("C"), Channel("S")
+    one, two = connect(client, server)
+    exchange(one, two)
+    client.send(Note("whole"))
+    assert [message.text for _, message in two.feed(one.data_to_send() + b"\xff" * 9)] == ["whole"]
+    assert two.failure is not None
+    assert "frame_size" in str(two.failure)
+
+
 @given(st.binary(max_size=200))
 def test_garbage_is_a_link_error_and_nothing_else(data: bytes) -> None:
     _, two = connect(Channel("C"), Channel("S"))
