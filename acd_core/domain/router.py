@@ -87,7 +87,8 @@ def _request(turn: Turn, event: ev.AgentRequest) -> None:
     if agent is None:
         turn.stale(event, "unknown")
         return
-    if not agent.online or event.session != agent.session:
+    # Of a page that is not online too: what it asked when the core died comes before the inventory that says it is there.
+    if event.session != agent.session:
         if agent.replaced_session and event.session == agent.replaced_session:
             turn.emit(
                 RequestRefused(

@@ -233,6 +233,22 @@ def test_what_rings_outlives_a_restart_of_the_core() -> None:
     assert world.call("c1").state == "talking"
 
 
+def test_what_a_page_asked_when_the_core_died_counts_before_the_inventory_that_says_it_is_there() -> None:
+    world = World()
+    world.make_ready("ann")
+    world.arrive("c1")
+    world.restart()
+    world.do(ev.CoreStarted(code_version="2"))
+    world.accept("ann")
+    assert world.the(Join).call == "c1"
+    world.do(inventory(world))
+    assert not world.said(Part)
+    world.do(
+        ev.WebInventory(web=WEB, instance="w1", sessions=(ev.OpenSession(agent="ann", session="ann-page"),))
+    )
+    assert world.call("c1").state == "talking"
+
+
 def test_the_time_the_core_was_away_counts_against_nobody() -> None:
     world = World()
     world.make_ready("ann", "bob")
