@@ -13,6 +13,7 @@ import ipaddress
 import logging
 import os
 import socket
+import ssl
 from pathlib import Path
 
 import msgspec
@@ -52,6 +53,7 @@ def certificate_files(config: Config, now: dt.datetime) -> CertificateFiles:
         for path in (given.certificate, given.key):
             if not os.access(path, os.R_OK):
                 raise ConfigError(f"web: {path} can't be read")
+        _check(given)
         return given
     folder = config.data_path / "tls"
     own = CertificateFiles(folder / "certificate.pem", folder / "key.pem")
@@ -67,7 +69,25 @@ def served_names(config: Config) -> list[str]:
     host = config.web.listen_host
     addresses = machine_addresses() if ipaddress.ip_address(host).is_unspecified else [host]
     names = [config.web.advertised_host, *addresses, socket.gethostname(), _LOCALHOST, "127.0.0.1", "::1"]
-    return list(dict.fromkeys(name for name in names if name))
+    return list(dict.fromkeys(_as_served(name) for name in names if name))
+
+
+def _as_served(name: str) -> str:
+    """As browsers ask for it: "şehir.example" is "xn--ehir-45a.example" (RFC 3490)."""
+    try:
+        return name if name.isascii() else name.encode("idna").decode()
+    except UnicodeError as error:
+        raise ConfigError(f"web.advertised_host: {name!r} is no name of a machine") from error
+
+
+def _check(files: CertificateFiles) -> None:
+    try:
+        # An empty password, so that nobody is asked for one at a terminal that is not there.
+        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(files.certificate, files.key, password="")
+    except (ssl.SSLError, OSError) as error:
+        raise ConfigError(
+            f"web: {files.certificate} and {files.key} are no certificate and its key without a password, both PEM: {error}"
+        ) from error
 
 
 def machine_addresses() -> list[str]:

@@ -35,6 +35,7 @@ OUTBOX_MAX = (
 )
 MESSAGE_BURST = 60  # a page may say so many at once …
 MESSAGES_A_SECOND = 20  # … and so many in the long run; more: closed with 4008
+USER_SOCKETS_MAX = 100  # of one user, whatever they show; a further page is refused with 4013
 DESK_PAGES_MAX = 5_000
 BOARD_PAGES_MAX = 500
 ORDER_PAGES_MAX = 5_000

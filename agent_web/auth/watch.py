@@ -14,7 +14,8 @@ from collections.abc import Callable, Iterator
 
 from agent_web.auth.service import Auth, Login
 from agent_web.database import DatabaseAwayError
-from agent_web.sockets import LOGGED_OUT, PageSocket
+from agent_web.limits import USER_SOCKETS_MAX
+from agent_web.sockets import LOGGED_OUT, TOO_MANY, PageSocket
 
 CHECK_INTERVAL_S = 60.0
 _CLEAN_EVERY = 60  # checks
@@ -32,7 +33,11 @@ class Watch:
     def watching(
         self, login: Login, socket: PageSocket, busy: Callable[[], bool] = lambda: False
     ) -> Iterator[None]:
-        """Watch this socket while the block runs; not to be closed while `busy()`."""
+        """Watch this socket while the block runs; not to be closed while `busy()`. One user's sockets are limited, so
+        that a program that went wild takes no place of others'.
+        """
+        if sum(owner.user_id == login.user_id for owner, _ in self._watched.values()) >= USER_SOCKETS_MAX:
+            socket.close(TOO_MANY, "too many pages of one user")
         self._watched[socket] = (login, busy)
         try:
             yield

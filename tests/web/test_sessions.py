@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -25,9 +26,10 @@ from agent_web.limits import (
     THROTTLE_FORGET_S,
     THROTTLE_KEYS_MAX,
     THROTTLE_MAX_S,
+    USER_SOCKETS_MAX,
 )
 from agent_web.problems import RefusalError
-from agent_web.sockets import LOGGED_OUT, PageSocket
+from agent_web.sockets import LOGGED_OUT, TOO_MANY, PageSocket
 from agent_web.sources import network_of
 from tests.web.world import PASSWORD, run
 
@@ -122,6 +124,25 @@ def test_an_open_socket_is_use_and_closes_when_the_session_ended_but_not_in_a_ca
             assert await auth.find(token) is None
             with pytest.raises(RefusalError, match="wrong"):
                 await auth.log_in("ayse", PASSWORD, "127.0.0.1")
+
+    run(story())
+
+
+def test_one_user_takes_no_place_of_others(config: Config) -> None:
+    async def story() -> None:
+        clock = Clock()
+        async with _auth(config, clock) as auth:
+            watch = Watch(auth)
+            _, login = await auth.log_in("ayse", PASSWORD, "127.0.0.1")
+            _, other = await auth.log_in("mehmet", PASSWORD, "127.0.0.1")
+            pages = [Closed() for _ in range(USER_SOCKETS_MAX + 1)]
+            with contextlib.ExitStack() as stack:
+                for page in pages:
+                    stack.enter_context(watch.watching(login, cast(PageSocket, page)))
+                others = Closed()
+                stack.enter_context(watch.watching(other, cast(PageSocket, others)))
+            assert [page.codes for page in pages] == [[]] * USER_SOCKETS_MAX + [[TOO_MANY]]
+            assert others.codes == []
 
     run(story())
 

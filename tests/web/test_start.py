@@ -108,6 +108,20 @@ def test_our_certificate_names_the_host_and_is_renewed_in_time(tmp_path: Path) -
     assert b"PRIVATE KEY" in files.key.read_bytes(), "a broken pair is made anew"
 
 
+def test_a_name_is_served_as_browsers_ask_for_it(tmp_path: Path) -> None:
+    config = Config(data_dir=str(tmp_path), web=Web(listen_host="0.0.0.0", advertised_host="şehir.example"))
+    assert served_names(config)[0] == "xn--ehir-45a.example"
+    certificate_files(config, dt.datetime(2026, 3, 1, tzinfo=dt.UTC))
+
+
+def test_given_files_that_are_no_certificate_are_named(tmp_path: Path) -> None:
+    for name in ("c.pem", "k.pem"):
+        (tmp_path / name).write_text("torn")
+    web = Web(tls="on", certificate_file=str(tmp_path / "c.pem"), key_file=str(tmp_path / "k.pem"))
+    with pytest.raises(ConfigError, match=r"c\.pem"):
+        certificate_files(Config(web=web), dt.datetime(2026, 3, 1, tzinfo=dt.UTC))
+
+
 @pytest.mark.parametrize(
     ("fields", "words"),
     [
