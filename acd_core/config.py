@@ -106,7 +106,7 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     data_dir: str = "var"
     run_dir: str = ""  # sockets and readiness files; empty: data_dir/run, or a short private folder when that is too long
     log_level: Literal["debug", "info", "warning", "error"] = "info"
-    plan_file: str = ""  # loaded into an empty core; later changes come from the pages
+    plan_file: str = ""  # applied when the core starts, if it differs from the plan in force
     roster_file: str = ""
     categories_file: str = ""
     web: Web = Web()
@@ -240,6 +240,10 @@ def _check(config: Config, place: str) -> None:
     if not 0 <= config.webrtc.listen_port < 65536:
         raise ConfigError(
             f"{place}: webrtc.listen_port: {config.webrtc.listen_port} is not a port (0: any free one)"
+        )
+    if config.core.journal_sync_interval_ms < 1 or config.core.segment_max_bytes < 4096:
+        raise ConfigError(
+            f"{place}: core: journal_sync_interval_ms is at least 1 and segment_max_bytes at least 4096"
         )
     rtp = config.rtp
     if not 1024 <= rtp.port_min < rtp.port_max < 65536:

@@ -275,13 +275,15 @@ class _PlanCheck:
             self._fail(place, f"there is no step {target} in this flow")
 
     def _no_endless_speech(self, place: Place, name: str, flow: Flow) -> None:
-        """Steps that only speak must lead somewhere: a circle of them would never let the caller out."""
+        """A caller who presses nothing gets somewhere too: a circle of announcements and menus would hold them for ever."""
         seen: list[str] = []
-        while isinstance(step := flow.steps[name], PlayStep):
+        while isinstance(step := flow.steps[name], PlayStep | MenuStep):
             seen.append(name)
-            name = step.next
+            name = step.next if isinstance(step, PlayStep) else step.otherwise
             if name in seen:
-                self._fail(place, f"the steps {', '.join(seen)} speak in a circle with no way out")
+                self._fail(
+                    place, f"whoever presses nothing goes round in {', '.join(seen)} and never gets out"
+                )
 
     def _prompts(self, place: Place, ids: tuple[str, ...]) -> None:
         if len(ids) > PROMPTS_A_PLAY_MAX:

@@ -226,7 +226,7 @@ BAD_PLANS = {
     "speech without end": (
         'next = "menu"',
         'next = "more"\n[flows.main.steps.more]\ntype = "play"\nprompts = ["hello"]\nnext = "hello"',
-        "speak in a circle",
+        "goes round in hello, more and never gets out",
     ),
     "no such music": (
         'name = "Su"',
