@@ -7,8 +7,6 @@ measures the way there and back through the process.
     python benchmarks/browser_audio.py --legs 10 40 --seconds 10
 """
 
-# ruff: noqa: T201 (a benchmark prints its figures)
-
 from __future__ import annotations
 
 import argparse

@@ -8,8 +8,6 @@ after the earliest schedule on which its stream ever ran.
     python benchmarks/media_bridge.py --calls 250 --seconds 20
 """
 
-# ruff: noqa: T201 (a benchmark prints its figures)
-
 from __future__ import annotations
 
 import argparse
