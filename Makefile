@@ -49,4 +49,4 @@ lock:
 clean:
 	rm -rf .venv .node .cache build *.egg-info agent_web/static agent_web/ui/node_modules agent_web/ui/dist
 	rm -rf .pytest_cache .ruff_cache .hypothesis .import_linter_cache
-	find acd_core gateways agent_web persistence santral scripts tests -name __pycache__ -prune -exec rm -rf {} +
+	find acd_core gateways agent_web persistence loadtest santral scripts tests -name __pycache__ -prune -exec rm -rf {} +

@@ -71,6 +71,7 @@ def _parser() -> argparse.ArgumentParser:
         one = phone_verbs.add_parser(verb, parents=[with_config], help=what)
         one.add_argument("user", metavar="USER", help="as in the roster's `phone`")
         one.set_defaults(command=_phone, verb=verb)
+    _add_loadtest(commands)
     trace = commands.add_parser("trace", parents=[with_config], help="the SIP ladder of one call")
     trace.add_argument("call", metavar="CALL")
     trace.set_defaults(command=_trace)
@@ -92,6 +93,24 @@ def _add_documents(commands: argparse._SubParsersAction[argparse.ArgumentParser]
     roster_check.add_argument("file", type=Path, metavar="FILE")
     roster_check.add_argument("--plan", type=Path, metavar="FILE", help="also whether it fits this plan")
     roster_check.set_defaults(command=_check_roster)
+
+
+def _add_loadtest(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    loadtest = commands.add_parser("loadtest", help="drive a running system")
+    kinds = loadtest.add_subparsers(required=True, metavar="KIND")
+    callers = kinds.add_parser("callers", help="SIP callers; exit code 0 when every call was answered")
+    callers.add_argument("--to", required=True, metavar="URI", help="such as sip:185@127.0.0.1:5060")
+    callers.add_argument("--calls", type=int, default=1, metavar="N")
+    callers.add_argument(
+        "--rate", type=float, default=1.0, metavar="PER_SECOND", help="calls placed a second"
+    )
+    callers.add_argument("--hold-s", type=float, default=10.0, metavar="S", help="from the answer to our BYE")
+    callers.add_argument("--keys", default="", metavar="1@3.0,2@5", help="keys, seconds after the answer")
+    callers.add_argument("--out", type=Path, metavar="DIR", help="for summary.json and calls.csv")
+    callers.add_argument(
+        "--allow-remote", action="store_true", help="call another machine, whose owner agrees"
+    )
+    callers.set_defaults(command=_load_callers)
 
 
 def _up(options: argparse.Namespace) -> int:
@@ -161,6 +180,28 @@ def _trace(options: argparse.Namespace) -> int:
 
     print(render(load_config(options.config), options.call))
     return EXIT_OK
+
+
+def _load_callers(options: argparse.Namespace) -> int:
+    from loadtest.callers import run_callers
+    from loadtest.options import LoadError, callers_options
+    from santral.checks.machine import raise_open_files
+
+    raise_open_files()
+    try:
+        asked = callers_options(
+            to=options.to,
+            calls=options.calls,
+            rate=options.rate,
+            hold_s=options.hold_s,
+            keys=options.keys,
+            out=options.out,
+            allow_remote=options.allow_remote,
+        )
+        return EXIT_OK if run_callers(asked) else EXIT_FAILED
+    except LoadError as error:
+        print(f"santral loadtest: {error}", file=sys.stderr)
+        return EXIT_UNUSABLE
 
 
 def _version(options: argparse.Namespace) -> int:

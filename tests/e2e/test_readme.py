@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import signal
@@ -15,6 +16,7 @@ from pathlib import Path
 
 import pytest
 
+from acd_core.domain.events import CallArrived
 from tests.e2e.calls import call_of
 from tests.e2e.phone import Baresip
 from tests.e2e.stack import ROOT, Stack, free_port
@@ -66,6 +68,7 @@ def test_the_readme_has_no_command_that_no_test_runs() -> None:
             ".venv/bin/santral roster check examples/city-water/roster.toml",
             ".venv/bin/santral doctor",
             ".venv/bin/santral phone add 201",
+            ".venv/bin/santral loadtest callers --to sip:185@127.0.0.1:5060 --calls 20 --rate 5",
         ]
     )
 
@@ -132,6 +135,32 @@ def test_phone_add(tmp_path: Path) -> None:
     answer = run(*SANTRAL, "phone", "add", "201", folder=tmp_path, said="a password\n")
     assert answer.returncode == 0, answer.stderr
     assert '[phones."201"]' in (tmp_path / "var" / "phones.toml").read_text()
+
+
+def test_load(stack: Stack, tmp_path: Path) -> None:
+    """The very command, against the port of the system under test."""
+    [command] = [command for command in COMMANDS if "loadtest" in command]
+    words = command.replace(":5060", f":{stack.sip_port}").split()[1:]
+    answer = run(*SANTRAL, *words, "--out", str(tmp_path / "load"), folder=tmp_path)
+    assert answer.returncode == 0, answer.stdout + answer.stderr
+    summary = json.loads((tmp_path / "load" / "summary.json").read_text())
+    assert (summary["placed"], summary["answered"], summary["ended_by_us"]) == (20, 20, 20)
+    assert summary["rtp_received"] > 0, "the callers hear the greeting"
+    rows = (tmp_path / "load" / "calls.csv").read_text().splitlines()
+    callers = {row.split(",")[1] for row in rows[1:]}
+    assert len(callers) == 20
+
+    def all_over() -> bool:
+        arrived = {
+            record.event.call: record.event.caller
+            for record in stack.events()
+            if isinstance(record.event, CallArrived)
+        }
+        ours = {call for call, caller in arrived.items() if caller in callers}
+        ended = {story.call for story in stack.stories() if getattr(story, "step", "") == "ended"}
+        return len(ours) == 20 and ours <= ended
+
+    stack.until(all_over, "every call of the load is over in the core")
 
 
 def test_trace(stack: Stack, phone: Callable[..., Baresip], tmp_path: Path) -> None:

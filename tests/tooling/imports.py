@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-PACKAGES = ("acd_core", "gateways", "agent_web", "persistence", "santral")
+PACKAGES = ("acd_core", "gateways", "agent_web", "persistence", "loadtest", "santral")
 
 
 def module_file(module: str) -> Path | None:

@@ -37,7 +37,7 @@ RUNTIMES_AND_DRIVERS = {
         "trio",
         "uvloop",
     ),
-    *("agent_web", "gateways", "persistence", "santral"),
+    *("agent_web", "gateways", "loadtest", "persistence", "santral"),
 }
 TRIO = {"outcome", "sniffio", "trio"}
 
@@ -72,7 +72,7 @@ def test_the_reader_sees_imports_wherever_they_stand() -> None:
 
 def test_every_python_folder_is_a_package() -> None:
     """A folder without `__init__.py` would silently be left out of the distribution and the checks."""
-    for package in ("acd_core", "gateways", "agent_web", "persistence", "santral"):
+    for package in ("acd_core", "gateways", "agent_web", "persistence", "loadtest", "santral"):
         for file in (ROOT / package).rglob("*.py"):
             if "node_modules" not in file.parts:
                 assert (file.parent / "__init__.py").exists(), file.parent
