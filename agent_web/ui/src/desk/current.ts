@@ -19,7 +19,10 @@ effect(() => {
   const visited = path.value === '/desk' || audioWanted.get()
   if (user === undefined) return // not known yet
   untracked(() => {
-    if (owner !== null && owner !== agent) close()
+    if (owner !== null && owner !== agent) {
+      close()
+      audioWanted.set(false) // the next log-in in this tab opens no microphone unasked
+    }
     if (agent !== null && visited && owner === null) open(agent)
   })
 })

@@ -27,6 +27,7 @@ export class AudioLink {
   readonly device = signal(read(globalThis.localStorage, DEVICE_KEY) ?? '')
   #peer: RTCPeerConnection | null = null
   #microphone: MediaStream | null = null
+  #attempt = 0
   #context: AudioContext | null = null
   #measures: (() => void)[] = []
   #meters: ReturnType<typeof setInterval> | undefined
@@ -40,29 +41,40 @@ export class AudioLink {
     document.body.append(this.#player)
   }
 
-  /** The whole SDP offer, or null when it can't be made (`problem` says why). */
+  /** The whole SDP offer, or null when it can't be made (`problem` says why) or a later one was begun meanwhile. */
   async offer(): Promise<string | null> {
     this.close()
+    const attempt = ++this.#attempt
     this.problem.value = null
     this.state.value = 'connecting'
     const microphone = await this.#openMicrophone()
+    if (attempt !== this.#attempt) {
+      for (const track of microphone?.getTracks() ?? []) track.stop()
+      return null
+    }
     if (!microphone) {
       this.state.value = 'off'
       return null
     }
+    this.#microphone = microphone
     const peer = new RTCPeerConnection({ iceServers: [] })
     this.#peer = peer
-    this.#microphone = microphone
     for (const track of microphone.getTracks()) {
       track.enabled = !this.muted.value
       peer.addTrack(track, microphone)
     }
     peer.ontrack = (event) => this.#play(event.streams[0] ?? new MediaStream([event.track]))
     peer.onconnectionstatechange = () => this.#changed(peer)
-    await peer.setLocalDescription(await peer.createOffer())
-    await gathered(peer)
+    try {
+      await peer.setLocalDescription(await peer.createOffer())
+      await gathered(peer)
+    } catch {
+      if (attempt === this.#attempt) this.fail('audio_failed')
+      return null
+    }
+    if (attempt !== this.#attempt) return null
     this.#meter(microphone, this.microphone_level)
-    return this.#peer === peer ? (peer.localDescription?.sdp ?? null) : null
+    return peer.localDescription?.sdp ?? null
   }
 
   async answer(sdp: string): Promise<void> {
@@ -90,6 +102,7 @@ export class AudioLink {
   }
 
   close(state: AudioState = 'off'): void {
+    this.#attempt += 1
     clearTimeout(this.#disconnected)
     clearInterval(this.#meters)
     this.#meters = undefined
