@@ -14,6 +14,7 @@ import logging
 import signal
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TextIO
 
@@ -45,20 +46,28 @@ _SOURCES_MAX = 64
 
 def run_callers(options: CallersOptions) -> bool:
     """Call, print, write; whether every call was answered. Raises `LoadError`."""
+    if options.out is not None:
+        with _said(options.out):  # now, not after an hour of calls
+            options.out.mkdir(parents=True, exist_ok=True)
+    crowd = Crowd(options)
     try:
-        if options.out is not None:
-            options.out.mkdir(parents=True, exist_ok=True)  # now, not after an hour of calls
-        crowd = Crowd(options)
         uvloop.run(_run(crowd))
-        summary = crowd.summary()
-        sys.stdout.write(text_of(summary) + "\n")
-        if options.out is not None:
-            write(options.out, summary, crowd.tally.records)
-    except OSError as error:
-        raise LoadError(f"{error.filename or options.out}: {error.strerror}") from error
     except PointError as error:
         raise LoadError(str(error)) from error
+    summary = crowd.summary()
+    sys.stdout.write(text_of(summary) + "\n")
+    if options.out is not None:
+        with _said(options.out):
+            write(options.out, summary, crowd.tally.records)
     return summary.answered == summary.calls
+
+
+@contextlib.contextmanager
+def _said(folder: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise LoadError(f"--out {folder}: {error.strerror}") from error
 
 
 async def _run(crowd: Crowd) -> None:
