@@ -9,9 +9,10 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -73,9 +74,16 @@ def test_the_readme_has_no_command_that_no_test_runs() -> None:
     )
 
 
-def test_make_run_serves_and_stops(tmp_path: Path) -> None:
-    folder = tmp_path / "a folder with spaces"
-    folder.mkdir()
+@pytest.fixture
+def open_folder() -> Iterator[Path]:
+    """A folder that the database's user can reach when we are root, so that nothing is left elsewhere."""
+    with tempfile.TemporaryDirectory(prefix="a folder with spaces ") as name:
+        Path(name).chmod(0o711)
+        yield Path(name)
+
+
+def test_make_run_serves_and_stops(open_folder: Path) -> None:
+    folder = open_folder
     environ = surroundings(folder)
     output = folder / "output"
     with output.open("wb") as file:
