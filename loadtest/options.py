@@ -127,7 +127,9 @@ def find_target(to: str, *, allow_remote: bool) -> Target:
     address = ipaddress.ip_address(host.partition("%")[0])
     if address.is_unspecified or address.is_multicast:
         raise LoadError(f"--to {to}: {host} is nobody's address")
-    if not address.is_loopback and not allow_remote:
+    # An IPv4 address in IPv6 clothes is loopback for Python 3.13 and not before; here it never is.
+    is_ours = address.is_loopback and getattr(address, "ipv4_mapped", None) is None
+    if not is_ours and not allow_remote:
         raise LoadError(
             f"--to {to}: {host} is not this machine's loopback address; "
             "call another system only with its owner's consent, and then with --allow-remote"

@@ -20,7 +20,8 @@ def typescript(document: dict[str, Any]) -> str:
     parts = [_HEAD]
     for name, schema in document["$defs"].items():
         description = schema.get("description")
-        comment = f"/** {description} */\n" if description else ""
+        # Python 3.13 takes the indentation out of docstrings, earlier ones leave it in.
+        comment = f"/** {' '.join(description.split())} */\n" if description else ""
         parts.append(f"{comment}export type {name} = {_type(schema)}\n")
     return "\n".join(parts)
 

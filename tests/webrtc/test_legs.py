@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import gc
 import os
 import socket
 import threading
@@ -302,6 +303,7 @@ def _held() -> tuple[int, int, int]:
 
 def test_legs_leave_nothing_behind() -> None:
     async def test(bench: Bench) -> None:
+        gc.collect()
         before = _held()
         for number in range(3):
             browser, engine, _ = await bench.connect(f"page{number}")
@@ -321,7 +323,12 @@ def test_legs_leave_nothing_behind() -> None:
             await browser.close()
             engine.close()
         bench.engines.clear()
-        await until(lambda: _held() == before, "all sockets, threads and tasks are given back")
+
+        def all_given_back() -> bool:
+            # Fewer is as good: what an earlier test left may be let go meanwhile.
+            return all(now <= then for now, then in zip(_held(), before, strict=True))
+
+        await until(all_given_back, "all sockets, threads and tasks are given back")
 
     on_bench(test)
 

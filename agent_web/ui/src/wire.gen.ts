@@ -1,22 +1,19 @@
 // Made by scripts/wire_types.py from agent_web/wire.py; not to be edited.
 
-/** The body of every answer of 400 and above. `error` is a key of the page's texts, `text` is for people
-    who read the API. */
+/** The body of every answer of 400 and above. `error` is a key of the page's texts, `text` is for people who read the API. */
 export type Problem = {
   readonly error: string
   readonly text: string
   readonly errors: readonly (FieldError)[]
 }
 
-/** One bad field of a form; `reason` is a key of the page's texts (required, too_long, unknown,
-    not_a_phone_number …). */
+/** One bad field of a form; `reason` is a key of the page's texts (required, too_long, unknown, not_a_phone_number …). */
 export type FieldError = {
   readonly field: string
   readonly reason: string
 }
 
-/** 409: somebody was faster (version_conflict), or the call has its order already (call_has_order);
-    `order` is what is there. */
+/** 409: somebody was faster (version_conflict), or the call has its order already (call_has_order); `order` is what is there. */
 export type OrderConflict = {
   readonly error: string
   readonly text: string
@@ -94,8 +91,7 @@ export type Category = {
   readonly deadline_h: number
 }
 
-/** POST /api/orders. `key` is made by the page once per form: the same key again gives the same order, not
-    a second. */
+/** POST /api/orders. `key` is made by the page once per form: the same key again gives the same order, not a second. */
 export type NewOrder = {
   readonly key: string
   readonly category: string
@@ -114,8 +110,7 @@ export type OrderPage = {
   readonly next: number | null
 }
 
-/** A work order as the register lists it. `call` is empty for an order without a call, `deadline_ms` 0
-    without one. */
+/** A work order as the register lists it. `call` is empty for an order without a call, `deadline_ms` 0 without one. */
 export type OrderRow = {
   readonly id: number
   readonly tracking_number: string
@@ -134,8 +129,7 @@ export type OrderRow = {
   readonly version: number
 }
 
-/** PATCH /api/orders/{id}: `version` is the one the page has seen; another one is answered by 409 with the
-    present order. */
+/** PATCH /api/orders/{id}: `version` is the one the page has seen; another one is answered by 409 with the present order. */
 export type OrderPatch = {
   readonly version: number
   readonly status?: string | null
@@ -147,8 +141,7 @@ export type PastCalls = {
   readonly calls: readonly (PastCall)[]
 }
 
-/** A call as the store tells it; times are 0 when it did not come to that, `order` is its tracking number
-    or empty. */
+/** A call as the store tells it; times are 0 when it did not come to that, `order` is its tracking number or empty. */
 export type PastCall = {
   readonly call: string
   readonly caller: string
@@ -163,11 +156,7 @@ export type PastCall = {
   readonly order: string
 }
 
-/** First message of a desk page.
-
-    `tab` is kept in sessionStorage. `page` is made at random when the page loads and lives in its memory
-    only, so a duplicated tab (same `tab`) is another page and takes over, while the same page that reconnects
-    is the same session. */
+/** First message of a desk page. `tab` is kept in sessionStorage. `page` is made at random when the page loads and lives in its memory only, so a duplicated tab (same `tab`) is another page and takes over, while the same page that reconnects is the same session. */
 export type Hello = {
   readonly type: "hello"
   readonly tab: string
@@ -256,8 +245,7 @@ export type Core = {
   readonly state: "away" | "up"
 }
 
-/** The whole of what the desk shows; replaces the one before. One with a smaller `revision` came late:
-    ignore it. */
+/** The whole of what the desk shows; replaces the one before. One with a smaller `revision` came late: ignore it. */
 export type View = {
   readonly type: "view"
   readonly revision: number
@@ -288,8 +276,7 @@ export type Offer = {
   readonly deadline_ms: number
 }
 
-/** The call an operator has, or had when in wrap-up (`ended_ms` not 0). Not `on_air`: the caller hears
-    music meanwhile. */
+/** The call an operator has, or had when in wrap-up (`ended_ms` not 0). Not `on_air`: the caller hears music meanwhile. */
 export type DeskCall = {
   readonly call: string
   readonly caller: string
@@ -310,22 +297,19 @@ export type Reasons = {
   readonly not_ready_reasons: readonly (string)[]
 }
 
-/** Another page of this operator took over; the socket is closed with code 4001 and the page does not come
-    back by itself. */
+/** Another page of this operator took over; the socket is closed with code 4001 and the page does not come back by itself. */
 export type Replaced = {
   readonly type: "replaced"
 }
 
-/** The core refused what the page asked for; `reason` is a key of the page's texts (no_audio, offer_gone,
-    not_in_call …). */
+/** The core refused what the page asked for; `reason` is a key of the page's texts (no_audio, offer_gone, not_in_call …). */
 export type Refused = {
   readonly type: "refused"
   readonly request: string
   readonly reason: string
 }
 
-/** The answer to the page's offer; with `error` (a key of the page's texts) there is none. `call` only for
-    the test call. */
+/** The answer to the page's offer; with `error` (a key of the page's texts) there is none. `call` only for the test call. */
 export type AudioAnswer = {
   readonly type: "audio_answer"
   readonly sdp: string
@@ -347,15 +331,13 @@ export type Error = {
   readonly request: string
 }
 
-/** The server asks whether the page lives; it answers `pong` with the same `n`. A page that hears nothing
-    for 10 s reconnects. */
+/** The server asks whether the page lives; it answers `pong` with the same `n`. A page that hears nothing for 10 s reconnects. */
 export type Ping = {
   readonly type: "ping"
   readonly n: number
 }
 
-/** A citizen's test call: the number they dial, their own number if they give one (unverified), the page's
-    SDP offer. */
+/** A citizen's test call: the number they dial, their own number if they give one (unverified), the page's SDP offer. */
 export type CallOffer = {
   readonly type: "call_offer"
   readonly dialled: string
