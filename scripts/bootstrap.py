@@ -81,8 +81,9 @@ def find_interpreter() -> str:
     """The interpreter that runs this file when it is of a supported version, else the newest supported one on
     the path."""
     if PYTHON_OLDEST <= sys.version_info[:2] <= PYTHON_NEWEST:
-        # Inside a virtual environment: the interpreter that it was made from.
-        return getattr(sys, "_base_executable", None) or sys.executable
+        # Inside a virtual environment: the interpreter that it was made from. Without its links: python3 and python3.11 are
+        # one, and an environment must not be made anew because it was called by the other name.
+        return os.path.realpath(getattr(sys, "_base_executable", None) or sys.executable)
     for minor in range(PYTHON_NEWEST[1], PYTHON_OLDEST[1] - 1, -1):
         name = f"python3.{minor}"
         probe = [name, "-c", "import sys; print(sys.executable)"]
@@ -91,7 +92,7 @@ def find_interpreter() -> str:
         except (OSError, subprocess.TimeoutExpired):
             continue
         if answer.returncode == 0:
-            return answer.stdout.strip()
+            return os.path.realpath(answer.stdout.strip())
     found = ".".join(str(part) for part in sys.version_info[:3])
     raise StepError(f"Python 3.11, 3.12 or 3.13 is needed; this is {found} and the path has no other.")
 
