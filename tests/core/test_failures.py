@@ -32,6 +32,18 @@ def make_config(folder: Path) -> Config:
     return load_config(file, {})
 
 
+class ToldReady(ReadyFile):
+    """A readiness file that also says it to this process."""
+
+    def __init__(self, config: Config, name: str) -> None:
+        super().__init__(config, name)
+        self.serves = trio.Event()
+
+    def write(self) -> None:
+        super().write()
+        self.serves.set()
+
+
 def test_a_deadline_on_which_the_domain_fails_stops_the_core(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -44,11 +56,10 @@ def test_a_deadline_on_which_the_domain_fails_stops_the_core(
 
     async def run() -> None:
         core = Core(config, recover(config.journal_path))
-        with trio.fail_after(20), ReadyFile(config, "core") as ready:
+        with trio.fail_after(20), ToldReady(config, "core") as ready:
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(core.run, ready)
-                while not config.ready_file("core").exists():  # noqa: ASYNC110
-                    await trio.sleep(0.01)
+                await ready.serves.wait()
                 call = ev.CallArrived(call="c1", edge="edge1", caller="5", dialled="185", at_ms=1)
                 core._engine.handle(call, "edge1:x", 1)
 

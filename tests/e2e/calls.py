@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from acd_core.domain.events import CallArrived
+from acd_core.domain.events import CallArrived, PlaybackDone
 from tests.e2e.phone import Baresip
 from tests.e2e.stack import Stack
 from tests.support.tones import heard_when, read_wav
@@ -37,6 +37,17 @@ def wait_steps(stack: Stack, call: str, *steps: str) -> list[str]:
         return story if all(step in rest for step in steps) else []
 
     return list(stack.until(found, f"steps {steps} of {call}, now {stack.steps(call)}"))
+
+
+def wait_played(stack: Stack, call: str, count: int) -> None:
+    """Wait until the caller has heard this many playbacks to their ends."""
+
+    def played() -> bool:
+        return count <= sum(
+            isinstance(record.event, PlaybackDone) and record.event.call == call for record in stack.events()
+        )
+
+    stack.until(played, f"{count} playbacks to {call}")
 
 
 def wait_recordings(stack: Stack, call: str, parts: int) -> list[dict[str, Any]]:

@@ -14,6 +14,7 @@ from tests.e2e.calls import (
     order_of,
     phone_heard,
     seconds_heard,
+    wait_played,
     wait_recordings,
     wait_steps,
 )
@@ -33,10 +34,9 @@ def test_a_call_from_invite_to_work_order(
     caller.dial("185", "127.0.0.1", stack.sip_port)
     caller.wait_for("CALL_ESTABLISHED")
     call = call_of(stack, caller)
-    time.sleep(3.0)  # the greeting is heard out, the menu begins
+    wait_played(stack, call, 2)  # greeting and menu, to their ends
     caller.press("1")
     wait_steps(stack, call, "arrived", "answered", "queued")
-    time.sleep(1.5)  # some music
 
     desk = operator("op01")
     expect(desk.find("offer-caller")).to_have_text(caller.name)

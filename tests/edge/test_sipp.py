@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import shutil
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,9 @@ from tests.edge.test_calls import EDGE
 from tests.edge.world import World, world_in
 
 SCENARIOS = Path(__file__).parent / "sipp"
-pytestmark = pytest.mark.skipif(shutil.which("sipp") is None, reason="SIPp (sip-tester) is not installed")
+pytestmark = pytest.mark.skipif(
+    shutil.which("sipp") is None and "CI" not in os.environ, reason="SIPp (sip-tester) is not installed"
+)
 
 
 async def sipp(world: World, scenario: str, folder: Path, calls: int = 1, rate: int = 10) -> None:
