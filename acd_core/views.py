@@ -24,7 +24,7 @@ def wallboard(state: State, now_ms: int, store_behind: int) -> Wallboard:
         agents=_agents(state),
         calls=tuple(_call(call) for call in nsmallest(CALL_ROWS_MAX, state.calls.values(), key=_arrival)),
         calls_live=len(state.calls),
-        not_ready_reasons=() if state.plan is None else state.plan.not_ready_reasons,
+        not_ready_reasons=() if state.plan is None else tuple(state.plan.not_ready_reasons),
         store_behind=store_behind,
         edges=tuple(id_ for id_ in sorted(state.edges) if state.edges[id_].up),
     )

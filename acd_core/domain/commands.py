@@ -143,6 +143,11 @@ class OfferView(msgspec.Struct, frozen=True, kw_only=True):
     queue_name: str
     waited_since_ms: int
     deadline_ms: int
+    vip: bool = False
+    hazard: bool = False
+    repeat: int = 0  # how often this caller called before, within the plan's `repeat_caller_ms`
+    kept: bool = False  # for this operator, who knows the caller
+    shared: int = 0  # how many others may ring for it
 
 
 class DeskCall(msgspec.Struct, frozen=True, kw_only=True):
@@ -159,6 +164,9 @@ class DeskCall(msgspec.Struct, frozen=True, kw_only=True):
     answered_ms: int
     ended_ms: int = 0
     on_air: bool = True  # false while the operator's audio is away and the caller hears music
+    vip: bool = False
+    hazard: bool = False
+    repeat: int = 0
 
 
 AgentState: TypeAlias = Literal["logged_out", "not_ready", "ready", "ringing", "talking", "wrap_up"]
@@ -176,7 +184,10 @@ class DeskView(Command, frozen=True, kw_only=True):
     since_ms: int
     reason: str = ""
     next_reason: str = ""  # not ready asked for, in force after this call
-    deadline_ms: int = 0
+    deadline_ms: int = 0  # of the offer, the wrap-up, the pause, or what is planned for being not ready
+    paused: bool = False  # ready, but offered nothing until `deadline_ms`
+    overdue: bool = False  # not ready for longer than planned
+    can_extend: bool = False  # the wrap-up
     audio: AudioKind = "none"
     phone: str = ""  # the phone's user from the roster
     phone_registered: bool = False
@@ -208,7 +219,7 @@ class RequestRefused(Command, frozen=True, kw_only=True):
 class SetDeadline(Command, frozen=True, kw_only=True):
     """Tell me `DeadlinePassed` with this generation at `at_ms`; replaces the entity's deadline of this key."""
 
-    entity: Literal["call", "agent", "edge", "web"]
+    entity: Literal["call", "agent", "edge", "web", "callback"]
     id: str
     key: str
     generation: int
@@ -218,7 +229,7 @@ class SetDeadline(Command, frozen=True, kw_only=True):
 class ClearDeadline(Command, frozen=True, kw_only=True):
     """The entity's deadline of this key is no longer wanted."""
 
-    entity: Literal["call", "agent", "edge", "web"]
+    entity: Literal["call", "agent", "edge", "web", "callback"]
     id: str
     key: str
 
@@ -226,7 +237,7 @@ class ClearDeadline(Command, frozen=True, kw_only=True):
 class EntityGone(Command, frozen=True, kw_only=True):
     """The entity ended, its deadlines with it; its actor ends. Always behind the entity's other commands of the event."""
 
-    entity: Literal["call", "agent", "edge", "web"]
+    entity: Literal["call", "agent", "edge", "web", "callback"]
     id: str
 
 
@@ -248,6 +259,15 @@ CallStep: TypeAlias = Literal[
     "resumed",
     "requeued",
     "recorded",
+    "preferred",
+    "released",
+    "widened",
+    "moved",
+    "site_wanted",
+    "callback_offered",
+    "callback_asked",
+    "callback_settled",
+    "callback_expired",
     "ended",
 ]
 
@@ -270,6 +290,69 @@ class AgentStory(Command, frozen=True, kw_only=True):
     state: AgentState
     at_ms: int
     reason: str = ""
+
+
+Reject: TypeAlias = Literal[
+    "logged_out",
+    "not_ready",
+    "ringing",
+    "talking",
+    "wrap_up",
+    "paused",
+    "page_away",
+    "other_edge",
+    "level_too_low",
+    "not_in_team",
+    "kept_for_another",
+]
+
+
+class Rejected(msgspec.Struct, frozen=True, kw_only=True):
+    """How many operators could not have the call for this reason, and who, where they are few."""
+
+    why: Reject
+    count: int
+    agents: tuple[str, ...] = ()
+
+
+class Considered(msgspec.Struct, frozen=True, kw_only=True):
+    """One of the ready operators that came into question, with what the queue's strategy goes by."""
+
+    agent: str
+    score: int
+
+
+DecisionKind: TypeAlias = Literal[
+    "offered",  # to `agent`
+    "waits",  # nobody may have it now
+    "kept",  # for `agent`, until `until_ms`
+    "released",  # to all, `agent` did not come
+    "widened",  # by step number `step`
+    "not_yet",  # step number `step` is due, but not what it asks for
+    "left",  # the queue, because of `detail`
+]
+
+
+class Decided(Command, frozen=True, kw_only=True):
+    """One decision about a call in a queue, with its reasons, short enough to be kept for every call."""
+
+    call: str
+    kind: DecisionKind
+    at_ms: int
+    queue: str
+    agent: str = ""
+    offer: int = 0
+    strategy: str = ""
+    priority: int = 0  # the effective one, in thousandths
+    waited_ms: int = 0
+    waiting: int = 0  # calls in the queue
+    step: int = 0
+    steps: tuple[int, ...] = ()  # that have widened the search so far, counted from 1
+    candidates: int = 0  # ready operators who might have it
+    considered: tuple[Considered, ...] = ()  # who was chosen, and who would have been next
+    rejected: tuple[Rejected, ...] = ()
+    until_ms: int = 0
+    detail: str = ""
 
 
 class StaleEvent(Command, frozen=True, kw_only=True):
@@ -295,5 +378,5 @@ ToEdge: TypeAlias = (
 )
 ToWeb: TypeAlias = DeskView | SessionReplaced | RequestRefused
 ToActors: TypeAlias = SetDeadline | ClearDeadline | EntityGone
-Story: TypeAlias = CallStory | AgentStory
+Story: TypeAlias = CallStory | AgentStory | Decided
 AnyCommand: TypeAlias = ToEdge | ToWeb | ToActors | Story | StaleEvent

@@ -10,7 +10,7 @@ from typing import Literal, Protocol, TypeAlias
 
 import msgspec
 
-EntityKind: TypeAlias = Literal["call", "agent", "edge", "web"]
+EntityKind: TypeAlias = Literal["call", "agent", "edge", "web", "callback"]
 
 
 class Deadline(msgspec.Struct, frozen=True):

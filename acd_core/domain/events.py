@@ -14,6 +14,8 @@ import msgspec
 from acd_core.domain.plan import Plan
 from acd_core.domain.roster import Roster
 
+CentreMode: TypeAlias = Literal["normal", "closed", "emergency"]
+
 
 class Event(msgspec.Struct, frozen=True, tag=True, omit_defaults=True, kw_only=True):
     """Base of all events; the tag is the class name."""
@@ -45,7 +47,7 @@ class RosterChanged(Event, frozen=True, kw_only=True):
 class DeadlinePassed(Event, frozen=True, kw_only=True):
     """A deadline set by `SetDeadline` is due; an old generation is stale and ignored."""
 
-    entity: Literal["call", "agent", "edge", "web"]
+    entity: Literal["call", "agent", "edge", "web", "callback"]
     id: str
     key: str
     generation: int
@@ -101,6 +103,10 @@ class CallArrived(Event, frozen=True, kw_only=True):
     at_ms: int
     caller_name: str = ""
     via: Literal["sip", "web"] = "sip"
+    number: str = ""  # the caller's in international form (+90…); empty: withheld, or none of a telephone
+    language: str = ""  # empty: that of the dialled number
+    priority: int = 0
+    skills: dict[str, int] = {}  # beside those of the number, the caller and the flow
 
 
 class CallerHungUp(Event, frozen=True, kw_only=True):
@@ -274,10 +280,28 @@ class WrapUpFinished(AgentRequest, frozen=True, kw_only=True):
     """My work after the call is done."""
 
 
+class WrapUpExtended(AgentRequest, frozen=True, kw_only=True):
+    """I need more time after the call. Refused beyond the queue's `wrap_up_max_ms`."""
+
+
 class PhoneChosen(AgentRequest, frozen=True, kw_only=True):
     """My registered SIP phone is my audio (`use` false: no longer)."""
 
     use: bool = True
+
+
+class ModeChanged(Event, frozen=True, kw_only=True):
+    """A supervisor opened, closed or put the centre into emergency; flows go by it (`hours`)."""
+
+    mode: CentreMode
+    by: str = ""
+
+
+class CallbackSettled(Event, frozen=True, kw_only=True):
+    """Somebody called back, or took it off the list; `callback` is the id of the call that asked for it."""
+
+    callback: str
+    by: str = ""
 
 
 CoreEvent: TypeAlias = CoreStarted | PlanChanged | RosterChanged | DeadlinePassed | EdgeDown | WebDown
@@ -307,6 +331,9 @@ WebEvent: TypeAlias = (
     | OfferRejected
     | HangUpRequested
     | WrapUpFinished
+    | WrapUpExtended
     | PhoneChosen
+    | ModeChanged
+    | CallbackSettled
 )
 AnyEvent: TypeAlias = CoreEvent | EdgeEvent | WebEvent

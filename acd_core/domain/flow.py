@@ -162,7 +162,7 @@ def _enter_queue(turn: Turn, call: Call, id_: str) -> None:
     queue = turn.state.queues[id_]
     definition = queue.definition
     if queue.waiting >= definition.waiting_max:
-        _say_and_end(turn, call, definition.full_prompts, QUEUE_FULL)
+        _say_and_end(turn, call, definition.when_full.prompts, QUEUE_FULL)
         return
     queue.waiting += 1
     call.queue, call.queued_ms = id_, turn.now_ms

@@ -10,6 +10,11 @@ PROMPTS_A_PLAY_MAX = 16
 STALE_NAMES_MAX = 1_000
 # Ended calls whose recordings are still awaited; full: the oldest is forgotten, its recording will be stale.
 ENDED_CALLS_MAX = 10_000
+CONTACTS_MAX = 20_000  # callers remembered; full: the one who called longest ago is forgotten
+CALLBACKS_MAX = 10_000  # callbacks asked for and not made; full: no more are offered
+SEARCH_STEPS_MAX = 16  # of a queue
+REJECTED_NAMED_MAX = 12  # agents a decision names; the rest is counted
+CREW_NAMED_MAX = 64  # a queue with more agents names none
 # A playback that is not reported done by then counts as done: no caller hears silence for ever.
 PLAYBACK_MAX_MS = 300_000
 
