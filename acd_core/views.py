@@ -11,7 +11,7 @@ from acd_core.domain.order import standing_edge
 from acd_core.domain.queue import Queue
 from acd_core.domain.roster import Agent as Entry
 from acd_core.domain.state import State
-from acd_core.link.signals import AgentRow, CallRow, QueueRow, Wallboard
+from acd_core.link.signals import AgentRow, CallRow, QueueRow, ReasonRow, Wallboard
 
 CALL_ROWS_MAX = 200
 
@@ -24,7 +24,7 @@ def wallboard(state: State, now_ms: int, store_behind: int) -> Wallboard:
         agents=_agents(state),
         calls=tuple(_call(call) for call in nsmallest(CALL_ROWS_MAX, state.calls.values(), key=_arrival)),
         calls_live=len(state.calls),
-        not_ready_reasons=() if state.plan is None else tuple(state.plan.not_ready_reasons),
+        not_ready_reasons=_reasons(state),
         store_behind=store_behind,
         edges=tuple(id_ for id_ in sorted(state.edges) if state.edges[id_].up),
     )
@@ -97,6 +97,14 @@ def _call(call: Call) -> CallRow:
         arrived_ms=call.arrived_ms,
         queue=call.queue,
         agent=call.agent,
+    )
+
+
+def _reasons(state: State) -> tuple[ReasonRow, ...]:
+    known = {} if state.plan is None else state.plan.not_ready_reasons
+    return tuple(
+        ReasonRow(reason=id_, paid=reason.paid, planned_ms=reason.planned_ms)
+        for id_, reason in known.items()
     )
 
 

@@ -101,6 +101,14 @@ class CallRow(msgspec.Struct, frozen=True, kw_only=True):
     agent: str
 
 
+class ReasonRow(msgspec.Struct, frozen=True, kw_only=True):
+    """One of the plan's reasons to be not ready; `planned_ms` is 0 when it says no length."""
+
+    reason: str
+    paid: bool
+    planned_ms: int
+
+
 class Wallboard(Signal, frozen=True, kw_only=True):
     """core → web: the live picture, whole, at most a few times a second and only when it changed."""
 
@@ -109,7 +117,7 @@ class Wallboard(Signal, frozen=True, kw_only=True):
     agents: tuple[AgentRow, ...]
     calls: tuple[CallRow, ...]
     calls_live: int  # `calls` shows the first 200 by arrival
-    not_ready_reasons: tuple[str, ...]
+    not_ready_reasons: tuple[ReasonRow, ...]
     store_behind: int  # journal events not yet in the database
     edges: tuple[str, ...]
 
