@@ -20,6 +20,8 @@ from agent_web.calls.history import PastCalls
 from agent_web.calls.service import Visitors
 from agent_web.catalogue import routes as catalogue_routes
 from agent_web.catalogue.service import Categories
+from agent_web.centre import routes as centre_routes
+from agent_web.centre.service import Centre
 from agent_web.core_port import CorePort
 from agent_web.database import Database, DatabaseAwayError
 from agent_web.desk import routes as desk_routes
@@ -69,6 +71,7 @@ class Features(msgspec.Struct, frozen=True, kw_only=True):
     watch: Watch
     desks: Desks
     boards: Boards
+    centre: Centre
     visitors: Visitors
     past_calls: PastCalls
     categories: Categories
@@ -101,6 +104,7 @@ def create_app(features: Features, now_ms: Callable[[], int]) -> Quart:
     app.register_blueprint(catalogue_routes.blueprint(features.categories))
     app.register_blueprint(desk_routes.blueprint(features.desks, features.watch))
     app.register_blueprint(wallboard_routes.blueprint(features.boards, features.watch))
+    app.register_blueprint(centre_routes.blueprint(features.centre))
     app.register_blueprint(calls_routes.blueprint(features.visitors, features.past_calls))
     app.register_blueprint(
         orders_routes.blueprint(features.orders, features.live_orders, features.categories, features.watch)

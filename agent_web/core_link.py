@@ -43,7 +43,7 @@ class CoreLink:
 
         def pictured(picture: Wallboard) -> None:
             boards.changed(picture)
-            desks.reasons_changed(list(picture.not_ready_reasons))
+            desks.reasons_changed(picture.not_ready_reasons)
 
         def answered(signal: BrowserAnswer) -> None:
             (visitors if signal.peer in visitors.by_peer else desks).audio_answered(signal)

@@ -57,6 +57,10 @@ ORDERS_CHANGED_MAX = 1_000  # changes not yet told to the registers; more: they 
 CALLS_A_PAGE_MAX = 200
 SEARCH_WORDS_MAX = 8
 
+# --- the centre as a whole -----------------------------------------------------------------------------------
+CENTRE_CHANGES_A_MINUTE = 60  # of one user; a further change of mode or callback is refused with 429
+CENTRE_USERS_MAX = 10_000
+
 # --- database ----------------------------------------------------------------------------------------------
 DATABASE_TIMEOUT_S = 5.0  # a statement, or waiting for a connection; longer counts as away
 DATABASE_CHECK_INTERVAL_S = 2.0

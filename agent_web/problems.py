@@ -52,6 +52,12 @@ def database_away() -> RefusalError:
     return RefusalError(503, "database_away", text, retry_after_s=RETRY_AFTER_S)
 
 
+def core_away() -> RefusalError:
+    """The core can't be reached; what was asked for is not kept for later."""
+    text = "Call control is restarting. Conversations go on; try again in a moment."
+    return RefusalError(503, "core_away", text, retry_after_s=RETRY_AFTER_S)
+
+
 def bad_fields(errors: list[wire.FieldError]) -> RefusalError:
     """A form with bad fields, all of them named."""
     names = ", ".join(f"{error.field}: {error.reason}" for error in errors)

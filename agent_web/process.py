@@ -26,6 +26,7 @@ from agent_web.auth.watch import Watch
 from agent_web.calls.history import PastCalls
 from agent_web.calls.service import Visitors
 from agent_web.catalogue.service import Categories
+from agent_web.centre.service import Centre
 from agent_web.certificate import certificate_files, wants_tls
 from agent_web.core_link import CoreLink
 from agent_web.database import Database
@@ -126,6 +127,7 @@ class WebProcess:
             watch=Watch(auth),
             desks=Desks(core, LINK_NAME, now_ms),
             boards=Boards(core, now_ms),
+            centre=Centre(core, time.monotonic),
             visitors=Visitors(core, LINK_NAME, time.monotonic),
             past_calls=PastCalls(database),
             categories=Categories(database),

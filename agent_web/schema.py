@@ -26,6 +26,8 @@ HTTP_BODIES = (
     wire.OrderPage,
     wire.OrderPatch,
     wire.PastCalls,
+    wire.NewMode,
+    wire.SettleCallback,
 )
 SOCKETS: dict[str, Any] = {
     "DeskToServer": wire.DeskToServer,

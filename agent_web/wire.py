@@ -13,6 +13,7 @@ from typing import Annotated, Literal, TypeAlias
 import msgspec
 
 from acd_core.domain.commands import AgentState, AudioKind
+from acd_core.domain.events import CentreMode
 
 Role: TypeAlias = Literal["operator", "supervisor", "admin"]
 OrderStatus: TypeAlias = Literal["new", "assigned", "in_progress", "waiting", "done", "cancelled"]
@@ -210,6 +211,21 @@ class PastCalls(Said, frozen=True, kw_only=True):
     calls: list[PastCall]
 
 
+# --- HTTP: the centre as a whole ------------------------------------------------------------
+
+
+class NewMode(Asked, frozen=True, kw_only=True):
+    """PUT /api/mode: the centre works as ever, is closed, or is in an emergency; flows go by it."""
+
+    mode: CentreMode
+
+
+class SettleCallback(Asked, frozen=True, kw_only=True):
+    """POST /api/callbacks/settle: whoever asked for it in this call was called back, or need not be."""
+
+    callback: Annotated[ShortText, msgspec.Meta(min_length=1)]
+
+
 # --- every socket ------------------------------------------------------------
 
 
@@ -299,6 +315,12 @@ class WrapUpDone(Asked, tag="wrap_up_done", frozen=True, kw_only=True):
     request: ShortText = ""
 
 
+class MoreTime(Asked, tag="more_time", frozen=True, kw_only=True):
+    """I need more time after the call."""
+
+    request: ShortText = ""
+
+
 class Phone(Asked, tag="phone", frozen=True, kw_only=True):
     """My registered SIP phone is my audio (`use` false: no longer)."""
 
@@ -316,17 +338,29 @@ class AudioClose(Asked, tag="audio_close", frozen=True, kw_only=True):
     """The page lets go of its audio."""
 
 
+class NotReadyReason(Said, frozen=True, kw_only=True):
+    """Why an operator may be not ready; `planned_ms` is how long it should last, 0 when the plan does not say."""
+
+    reason: str
+    paid: bool
+    planned_ms: int
+
+
 class Welcome(Said, tag="welcome", frozen=True, kw_only=True):
     """Answer to `hello`. `session` is this page as the core knows it."""
 
     session: str
     agent: str
     now_ms: int
-    not_ready_reasons: list[str]
+    not_ready_reasons: list[NotReadyReason]
 
 
 class Offer(Said, frozen=True, kw_only=True):
-    """The pop-up: who calls which service, until when the offer stands."""
+    """The pop-up: who calls which service, until when the offer stands.
+
+    `repeat` is how often the caller called before lately, `kept` says that they are kept for this operator, `shared` for how
+    many others it rings too.
+    """
 
     offer: int
     call: str
@@ -338,6 +372,11 @@ class Offer(Said, frozen=True, kw_only=True):
     queue_name: str
     waited_since_ms: int
     deadline_ms: int
+    vip: bool
+    hazard: bool
+    repeat: int
+    kept: bool
+    shared: int
 
 
 class DeskCall(Said, frozen=True, kw_only=True):
@@ -356,11 +395,18 @@ class DeskCall(Said, frozen=True, kw_only=True):
     answered_ms: int
     ended_ms: int
     on_air: bool
+    vip: bool
+    hazard: bool
+    repeat: int
 
 
 class View(Said, tag="view", frozen=True, kw_only=True):
     """The whole of what the desk shows; replaces the one before. One with a smaller `revision` came late:
     ignore it.
+
+    `deadline_ms` is the end of the offer, the wrap-up, the pause of one who is ready (`paused`: nothing is offered until then),
+    or of what is planned for being not ready (`overdue` afterwards). `can_extend` says that `more_time` would be granted. After
+    `logged_out` with its `reason` the socket is closed with code 4004.
     """
 
     revision: int
@@ -370,6 +416,9 @@ class View(Said, tag="view", frozen=True, kw_only=True):
     reason: str
     next_reason: str
     deadline_ms: int
+    paused: bool
+    overdue: bool
+    can_extend: bool
     audio: AudioKind
     phone: str
     phone_registered: bool
@@ -380,7 +429,7 @@ class View(Said, tag="view", frozen=True, kw_only=True):
 class Reasons(Said, tag="reasons", frozen=True, kw_only=True):
     """The reasons to be not ready that the plan knows, when they became known or changed."""
 
-    not_ready_reasons: list[str]
+    not_ready_reasons: list[NotReadyReason]
 
 
 class Replaced(Said, tag="replaced", frozen=True, kw_only=True):
@@ -391,7 +440,7 @@ class Replaced(Said, tag="replaced", frozen=True, kw_only=True):
 
 class Refused(Said, tag="refused", frozen=True, kw_only=True):
     """The core refused what the page asked for; `reason` is a key of the page's texts (no_audio, offer_gone,
-    not_in_call …).
+    wrap_up_max …).
     """
 
     request: str
@@ -415,7 +464,18 @@ class AudioEnded(Said, tag="audio_ended", frozen=True, kw_only=True):
 
 
 DeskToServer: TypeAlias = (
-    Hello | Ready | NotReady | Accept | Reject | HangUp | WrapUpDone | Phone | AudioOffer | AudioClose | Pong
+    Hello
+    | Ready
+    | NotReady
+    | Accept
+    | Reject
+    | HangUp
+    | WrapUpDone
+    | MoreTime
+    | Phone
+    | AudioOffer
+    | AudioClose
+    | Pong
 )
 DeskToPage: TypeAlias = (
     Welcome | Core | View | Reasons | Replaced | Refused | AudioAnswer | AudioEnded | Error | Ping

@@ -7,7 +7,6 @@ can open this page, so the number of pages and of calls is limited, in all and f
 from __future__ import annotations
 
 import secrets
-from collections import OrderedDict
 from collections.abc import Callable
 from typing import Any
 
@@ -20,6 +19,7 @@ from agent_web.limits import (
     CALL_SOURCES_MAX,
     CALLS_A_SOURCE_A_MINUTE,
 )
+from agent_web.pace import Pace
 from agent_web.page_audio import PageAudio
 from agent_web.sockets import TOO_MANY, PageSocket
 
@@ -89,12 +89,10 @@ class Visitors:
     """All pages of the test call of this process."""
 
     def __init__(self, core: CorePort, web: str, clock_s: Callable[[], float]) -> None:
-        self.core, self.web, self._clock_s = core, web, clock_s
+        self.core, self.web = core, web
         self.by_peer: dict[str, Visitor] = {}
         self._pages: dict[Visitor, None] = {}
-        self._calls: OrderedDict[str, list[float]] = (
-            OrderedDict()
-        )  # by source; full: the one longest quiet is forgotten
+        self._pace = Pace(CALLS_A_SOURCE_A_MINUTE, CALL_SOURCES_MAX, clock_s)
 
     def came(self, source: str) -> Visitor:
         """A page connected; one too many is closed as soon as it runs."""
@@ -113,15 +111,7 @@ class Visitors:
 
     def may_call(self, source: str) -> bool:
         """Whether this address may call once more now; counts it if so."""
-        now_s = self._clock_s()
-        recent = [at_s for at_s in self._calls.pop(source, []) if now_s - at_s < 60]
-        allowed = len(recent) < CALLS_A_SOURCE_A_MINUTE
-        if allowed:
-            recent.append(now_s)
-        self._calls[source] = recent
-        if len(self._calls) > CALL_SOURCES_MAX:
-            self._calls.popitem(last=False)
-        return allowed
+        return self._pace.allows(source)
 
     def close_all(self, code: int, reason: str) -> None:
         """The process stops."""

@@ -10,19 +10,19 @@ not kept: a "ready" of a minute ago is not what they mean now. That a page came 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import msgspec
 
 from acd_core.domain import commands, events
-from acd_core.link.signals import BrowserAnswer, BrowserEnded, BrowserHangUp, BrowserOffer
+from acd_core.link.signals import BrowserAnswer, BrowserEnded, BrowserHangUp, BrowserOffer, ReasonRow
 from agent_web import wire
 from agent_web.auth.service import Login
 from agent_web.core_port import CorePort
 from agent_web.limits import DESK_PAGES_MAX
 from agent_web.page_audio import PageAudio
-from agent_web.sockets import LOGGED_OUT, NEWER_CONNECTION, TAKEN_OVER, TOO_MANY, PageSocket
+from agent_web.sockets import LET_GO, LOGGED_OUT, NEWER_CONNECTION, TAKEN_OVER, TOO_MANY, PageSocket
 
 _log = logging.getLogger(__name__)
 
@@ -88,7 +88,7 @@ class Desks:
 
     def __init__(self, core: CorePort, web: str, now_ms: Callable[[], int]) -> None:
         self.core, self.web, self._now_ms = core, web, now_ms
-        self._reasons: list[str] = []
+        self._reasons: list[wire.NotReadyReason] = []
         self._by_agent: dict[str, DeskPage] = {}  # in the order they came
 
     def opened(self, page: DeskPage) -> None:
@@ -160,8 +160,9 @@ class Desks:
         for page in list(self._by_agent.values()):
             page.socket.send_text(text, replaces="core")
 
-    def reasons_changed(self, reasons: list[str]) -> None:
+    def reasons_changed(self, rows: Sequence[ReasonRow]) -> None:
         """The plan knows other reasons to be not ready."""
+        reasons = msgspec.convert(rows, list[wire.NotReadyReason], from_attributes=True)
         if reasons != self._reasons:
             self._reasons = reasons
             text = msgspec.json.encode(wire.Reasons(not_ready_reasons=reasons)).decode()
@@ -174,6 +175,17 @@ class Desks:
         if page is not None:
             page.state = command.state
             page.socket.send(_view(command, self._now_ms()), replaces="view")
+            if command.state == "logged_out":
+                self._let_go_of(page)
+
+    def _let_go_of(self, page: DeskPage) -> None:
+        """The core logged the operator out: the page says why and does not come back by itself.
+
+        The core is told that the page is gone, for a page that came back at that very moment is a log-in for the core.
+        """
+        del self._by_agent[page.agent]
+        self.core.send(events.SessionClosed(agent=page.agent, session=page.session))
+        page.socket.close(LET_GO, "logged out by the core")
 
     def replaced(self, command: commands.SessionReplaced) -> None:
         """A page at another web process took over."""
@@ -227,6 +239,8 @@ def _event(message: Any, agent: str, session: str) -> events.WebEvent:
             return events.HangUpRequested(agent=agent, session=session, request=request, call=call)
         case wire.WrapUpDone():
             return events.WrapUpFinished(agent=agent, session=session, request=request)
+        case wire.MoreTime():
+            return events.WrapUpExtended(agent=agent, session=session, request=request)
         case wire.Phone(use=use):
             return events.PhoneChosen(agent=agent, session=session, request=request, use=use)
     raise AssertionError(f"a desk page said {type(message).__name__}")
@@ -241,6 +255,9 @@ def _view(command: commands.DeskView, now_ms: int) -> wire.View:
         reason=command.reason,
         next_reason=command.next_reason,
         deadline_ms=command.deadline_ms,
+        paused=command.paused,
+        overdue=command.overdue,
+        can_extend=command.can_extend,
         audio=command.audio,
         phone=command.phone,
         phone_registered=command.phone_registered,

@@ -11,10 +11,17 @@ import websockets
 
 from acd_core.config import Config
 from acd_core.domain import commands, events
-from acd_core.link.signals import BrowserAnswer, BrowserEnded, BrowserHangUp, BrowserOffer, Wallboard
+from acd_core.link.signals import (
+    BrowserAnswer,
+    BrowserEnded,
+    BrowserHangUp,
+    BrowserOffer,
+    ReasonRow,
+    Wallboard,
+)
 from agent_web import page_audio
 from agent_web.limits import MESSAGE_BURST
-from tests.web.world import offer, run, view, world
+from tests.web.world import desk_call, offer, replace, run, view, world
 
 SESSION = "tab-00000001.page-0001"
 
@@ -31,8 +38,60 @@ def test_a_page_opens_a_session_and_shows_what_the_core_says(config: Config) -> 
                 assert shown["state"] == "ringing"
                 assert shown["offer"]["caller"] == "05321234567"
                 assert shown["call"] is None
+                assert [shown[name] for name in ("paused", "overdue", "can_extend")] == [False] * 3
             lost = await here.core.heard.next(events.SessionLost)
             assert lost.session == SESSION
+
+    run(story())
+
+
+def test_what_is_special_about_a_call_and_a_state_is_shown(config: Config) -> None:
+    async def story() -> None:
+        async with world(config) as here, here.desk(await here.logged_in("ayse")) as page:
+            await here.core.heard.next(events.SessionOpened)
+            marks = {"vip": True, "hazard": True, "repeat": 2}
+            here.core.send(
+                view(
+                    SESSION,
+                    state="ringing",
+                    paused=True,
+                    overdue=True,
+                    can_extend=True,
+                    deadline_ms=9,
+                    offer=replace(offer(), **marks, kept=True, shared=4),
+                    call=replace(desk_call(), **marks),
+                )
+            )
+            shown = await page.expect("view")
+            assert {
+                **shown,
+                "paused": True,
+                "overdue": True,
+                "can_extend": True,
+                "deadline_ms": 9,
+            } == shown
+            assert {**shown["offer"], **marks, "kept": True, "shared": 4} == shown["offer"]
+            assert {**shown["call"], **marks} == shown["call"]
+
+    run(story())
+
+
+def test_an_operator_whom_the_core_logs_out_is_told_why_and_does_not_come_back_by_themselves(
+    config: Config,
+) -> None:
+    async def story() -> None:
+        async with world(config) as here:
+            browser = await here.logged_in("ayse")
+            async with here.desk(browser) as page:
+                await here.core.heard.next(events.SessionOpened)
+                here.core.send(view(SESSION, state="logged_out", reason="not_ready_too_long"))
+                assert (await page.expect("view"))["reason"] == "not_ready_too_long"
+                assert await page.closed() == 4004
+            # For a page that came back at that very moment, which the core took for a log-in.
+            closed = await here.core.heard.next(events.SessionClosed)
+            assert closed == events.SessionClosed(agent="agent-ayse", session=SESSION)
+            async with here.desk(browser, page="page-0002"):
+                await here.core.heard.next(events.SessionOpened)
 
     run(story())
 
@@ -49,6 +108,7 @@ def test_everything_an_operator_asks_for_reaches_the_core_in_order(config: Confi
                 await page.send(type="reject", call="c-17", offer=3)
                 await page.send(type="hang_up", call="c-17")
                 await page.send(type="wrap_up_done")
+                await page.send(type="more_time", request="4")
                 await page.send(type="phone", use=False)
                 who = {"agent": "agent-ayse", "session": SESSION}
                 for expected in (
@@ -58,6 +118,7 @@ def test_everything_an_operator_asks_for_reaches_the_core_in_order(config: Confi
                     events.OfferRejected(**who, call="c-17", offer=3),
                     events.HangUpRequested(**who, call="c-17"),
                     events.WrapUpFinished(**who),
+                    events.WrapUpExtended(**who, request="4"),
                     events.PhoneChosen(**who, use=False),
                 ):
                     assert await here.core.heard.next(type(expected)) == expected
@@ -328,17 +389,25 @@ def test_the_plans_reasons_reach_the_desk(config: Config) -> None:
     async def story() -> None:
         async with world(config) as here, here.desk(await here.logged_in("ayse")) as page:
             await here.core.heard.next(events.SessionOpened)
-            for reasons in (("break",), ("break",), ("break", "lunch")):
+            pause = ReasonRow(reason="break", paid=True, planned_ms=900_000)
+            lunch = ReasonRow(reason="lunch", paid=False, planned_ms=0)
+            for reasons in ((pause,), (pause,), (pause, lunch)):
                 here.core.signal(_picture(reasons))
-            assert (await page.expect("reasons"))["not_ready_reasons"][0] == "break"
-            here.core.signal(_picture(("training",)))
-            while (await page.expect("reasons"))["not_ready_reasons"] != ["training"]:
+            first = (await page.expect("reasons"))["not_ready_reasons"][0]
+            assert first == {"reason": "break", "paid": True, "planned_ms": 900_000}
+            here.core.signal(_picture((lunch,)))
+            told = [{"reason": "lunch", "paid": False, "planned_ms": 0}]
+            while (await page.expect("reasons"))["not_ready_reasons"] != told:
                 pass
+            other = await here.logged_in("mehmet")
+            async with other.socket("/ws/desk") as late:
+                await late.send(type="hello", tab="tab-00000002", page="page-0002")
+                assert (await late.expect("welcome"))["not_ready_reasons"] == told
 
     run(story())
 
 
-def _picture(reasons: tuple[str, ...]) -> Wallboard:
+def _picture(reasons: tuple[ReasonRow, ...]) -> Wallboard:
     return Wallboard(
         at_ms=1,
         queues=(),

@@ -367,5 +367,19 @@ def offer() -> commands.OfferView:
     )
 
 
+def desk_call() -> commands.DeskCall:
+    return commands.DeskCall(
+        call="c-17",
+        caller="05321234567",
+        caller_name="",
+        dialled="185",
+        service="Water line",
+        queue="faults",
+        queue_name="Faults",
+        arrived_ms=1000,
+        answered_ms=2000,
+    )
+
+
 def replace(struct: _T, **changes: Any) -> _T:
     return msgspec.structs.replace(struct, **changes)

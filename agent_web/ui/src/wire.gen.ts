@@ -156,6 +156,16 @@ export type PastCall = {
   readonly order: string
 }
 
+/** PUT /api/mode: the centre works as ever, is closed, or is in an emergency; flows go by it. */
+export type NewMode = {
+  readonly mode: "closed" | "emergency" | "normal"
+}
+
+/** POST /api/callbacks/settle: whoever asked for it in this call was called back, or need not be. */
+export type SettleCallback = {
+  readonly callback: string
+}
+
 /** First message of a desk page. `tab` is kept in sessionStorage. `page` is made at random when the page loads and lives in its memory only, so a duplicated tab (same `tab`) is another page and takes over, while the same page that reconnects is the same session. */
 export type Hello = {
   readonly type: "hello"
@@ -206,6 +216,12 @@ export type WrapUpDone = {
   readonly request?: string
 }
 
+/** I need more time after the call. */
+export type MoreTime = {
+  readonly type: "more_time"
+  readonly request?: string
+}
+
 /** My registered SIP phone is my audio (`use` false: no longer). */
 export type Phone = {
   readonly type: "phone"
@@ -236,7 +252,14 @@ export type Welcome = {
   readonly session: string
   readonly agent: string
   readonly now_ms: number
-  readonly not_ready_reasons: readonly (string)[]
+  readonly not_ready_reasons: readonly (NotReadyReason)[]
+}
+
+/** Why an operator may be not ready; `planned_ms` is how long it should last, 0 when the plan does not say. */
+export type NotReadyReason = {
+  readonly reason: string
+  readonly paid: boolean
+  readonly planned_ms: number
 }
 
 /** Whether the core can be reached. While it is away conversations go on and nothing else moves. */
@@ -245,7 +268,7 @@ export type Core = {
   readonly state: "away" | "up"
 }
 
-/** The whole of what the desk shows; replaces the one before. One with a smaller `revision` came late: ignore it. */
+/** The whole of what the desk shows; replaces the one before. One with a smaller `revision` came late: ignore it. `deadline_ms` is the end of the offer, the wrap-up, the pause of one who is ready (`paused`: nothing is offered until then), or of what is planned for being not ready (`overdue` afterwards). `can_extend` says that `more_time` would be granted. After `logged_out` with its `reason` the socket is closed with code 4004. */
 export type View = {
   readonly type: "view"
   readonly revision: number
@@ -255,6 +278,9 @@ export type View = {
   readonly reason: string
   readonly next_reason: string
   readonly deadline_ms: number
+  readonly paused: boolean
+  readonly overdue: boolean
+  readonly can_extend: boolean
   readonly audio: "browser" | "none" | "phone"
   readonly phone: string
   readonly phone_registered: boolean
@@ -262,7 +288,7 @@ export type View = {
   readonly call: DeskCall | null
 }
 
-/** The pop-up: who calls which service, until when the offer stands. */
+/** The pop-up: who calls which service, until when the offer stands. `repeat` is how often the caller called before lately, `kept` says that they are kept for this operator, `shared` for how many others it rings too. */
 export type Offer = {
   readonly offer: number
   readonly call: string
@@ -274,6 +300,11 @@ export type Offer = {
   readonly queue_name: string
   readonly waited_since_ms: number
   readonly deadline_ms: number
+  readonly vip: boolean
+  readonly hazard: boolean
+  readonly repeat: number
+  readonly kept: boolean
+  readonly shared: number
 }
 
 /** The call an operator has, or had when in wrap-up (`ended_ms` not 0). Not `on_air`: the caller hears music meanwhile. */
@@ -289,12 +320,15 @@ export type DeskCall = {
   readonly answered_ms: number
   readonly ended_ms: number
   readonly on_air: boolean
+  readonly vip: boolean
+  readonly hazard: boolean
+  readonly repeat: number
 }
 
 /** The reasons to be not ready that the plan knows, when they became known or changed. */
 export type Reasons = {
   readonly type: "reasons"
-  readonly not_ready_reasons: readonly (string)[]
+  readonly not_ready_reasons: readonly (NotReadyReason)[]
 }
 
 /** Another page of this operator took over; the socket is closed with code 4001 and the page does not come back by itself. */
@@ -302,7 +336,7 @@ export type Replaced = {
   readonly type: "replaced"
 }
 
-/** The core refused what the page asked for; `reason` is a key of the page's texts (no_audio, offer_gone, not_in_call …). */
+/** The core refused what the page asked for; `reason` is a key of the page's texts (no_audio, offer_gone, wrap_up_max …). */
 export type Refused = {
   readonly type: "refused"
   readonly request: string
@@ -417,7 +451,7 @@ export type OrdersMissed = {
   readonly type: "orders_missed"
 }
 
-export type DeskToServer = Hello | Ready | NotReady | Accept | Reject | HangUp | WrapUpDone | Phone | AudioOffer | AudioClose | Pong
+export type DeskToServer = Hello | Ready | NotReady | Accept | Reject | HangUp | WrapUpDone | MoreTime | Phone | AudioOffer | AudioClose | Pong
 
 export type DeskToPage = Welcome | Core | View | Reasons | Replaced | Refused | AudioAnswer | AudioEnded | Error | Ping
 
