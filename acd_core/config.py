@@ -21,6 +21,8 @@ from typing import Literal
 
 import msgspec
 
+from acd_core.numbers import is_country
+
 CONFIG_NAME = "santral.toml"
 SOCKET_PATH_MAX_BYTES = (
     100  # sun_path holds 108 on Linux and 104 elsewhere; PostgreSQL adds a suffix of its own
@@ -109,6 +111,7 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     plan_file: str = ""  # applied when the core starts, if it differs from the plan in force
     roster_file: str = ""
     categories_file: str = ""
+    country: str = "TR"  # ISO 3166: how callers' numbers without a country are read; the plan's `country`
     web: Web = Web()
     sip: Sip = Sip()
     rtp: Rtp = Rtp()
@@ -231,6 +234,10 @@ def _from_text(text: str, kind: object, name: str) -> object:
 
 
 def _check(config: Config, place: str) -> None:
+    if not is_country(config.country):
+        raise ConfigError(
+            f"{place}: country: {config.country!r} is not a country code of ISO 3166, such as TR"
+        )
     for key, port in (
         ("web.listen_port", config.web.listen_port),
         ("sip.listen_port", config.sip.listen_port),

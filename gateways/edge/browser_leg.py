@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Literal
 
 from acd_core.domain.events import AudioConnected, AudioLost, CallArrived
 from acd_core.link.signals import BrowserAnswer, BrowserEnded, BrowserOffer
-from gateways.edge.identity import ANONYMOUS, clean
+from gateways.edge.identity import ANONYMOUS, clean, international
 from gateways.edge.limits import KEYS
 from gateways.edge.parts import Parts
 from gateways.webrtc import messages as webrtc
@@ -194,13 +194,15 @@ class CitizenLeg(BrowserLeg):
 
     def _up(self) -> None:
         offer = self.offer
+        caller = clean(offer.caller) or ANONYMOUS
         arrival = CallArrived(
             call=self._id,
             edge=self._parts.edge,
-            caller=clean(offer.caller) or ANONYMOUS,
+            caller=caller,
             dialled=clean(offer.dialled),
             at_ms=self._arrived_ms,
             via="web",
+            number=international(caller, self._parts.country),
         )
         self._call = self._calls.arrived(CitizenSide(self), arrival)
 

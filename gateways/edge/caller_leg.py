@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from acd_core.domain.events import CallArrived
-from gateways.edge.identity import caller_of, dialled_of
+from gateways.edge.identity import caller_of, dialled_of, international
 from gateways.edge.parts import Parts
 from gateways.edge.session import Session
 from gateways.edge.terms import SDP_TYPE, is_acceptable
@@ -139,6 +139,7 @@ class CallerLeg:
             caller_name=name,
             dialled=dialled_of(self._invite),
             at_ms=self._arrived_ms,
+            number=international(caller, self._parts.country),
         )
         self._call = self._calls.arrived(self, arrival)
 

@@ -26,6 +26,7 @@ from acd_core.link.signals import (
     FromCore,
     ToCore,
 )
+from acd_core.numbers import warm
 from gateways.edge import audio, calls, registrar
 from gateways.edge.addresses import LocalAddresses
 from gateways.edge.browsers import Browsers
@@ -101,6 +102,7 @@ class Edge:
         )
         self._parts = Parts(
             edge=name,
+            country=config.country,
             timing=timing,
             limits=limits,
             clock=clock,
@@ -122,6 +124,7 @@ class Edge:
 
     def open(self) -> None:
         """Bind the SIP port; raises `PointError`."""
+        warm(self._parts.country)  # or the first call would wait for it
         self.trace.start()
         self.point.open(self)
 

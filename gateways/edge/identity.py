@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 
+from acd_core.numbers import normalise
 from gateways.edge.limits import CALLER_CHARS_MAX
 from gateways.sip.message import Request
 from gateways.sip.uri import Uri
@@ -13,6 +14,7 @@ _LATEST_MS = 253_402_300_800_000  # the year 10000, where calendars end
 _BASE36 = "0123456789abcdefghijklmnopqrstuvwxyz"
 _BASE32 = "0123456789abcdefghjkmnpqrstvwxyz"  # no i, l, o, u: read aloud over the telephone
 _CHANCE_CHARS = 3
+_PRIVATE = frozenset({"id", "user", "header"})  # `session` and `critical` are not about who calls
 
 
 class CallIds:
@@ -74,14 +76,30 @@ def number_of(uri: Uri) -> str:
 
 
 def caller_of(request: Request) -> tuple[str, str]:
-    """Number and display name of From; RFC 3323 4.1.1.3 for one who would not be known.
+    """Number and display name of From; `ANONYMOUS` for one who would not be known.
 
-    P-Asserted-Identity (RFC 3325) is not read: it may be believed from a trusted trunk alone, and none is
-    configured.
+    That is said by the address (RFC 3323 4.1.1.3), by `Privacy` (4.2; `id` is RFC 3325 9.3), or by exchanges that
+    know neither in the display name alone. P-Asserted-Identity (RFC 3325) is not read: it may be believed from a
+    trusted trunk alone, and none is configured.
     """
     sender = request.from_
-    number = number_of(sender.uri)
-    if not number or number.lower() == ANONYMOUS or sender.uri.host.lower() == "anonymous.invalid":
+    number, name = number_of(sender.uri), clean(sender.display_name)
+    nameless = ANONYMOUS in (number.lower(), name.lower()) or sender.uri.host.lower() == "anonymous.invalid"
+    if not number or nameless or _wants_privacy(request):
         return ANONYMOUS, ""
-    name = clean(sender.display_name)
     return number, "" if name == number else name
+
+
+def international(caller: str, country: str) -> str:
+    """The number that a caller is remembered by; empty for one who would not be known, or who has none."""
+    return "" if caller == ANONYMOUS else normalise(caller, country)
+
+
+def _wants_privacy(request: Request) -> bool:
+    """RFC 3323 4.2: values are divided by semicolons (some write commas); `none` alone asks for nothing."""
+    asked = {
+        value.strip().lower()
+        for line in request.get_all("Privacy")
+        for value in line.replace(",", ";").split(";")
+    }
+    return not asked.isdisjoint(_PRIVATE)

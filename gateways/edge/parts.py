@@ -25,6 +25,7 @@ class Parts:
     """One set for each edge."""
 
     edge: str
+    country: str  # whose numbers have no country code
     timing: Timing
     limits: EdgeLimits
     clock: Clock

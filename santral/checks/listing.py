@@ -23,6 +23,7 @@ def checks_for(config: Config, running: int | None = None) -> Iterator[Check]:
     yield Check("database", lambda: database.database(config))
     yield Check("plan", lambda: documents.plan(config))
     yield Check("roster", lambda: documents.roster(config))
+    yield Check("country", lambda: documents.country(config), blocks_start=False)
     yield Check("page", lambda: machine.page(PAGE), blocks_start=False)
     yield Check("speech", machine.speech, blocks_start=False)
     yield Check("browser audio", machine.browser_audio, blocks_start=False)

@@ -58,6 +58,7 @@ def test_a_socket_address_fits_however_long_the_path_is(tmp_path: Path) -> None:
         ('[web]\nkey_file = "k"\n', "certificate_file and key_file go together"),
         ('[web]\ntls = "maybe"\n', "$.web.tls"),
         ("[core]\njournal_sync_interval_ms = 0\n", "journal_sync_interval_ms is at least 1"),
+        ('country = "Turkey"\n', "country: 'Turkey' is not a country code of ISO 3166"),
         ("[sip\n", "not valid TOML"),
     ],
 )

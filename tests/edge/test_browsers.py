@@ -18,9 +18,9 @@ def offer(peer: str = "s1", **more: str) -> signals.BrowserOffer:
     return signals.BrowserOffer(web="web1", purpose="agent", peer=peer, sdp="offer", agent="ayse", **more)
 
 
-def citizen(peer: str = "v1") -> signals.BrowserOffer:
+def citizen(peer: str = "v1", caller: str = "0532 111 22 33") -> signals.BrowserOffer:
     return signals.BrowserOffer(
-        web="web1", purpose="citizen", peer=peer, sdp="offer", dialled="185", caller="web test"
+        web="web1", purpose="citizen", peer=peer, sdp="offer", dialled="185", caller=caller
     )
 
 
@@ -115,7 +115,7 @@ def test_a_citizen_calls_from_the_page_presses_a_key_and_hangs_up(tmp_path: Path
             world.browsers.send(webrtc.LegConnected(leg=leg))
             arrived = await world.core.expect(events.CallArrived)
             assert (arrived.call, arrived.via, arrived.dialled) == (answer.call, "web", "185")
-            assert arrived.caller == "web test"
+            assert (arrived.caller, arrived.number) == ("0532 111 22 33", "+905321112233")
             world.core.send(commands.RingCaller(edge=EDGE, call=arrived.call))
             world.core.send(commands.AnswerCaller(edge=EDGE, call=arrived.call))
             world.core.signal(signals.BrowserKey(peer="v1", key="1"))

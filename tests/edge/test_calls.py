@@ -24,6 +24,7 @@ def test_a_call_rings_is_answered_hears_a_prompt_presses_a_key_and_hangs_up(tmp_
             assert (arrived.caller, arrived.caller_name, arrived.dialled) == ("05321112233", "Ayşe", "185")
             assert arrived.call.startswith("c-")
             assert arrived.via == "sip"
+            assert arrived.number == "+905321112233"
             world.core.send(commands.RingCaller(edge=EDGE, call=arrived.call))
             world.core.send(commands.AnswerCaller(edge=EDGE, call=arrived.call))
             prompt = commands.Prompt(id="greeting", wav=str(wav))

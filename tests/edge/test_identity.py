@@ -11,7 +11,15 @@ from hypothesis import strategies as st
 
 from acd_core.config import Config, Rtp, Sip
 from gateways.edge.addresses import LocalAddresses, is_reachable, takes_audio
-from gateways.edge.identity import CallIds, arrived_ms_of, caller_of, clean, dialled_of
+from gateways.edge.identity import (
+    ANONYMOUS,
+    CallIds,
+    arrived_ms_of,
+    caller_of,
+    clean,
+    dialled_of,
+    international,
+)
 from gateways.edge.keys import key_of_info
 from gateways.edge.recordings import recording_path
 from gateways.edge.sources import FailureGuard, RateLimiter, SourceLog
@@ -51,12 +59,38 @@ def invite(sender: str, uri: str = "sip:185@host") -> Request:
         ("<sip:+90532;npdi@host;user=phone>", ("+90532", "")),
         ('"Anonymous" <sip:anonymous@anonymous.invalid>', ("anonymous", "")),
         ('"X" <sip:ANONYMOUS@host>', ("anonymous", "")),
+        ('"Anonymous" <sip:05321112233@host>', ("anonymous", "")),
         ("<sip:host>", ("anonymous", "")),
         ('"A\t\u202e  B" <sip:%0a1%00@host>', ("\ufffd1\ufffd", "A B")),
     ],
 )
 def test_who_calls(sender: str, expected: tuple[str, str]) -> None:
     assert caller_of(invite(sender)) == expected
+
+
+@pytest.mark.parametrize(
+    ("asked", "withheld"),
+    [
+        (("id",), True),
+        (("none",), False),
+        (("session; critical",), False),
+        (("Header;ID",), True),
+        (("user, id",), True),
+        (("none", "user"), True),
+        (("",), False),
+    ],
+)
+def test_a_caller_who_asks_for_privacy_is_nobody(asked: tuple[str, ...], withheld: bool) -> None:
+    request = invite('"Ayşe" <sip:05321112233@host>')
+    for value in asked:
+        request.add("Privacy", value)
+    assert caller_of(request) == (("anonymous", "") if withheld else ("05321112233", "Ayşe"))
+
+
+def test_a_caller_is_remembered_by_one_form_of_their_number() -> None:
+    assert international("0532 111 22 33", "TR") == international("+905321112233", "DE") == "+905321112233"
+    for nobody in (ANONYMOUS, "201", "alice", ""):
+        assert international(nobody, "TR") == ""
 
 
 def test_what_is_dialled() -> None:

@@ -13,7 +13,7 @@ import msgspec
 import pytest
 
 from acd_core.config import Config, Database, Rtp, Sip, Web, Webrtc
-from santral.checks import Status, checks_for, database, folders, machine, network, run_doctor
+from santral.checks import Status, checks_for, database, documents, folders, machine, network, run_doctor
 from santral.checks.database import without_password
 from tests.tooling.imports import ROOT
 
@@ -48,6 +48,20 @@ def test_a_busy_sip_port_is_said_with_its_setting(tmp_path: Path, taken_udp: soc
     assert network.sip_port(config, running=4711).status is Status.OK
     taken_udp.close()
     assert network.sip_port(config, running=None).status is Status.OK
+
+
+def test_another_country_than_the_plans_is_noted(tmp_path: Path) -> None:
+    plan = tmp_path / "plan.toml"
+    config = config_in(tmp_path, plan_file="plan.toml")
+    assert documents.country(config_in(tmp_path)).status is Status.OK
+    assert documents.country(config).status is Status.OK, "the check of the plan says that it is not there"
+    plan.write_text('name = "x"\n')
+    assert documents.country(config).status is Status.OK, "both by default"
+    plan.write_text('country = "DE"\n')
+    found = documents.country(config)
+    assert found.status is Status.WARN
+    assert "as of TR, those of the plan as of DE" in found.text
+    assert documents.country(msgspec.structs.replace(config, country="DE")).status is Status.OK
 
 
 def test_a_busy_web_port_is_said(tmp_path: Path) -> None:
