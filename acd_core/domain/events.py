@@ -69,11 +69,15 @@ class WebDown(Event, frozen=True, kw_only=True):
 
 
 class HeldCall(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
-    """A call an edge holds: `answered` once the caller's leg was answered, `agent` while joined to one."""
+    """A call an edge holds: `answered` once the caller's leg was answered, `agent` while joined to one.
+
+    `ringing` are the offers whose phones ring, or were answered and are not joined yet.
+    """
 
     call: str
     answered: bool = False
     agent: str = ""
+    ringing: tuple[int, ...] = ()
 
 
 class BrowserLeg(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):

@@ -3,11 +3,16 @@
 What is heard is one thing at a time: each `Play`, `PlayMusic` and `Join` replaces what was there, also when
 its prompts were still being spoken. When the caller is gone everything of the call ends here and now, with or
 without a core.
+
+Several phones may ring for one call, each for an offer of its own. Which of those that answer has the caller is the
+core's decision: it joins one and ends the others, wherever they are by then. One that still rings is cancelled, one
+that answers across the CANCEL or was answered before is hung up.
 """
 
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
@@ -21,6 +26,8 @@ from gateways.edge.phone_leg import PhoneLeg
 from gateways.edge.prompts import Resolution
 from gateways.edge.recordings import RecordedPart, recording_path
 from gateways.edge.sources import RateLimiter
+
+_log = logging.getLogger(__name__)
 
 _UNREPORTED = -1  # a playback whose end nobody waits for
 
@@ -73,6 +80,11 @@ class Call:
         self.timer: asyncio.TimerHandle | None = None
         # Each key is an entry of the core's journal: nobody may write there as fast as they can send packets.
         self._keys = RateLimiter(parts.limits.keys_per_second, parts.limits.keys_burst, 1)
+
+    def ringing(self) -> tuple[int, ...]:
+        """Offers whose phones the caller is not joined to: they ring, or the core has not heard of their answer."""
+        joined = self.joined.audio if self.joined is not None else None
+        return tuple(offer for offer, phone in self.phones.items() if phone.audio is not joined)
 
     # --- from the legs ----------------------------------------------------------------------------
 
@@ -145,10 +157,16 @@ class Call:
     def ring_phone(self, command: commands.RingPhone) -> None:
         """Offer the call to an operator's phone."""
         phone = self.phones.get(command.offer)
-        if phone is None:
+        if phone is not None:
+            if phone.answered:
+                self.phone_answered(phone)  # a core that lost its memory asks once more
+        elif len(self.phones) < self._parts.limits.phones_a_call_max:
             self.phones[command.offer] = PhoneLeg(self._parts, self, command)
-        elif phone.answered:
-            self.phone_answered(phone)  # a core that lost its memory asks once more
+        else:
+            _log.error("call %s: %d phones ring already, no further one is rung", self.id, len(self.phones))
+            self._parts.tell(
+                events.PhoneFailed(agent=command.agent, call=self.id, offer=command.offer, status=503)
+            )
 
     def end_phone(self, command: commands.EndPhone) -> None:
         """No longer."""

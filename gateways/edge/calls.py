@@ -142,6 +142,7 @@ class Calls:
                 call=call.id,
                 answered=call.caller.answered,
                 agent=call.joined.agent if call.joined is not None else "",
+                ringing=call.ringing(),
             )
             for call in self._calls.values()
         )

@@ -38,6 +38,7 @@ class EdgeLimits(msgspec.Struct, frozen=True, kw_only=True):
     register_failures_window_s: float = 60.0
     register_refusal_s: float = 60.0
     browser_legs_max: int = 64
+    phones_a_call_max: int = 32  # that ring for one call at a time; a further one can't be rung (503)
     keys_per_second: float = 20.0  # of one call, twice what dialling machines do; what is faster is dropped
     keys_burst: float = 40.0
     retry_after_s: int = 10  # told in every 503

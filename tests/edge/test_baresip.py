@@ -22,7 +22,11 @@ pytestmark = pytest.mark.skipif(
 )
 
 
-def free_port(kind: socket.SocketKind) -> int:
+def free_udp_and_tcp() -> tuple[int, int]:
+    return _free_port(socket.SOCK_DGRAM), _free_port(socket.SOCK_STREAM)
+
+
+def _free_port(kind: socket.SocketKind) -> int:
     with socket.socket(socket.AF_INET, kind) as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
@@ -38,7 +42,7 @@ def test_a_real_phone_takes_a_call(tmp_path: Path) -> None:
                     tmp_path / "phone",
                     name="101",
                     tone_hz=500,
-                    ports=(free_port(socket.SOCK_DGRAM), free_port(socket.SOCK_STREAM), 46_000),
+                    ports=(*free_udp_and_tcp(), 46_000),
                     account=f"<sip:101@{registrar}>;auth_pass=secret;answermode=auto;regint=60",
                 )
             )

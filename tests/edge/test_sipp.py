@@ -22,11 +22,16 @@ pytestmark = pytest.mark.skipif(
 
 
 async def sipp(world: World, scenario: str, folder: Path, calls: int = 1, rate: int = 10) -> None:
+    await run_sipp(world, scenario, folder, "-m", str(calls), "-r", str(rate), "-l", "200")
+
+
+async def run_sipp(world: World, scenario: str, folder: Path, *options: str) -> None:
+    """One call, unless the options say otherwise; fails when anything went differently than written."""
     process = await asyncio.create_subprocess_exec(
         "sipp",
         f"127.0.0.1:{world.edge.point.port}",
-        *("-sf", str(SCENARIOS / f"{scenario}.xml"), "-i", "127.0.0.1", "-m", str(calls), "-r", str(rate)),
-        *("-l", "200", "-nostdin", "-timeout", "60s", "-timeout_error", "-recv_timeout", "30000"),
+        *("-sf", str(SCENARIOS / f"{scenario}.xml"), "-i", "127.0.0.1", "-m", "1", *options),
+        *("-nostdin", "-timeout", "60s", "-timeout_error", "-recv_timeout", "30000"),
         *("-trace_err", "-error_file", str(folder / f"{scenario}.log")),
         cwd=folder,
         stdin=asyncio.subprocess.DEVNULL,
@@ -103,7 +108,7 @@ def test_a_phone_registers_with_the_right_password_only(tmp_path: Path) -> None:
             set_phone_password(phones_path(world.config.data_path), "santral", "101", "secret")
             await sipp(world, "register_wrong", tmp_path)
             assert world.edge.statistics().registrar.failed == 1
-            await sipp(world, "register", tmp_path)
+            await run_sipp(world, "register", tmp_path, "-s", "101", "-ap", "secret")
             assert (await world.core.expect(events.PhoneRegistered)).user == "101"
 
     asyncio.run(story())
