@@ -17,12 +17,13 @@ from pathlib import Path
 import msgspec
 
 from acd_core.digest import next_digest
-from acd_core.domain.commands import AgentStory, AnyCommand, CallStory, Story
+from acd_core.domain.commands import AgentStory, AnyCommand, CallStory, Decided, Story
 from acd_core.domain.deadline import Timed
 from acd_core.domain.events import DeadlinePassed
 from acd_core.domain.limits import COMMANDS_AN_EVENT_MAX, LINK_OUTBOX_MAX
 from acd_core.domain.router import Router
 from acd_core.domain.state import SnapshotError, State, decode_state
+from acd_core.explain.keeper import Keeper
 from acd_core.journal.reader import JournalTail, journal_identity
 from acd_core.journal.records import EventRecord, Record, StoryRecord
 from acd_core.journal.segments import JournalError
@@ -31,6 +32,7 @@ from acd_core.journal.snapshot import Snapshot, load_snapshot
 _log = logging.getLogger(__name__)
 
 POISONED_MAX = 100
+_STORIES = frozenset({CallStory, AgentStory, Decided})  # the types of `Story`
 _POLL_RECORDS = 10_000
 
 
@@ -47,6 +49,7 @@ class Recovered(msgspec.Struct, kw_only=True):
     received: dict[str, tuple[str, int]]
     unconfirmed: dict[str, tuple[tuple[int, bytes], ...]]  # decided before the snapshot, not confirmed then
     undelivered: dict[str, deque[tuple[int, AnyCommand]]]  # decided since
+    keeper: Keeper  # what was told of calls since the snapshot
     missing_stories: tuple[Story, ...]  # of the last event, when the core was killed before it wrote them
     replayed: int
     left_out: tuple[int, ...]
@@ -70,7 +73,7 @@ def receiver_of(command: AnyCommand) -> str:
 
 def stories_of(commands: tuple[AnyCommand, ...]) -> tuple[Story, ...]:
     """The steps of the story among the commands."""
-    return tuple(command for command in commands if isinstance(command, CallStory | AgentStory))
+    return tuple([command for command in commands if type(command) in _STORIES])  # type: ignore[misc]
 
 
 def recover(folder: Path) -> Recovered:
@@ -108,6 +111,7 @@ def _replay(folder: Path, snapshot: Snapshot | None, journal_id: str, left_out: 
         received=dict(snapshot.received) if snapshot is not None else {},
         unconfirmed={} if snapshot is None else snapshot.undelivered,
         undelivered={},
+        keeper=Keeper(),
         missing_stories=(),
         replayed=0,
         left_out=left_out,
@@ -160,6 +164,9 @@ def _replay_event(recovered: Recovered, record: EventRecord) -> None:
         raise _ReplayError(record.seq, error) from error
     recovered.digest = next_digest(recovered.digest, commands)
     recovered.missing_stories = stories_of(commands)
+    for story in recovered.missing_stories:
+        if not isinstance(story, AgentStory):
+            recovered.keeper.add(story)
     code_version = getattr(record.event, "code_version", "")
     recovered.code_version = code_version or recovered.code_version
     for index, command in enumerate(commands):

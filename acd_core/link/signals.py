@@ -11,7 +11,8 @@ from typing import Literal, TypeAlias
 import msgspec
 
 from acd_core.domain.commands import AgentState, AudioKind, ToEdge, ToWeb
-from acd_core.domain.events import EdgeEvent, WebEvent
+from acd_core.domain.events import CentreMode, EdgeEvent, WebEvent
+from acd_core.explain.story import Told
 
 
 class Signal(msgspec.Struct, frozen=True, tag=True, omit_defaults=True, kw_only=True):
@@ -128,6 +129,26 @@ class StoreProgress(Signal, frozen=True, kw_only=True):
     shipped_seq: int
 
 
+class ExplainAsked(Signal, frozen=True, kw_only=True):
+    """web, control → core: why did this call go where it went?"""
+
+    call: str
+
+
+class Explained(Signal, frozen=True, kw_only=True):
+    """core → web, control: what the core remembers of the call; nothing when it does not know it (any more)."""
+
+    call: str
+    told: Told | None = None
+
+
+class ModeTold(Signal, frozen=True, kw_only=True):
+    """core → control: the centre's mode before and after its `ModeChanged`."""
+
+    before: CentreMode
+    after: CentreMode
+
+
 ToCore: TypeAlias = (
     EdgeEvent
     | WebEvent
@@ -137,7 +158,17 @@ ToCore: TypeAlias = (
     | BrowserAnswer
     | BrowserEnded
     | StoreProgress
+    | ExplainAsked
 )
 FromCore: TypeAlias = (
-    ToEdge | ToWeb | BrowserOffer | BrowserKey | BrowserHangUp | BrowserAnswer | BrowserEnded | Wallboard
+    ToEdge
+    | ToWeb
+    | BrowserOffer
+    | BrowserKey
+    | BrowserHangUp
+    | BrowserAnswer
+    | BrowserEnded
+    | Wallboard
+    | Explained
+    | ModeTold
 )

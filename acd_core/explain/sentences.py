@@ -1,0 +1,333 @@
+"""The story of a call in sentences, in four languages. Pure: reasons and names in, lines out.
+
+A step of the story that says no more than the decision beside it is left out (`offered`, `widened` …), and what is said again and
+again (a step that is due and may not yet be taken) is said once, with a count.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import msgspec
+
+from acd_core.domain.commands import CallStory, Decided, DecisionKind, Rejected
+from acd_core.domain.plan import SearchStep
+from acd_core.explain.clock import Clock
+from acd_core.explain.story import Names, QueueNames, Reason, Told, Waiting
+from acd_core.explain.texts import Language
+from acd_core.explain.words import Words
+
+NAMED_MAX = 3  # in one clause; the others are counted
+
+_SAID_BY: dict[DecisionKind, str] = {
+    "offered": "offered",
+    "kept": "preferred",
+    "released": "released",
+    "widened": "widened",
+}
+_BY_TIME = frozenset({"longest_idle", "ring_all"})
+
+
+class Line(msgspec.Struct, frozen=True, kw_only=True):
+    """One entry of a story; `at_ms` is 0 for one that belongs to no moment."""
+
+    at_ms: int
+    clock: str
+    text: str
+
+
+def tell(told: Told, language: Language, clock: Clock) -> tuple[Line, ...]:
+    """What happened, in order."""
+    teller = _Teller(told.names, language, clock)
+    said = {
+        (_SAID_BY[reason.kind], reason.agent, reason.at_ms)
+        for reason in told.reasons
+        if isinstance(reason, Decided) and reason.kind in _SAID_BY
+    }
+    lines: list[Line] = []
+    again: list[int] = []  # when the last line was said once more
+    last_text = ""
+    for index, reason in enumerate(told.reasons):
+        if told.left_out and index == told.gap_at:
+            _close(lines, again, teller)
+            missing = teller.words.count("missing", told.left_out)
+            lines.append(Line(at_ms=0, clock="", text=missing))
+            last_text = ""
+        if isinstance(reason, CallStory) and _is_said(reason, said):
+            continue
+        text, gist = teller.sentence(reason)
+        if gist == last_text:
+            again.append(reason.at_ms)
+            continue
+        _close(lines, again, teller)
+        lines.append(Line(at_ms=reason.at_ms, clock=clock(reason.at_ms), text=text))
+        last_text = gist
+    _close(lines, again, teller)
+    if told.left_out and told.gap_at >= len(told.reasons):
+        lines.append(Line(at_ms=0, clock="", text=teller.words.count("missing", told.left_out)))
+    return tuple(lines)
+
+
+def tell_waiting(waiting: Waiting, names: Names, language: Language, clock: Clock) -> tuple[str, ...]:
+    """Why the call waits right now, and what comes next."""
+    return _Teller(names, language, clock).waiting(waiting)
+
+
+def _is_said(story: CallStory, said: set[tuple[str, str, int]]) -> bool:
+    agent = "" if story.step == "widened" else story.agent
+    return (story.step, agent, story.at_ms) in said
+
+
+def _close(lines: list[Line], again: list[int], teller: _Teller) -> None:
+    """The last line was said so many times more."""
+    if again:
+        text = teller.words.count("repeated", len(again), text=lines[-1].text, clock=teller.clock(again[-1]))
+        lines[-1] = msgspec.structs.replace(lines[-1], text=text)
+        again.clear()
+
+
+class _Teller:
+    """Makes sentences with the names of one story."""
+
+    def __init__(self, names: Names, language: Language, clock: Clock) -> None:
+        self.names, self.clock = names, clock
+        self.words = Words(language)
+
+    def sentence(self, reason: Reason) -> tuple[str, str]:
+        """The sentence, and the part of it by which two are the same."""
+        if isinstance(reason, CallStory):
+            text = self._step(reason)
+            return text, f"{reason.step} {text} {reason.at_ms}"
+        return _DECISIONS[reason.kind](self, reason)
+
+    # --- the story ---
+
+    def _step(self, story: CallStory) -> str:
+        shown = self._detail(story.detail) if story.step not in ("arrived", "flow") else story.detail
+        return self.words.say(
+            story.step, agent=self.agent(story.agent), queue=self.queue(story.queue), detail=shown
+        )
+
+    def _detail(self, detail: str) -> str:
+        known = self.words.find(f"cause_{detail}")
+        return known if isinstance(known, str) else detail.replace("_", " ")
+
+    # --- decisions ---
+
+    def offered(self, reason: Decided) -> tuple[str, str]:
+        """Who was chosen of how many, why, and who would have been next."""
+        parts = []
+        if reason.candidates:
+            parts.append(self.words.count("were_free", reason.candidates))
+        parts.append(self._choice(reason))
+        if reason.rejected:
+            parts.append(self.words.say("the_others", rejected=self._rejected(reason)))
+        parts.append(self._waited(reason))
+        text = self.words.together(parts)
+        return text, f"{text} {reason.offer}"
+
+    def _choice(self, reason: Decided) -> str:
+        agent, strategy = self.agent(reason.agent), reason.strategy
+        considered = reason.considered
+        if reason.until_ms:  # it was kept for them
+            return self.words.say("chosen_why", agent=agent, why=self.words.say("why_preferred"))
+        if self.words.find(f"why_{strategy}") is None or not considered:
+            return self.words.say("chosen", agent=agent)
+        why = self.words.say(f"why_{strategy}", score=self._score(strategy, considered[0].score))
+        if len(considered) < 2:
+            return self.words.say("chosen_why", agent=agent, why=why)
+        return self.words.say(
+            "chosen_why_next",
+            agent=agent,
+            why=why,
+            next=self.agent(considered[1].agent),
+            score=self._score(strategy, considered[1].score),
+        )
+
+    def _score(self, strategy: str, score: int) -> str:
+        words = self.words
+        if strategy in _BY_TIME:
+            return words.duration(score)
+        match strategy:
+            case "fewest_calls":
+                return words.count("score_calls", score)
+            case "least_occupied":
+                return words.percent(score)
+            case "top_down":
+                return words.say("score_order", n=str(score))
+            case "round_robin":
+                return words.count("score_offers", score)
+            case "proficiency":
+                return words.count("score_levels", score)
+            case _:
+                return words.say("score_random")
+
+    def _waited(self, reason: Decided) -> str:
+        time = self.words.duration(reason.waited_ms)
+        if not reason.priority:
+            return self.words.say("had_waited", time=time)
+        priority = self.words.thousandths(reason.priority)
+        return self.words.say("had_waited_priority", time=time, priority=priority)
+
+    def waits(self, reason: Decided) -> tuple[str, str]:
+        """Why nobody was offered it."""
+        parts = [self._nobody(reason, "nobody"), self._kept_until(reason)]
+        if any(one.why == "level_too_low" for one in reason.rejected):
+            queue = self.names.queues.get(reason.queue)
+            parts.append(self._asked({} if queue is None or reason.steps else queue.skills))
+        gist = self.words.together(parts)
+        parts.append(self.words.count("waiting_in_queue", reason.waiting) if reason.waiting else "")
+        return self.words.together(parts), f"waits {gist}"
+
+    def _kept_until(self, reason: Decided) -> str:
+        if not reason.agent or not reason.until_ms:
+            return ""
+        return self.words.say("kept", agent=self.agent(reason.agent), clock=self.clock(reason.until_ms))
+
+    def _nobody(self, reason: Decided, key: str) -> str:
+        if reason.rejected:
+            return self.words.say(key, rejected=self._rejected(reason))
+        if reason.candidates:
+            return self.words.say("others_first", queue=self.queue(reason.queue))
+        return self.words.say("nobody_there", queue=self.queue(reason.queue))
+
+    def _asked(self, skills: dict[str, int]) -> str:
+        if not skills:
+            return ""
+        levels = self.words.listed(
+            self.words.say("level", skill=self.names.skills.get(skill, skill), level=str(level))
+            for skill, level in skills.items()
+        )
+        return self.words.say("asked_levels", levels=levels)
+
+    def kept(self, reason: Decided) -> tuple[str, str]:
+        """For whom, until when."""
+        text = self.words.say("kept", agent=self.agent(reason.agent), clock=self.clock(reason.until_ms))
+        return text, text
+
+    def released(self, reason: Decided) -> tuple[str, str]:
+        """Whom it had been kept for."""
+        if not reason.agent:
+            return self.words.say("released"), "released"
+        text = self.words.say("kept_over", agent=self.agent(reason.agent))
+        return text, text
+
+    def widened(self, reason: Decided) -> tuple[str, str]:
+        """What the step does."""
+        return self._of_step(reason, "step_done")
+
+    def not_yet(self, reason: Decided) -> tuple[str, str]:
+        """Which step, and what it would do."""
+        return self._of_step(reason, "step_waits")
+
+    def _of_step(self, reason: Decided, key: str) -> tuple[str, str]:
+        effects = self._effects(reason.queue, reason.step)
+        if effects:
+            text = self.words.say(key, step=str(reason.step), effects=effects)
+        else:
+            text = self.words.say(f"{key}_plain", step=str(reason.step))
+        return text, f"{reason.kind} {text}"
+
+    def left(self, reason: Decided) -> tuple[str, str]:
+        """Which queue, and why."""
+        queue = self.queue(reason.queue)
+        if reason.detail:
+            text = self.words.say("left", queue=queue, detail=self._detail(reason.detail))
+        else:
+            text = self.words.say("left_plain", queue=queue)
+        return text, text
+
+    # --- right now ---
+
+    def waiting(self, waiting: Waiting) -> tuple[str, ...]:
+        """Each sentence by itself."""
+        words, reason = self.words, waiting.decision
+        lines = [
+            words.together(
+                (
+                    words.say(
+                        "waits_now", queue=self.queue(reason.queue), time=words.duration(reason.waited_ms)
+                    ),
+                    words.count("before_it", waiting.before) if waiting.before else words.say("is_next"),
+                )
+            ),
+            self._nobody(reason, "nobody_now"),
+            self._kept_until(reason),
+            self._asked(waiting.asked),
+            self._next_step(waiting),
+        ]
+        if waiting.unstaffed_ms:
+            lines.append(words.say("unstaffed_at", clock=self.clock(waiting.unstaffed_ms)))
+        if waiting.leaves_ms:
+            lines.append(words.say("leaves_at", clock=self.clock(waiting.leaves_ms)))
+        return tuple(line for line in lines if line)
+
+    def _next_step(self, waiting: Waiting) -> str:
+        if not waiting.step:
+            return ""
+        step, clock = str(waiting.step), self.clock(waiting.step_ms)
+        effects = self._effects(waiting.decision.queue, waiting.step)
+        if not effects:
+            return self.words.say("next_step_plain", step=step, clock=clock)
+        return self.words.say("next_step", step=step, clock=clock, effects=effects)
+
+    # --- parts ---
+
+    def agent(self, id_: str) -> str:
+        """An operator's name."""
+        return self.names.agents.get(id_, id_)
+
+    def queue(self, id_: str) -> str:
+        """A queue's name, between marks."""
+        queue = self.names.queues.get(id_)
+        return self.words.quoted(id_ if queue is None else queue.name)
+
+    def _rejected(self, reason: Decided) -> str:
+        return self.words.clauses(self._clause(one) for one in reason.rejected)
+
+    def _clause(self, rejected: Rejected) -> str:
+        text = self.words.count(f"no_{rejected.why}", rejected.count)
+        shown = [self.agent(agent) for agent in rejected.agents[:NAMED_MAX]]
+        if not shown:
+            return text
+        others = rejected.count - len(shown)
+        if others > 0:
+            shown[-1] = f"{shown[-1]} {self.words.count('and_others', others)}"
+        return f"{text} ({self.words.listed(shown)})"
+
+    def _effects(self, queue: str, number: int) -> str:
+        names: QueueNames | None = self.names.queues.get(queue)
+        if names is None or not 1 <= number <= len(names.steps):
+            return ""
+        return self.words.clauses(self._each_effect(names.steps[number - 1]))
+
+    def _each_effect(self, step: SearchStep) -> list[str]:
+        words = self.words
+        effects = []
+        if step.announce:
+            effects.append(words.say("announce"))
+        if step.lower_levels:
+            effects.append(words.count("lower_levels", step.lower_levels))
+        if step.add_teams:
+            teams = words.listed(self.names.teams.get(team, team) for team in step.add_teams)
+            effects.append(words.say("add_teams", teams=teams))
+        if step.add_queues:
+            effects.append(words.say("add_queues", queues=words.listed(map(self.queue, step.add_queues))))
+        if step.offer_callback:
+            effects.append(words.say("offer_callback"))
+        if step.to_sites:
+            effects.append(words.say("to_sites"))
+        if step.move_to:
+            effects.append(words.say("move_to", queue=self.queue(step.move_to)))
+        return effects
+
+
+_DECISIONS: dict[DecisionKind, Callable[[_Teller, Decided], tuple[str, str]]] = {
+    "offered": _Teller.offered,
+    "waits": _Teller.waits,
+    "kept": _Teller.kept,
+    "released": _Teller.released,
+    "widened": _Teller.widened,
+    "not_yet": _Teller.not_yet,
+    "left": _Teller.left,
+}
