@@ -4,38 +4,47 @@ from __future__ import annotations
 
 import logging
 import typing
+from collections.abc import Callable
 
 import msgspec
 
 from acd_core.actors.board import Board
 from acd_core.actors.peers import Peers
-from acd_core.domain.events import EdgeDown, EdgeEvent, Event, WebDown, WebEvent
+from acd_core.domain.events import EdgeDown, EdgeEvent, Event, ModeChanged, WebDown, WebEvent
 from acd_core.engine import Engine
+from acd_core.explain.story import Told
 from acd_core.link.signals import (
     BrowserAnswer,
     BrowserEnded,
     BrowserHangUp,
     BrowserKey,
     BrowserOffer,
+    ExplainAsked,
+    Explained,
+    ModeTold,
     StoreProgress,
 )
 from acd_core.link.trio_server import CorePeer
 
 _log = logging.getLogger(__name__)
 
+BY_MAX_CHARS = 64
 _EVENTS: dict[str, tuple[type, ...]] = {
     "edge": typing.get_args(EdgeEvent),
     "web": typing.get_args(WebEvent),
     "store": (),
+    "control": (ModeChanged,),
 }
 
 
 class Reception:
     """Handles the messages of all peers."""
 
-    def __init__(self, engine: Engine, peers: Peers, board: Board) -> None:
-        """Signals between web and edge are passed on, never read."""
-        self._engine, self._peers, self._board = engine, peers, board
+    def __init__(
+        self, engine: Engine, peers: Peers, board: Board, explain: Callable[[str], Told | None]
+    ) -> None:
+        """Signals between web and edge are passed on, never read; `explain` tells what is known of a call."""
+        self._engine, self._peers, self._board, self._explain = engine, peers, board, explain
         self.refused = 0
 
     def on_message(self, peer: CorePeer, number: int, message: msgspec.Struct) -> None:
@@ -43,6 +52,8 @@ class Reception:
         if isinstance(message, _EVENTS.get(peer.role, ())):
             if number == 0 or not _speaks_for_itself(peer, message):
                 self._refuse(peer, message)
+            elif isinstance(message, ModeChanged) and peer.role == "control":
+                self._change_mode(peer, message)
             else:
                 assert isinstance(message, Event)
                 self._engine.handle(message, peer.channel.peer_stream, number)  # type: ignore[arg-type]
@@ -54,10 +65,14 @@ class Reception:
         _log.info("%s %s connected%s", peer.role, peer.name, ", new" if fresh else "")
         if peer.role == "web":
             peer.signal(self._board.picture())
-        self._board.touch()
+        if peer.role != "control":
+            self._board.touch()
 
     def on_down(self, peer: CorePeer) -> None:
         """A peer's connection ended; one that we end ourselves on our way out says nothing about the peer."""
+        if peer.role == "control":
+            self._peers.forget(peer)
+            return
         if self._engine.stopped:
             return
         _log.warning("%s %s is away", peer.role, peer.name)
@@ -67,7 +82,25 @@ class Reception:
             self._engine.handle(WebDown(web=peer.name))
         self._board.touch()
 
+    def _change_mode(self, peer: CorePeer, event: ModeChanged) -> None:
+        """A command of a moment: its numbering is not remembered, so that a thousand of them leave nothing behind."""
+        before = self._engine.router.state.mode
+        self._engine.handle(ModeChanged(mode=event.mode, by=event.by[:BY_MAX_CHARS]))
+        peer.signal(ModeTold(before=before, after=self._engine.router.state.mode))
+
+    def _answer(self, peer: CorePeer, asked: ExplainAsked) -> None:
+        told = None
+        try:
+            told = self._explain(asked.call)
+        except Exception:  # noqa: BLE001
+            # Whoever only looks must not end the process that calls depend on; the state is untouched.
+            _log.exception("call %r can't be explained", asked.call[:64])
+        peer.signal(Explained(call=asked.call, told=told))
+
     def _relay(self, peer: CorePeer, message: object) -> bool:
+        if isinstance(message, ExplainAsked) and peer.role in ("web", "control"):
+            self._answer(peer, message)
+            return True
         if peer.role == "web":
             if isinstance(message, BrowserOffer):
                 self._offer(peer, message)

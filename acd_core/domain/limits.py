@@ -6,6 +6,7 @@ CALLS_LIVE_MAX = 20_000  # a further call is refused with 503 and Retry-After
 AGENTS_MAX = 100_000  # a roster with more is refused whole
 EDGES_MAX = 64  # a further edge's link is refused
 WEBS_MAX = 64  # a further web's link is refused
+CONTROLS_MAX = 8  # command lines connected at once; a further one is refused
 PROMPTS_A_PLAY_MAX = 16
 STALE_NAMES_MAX = 1_000
 # Ended calls whose recordings are still awaited; full: the oldest is forgotten, its recording will be stale.

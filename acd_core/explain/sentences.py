@@ -214,19 +214,19 @@ class _Teller:
 
     def widened(self, reason: Decided) -> tuple[str, str]:
         """What the step does."""
-        return self._of_step(reason, "step_done")
+        text = self._of_step(reason.queue, reason.step, "step_done")
+        return text, text
 
     def not_yet(self, reason: Decided) -> tuple[str, str]:
         """Which step, and what it would do."""
-        return self._of_step(reason, "step_waits")
+        text = self._of_step(reason.queue, reason.step, "step_waits")
+        return text, text
 
-    def _of_step(self, reason: Decided, key: str) -> tuple[str, str]:
-        effects = self._effects(reason.queue, reason.step)
-        if effects:
-            text = self.words.say(key, step=str(reason.step), effects=effects)
-        else:
-            text = self.words.say(f"{key}_plain", step=str(reason.step))
-        return text, f"{reason.kind} {text}"
+    def _of_step(self, queue: str, number: int, key: str) -> str:
+        effects = self._effects(queue, number)
+        if not effects:
+            return self.words.say(f"{key}_plain", step=str(number))
+        return self.words.say(key, step=str(number), effects=effects)
 
     def left(self, reason: Decided) -> tuple[str, str]:
         """Which queue, and why."""
@@ -265,6 +265,8 @@ class _Teller:
     def _next_step(self, waiting: Waiting) -> str:
         if not waiting.step:
             return ""
+        if waiting.step_ms <= waiting.decision.at_ms:
+            return self._of_step(waiting.decision.queue, waiting.step, "step_waits")
         step, clock = str(waiting.step), self.clock(waiting.step_ms)
         effects = self._effects(waiting.decision.queue, waiting.step)
         if not effects:
