@@ -163,6 +163,7 @@ class Core:
             on_message=self._reception.on_message,
             on_up=self._reception.on_up,
             on_down=self._reception.on_down,
+            now_ms=self._clock.now_ms,
         )
 
     def _load_documents(self) -> None:

@@ -11,17 +11,23 @@ import logging
 import os
 import secrets
 import stat
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, cast
 
-from acd_core.link.session import Channel, Hello, LinkError, LinkSession
+from acd_core.link.heartbeat import BEAT_S, Heartbeat
+from acd_core.link.session import Channel, Hello, LinkError, LinkSession, Pong
 
 _log = logging.getLogger(__name__)
 
 RECONNECT_MIN_S = 0.05
 RECONNECT_MAX_S = 2.0
 CONNECT_TIMEOUT_S = 5.0
+
+
+def _monotonic_ms() -> int:
+    return time.monotonic_ns() // 1_000_000
 
 
 class _Connection(asyncio.Protocol):
@@ -33,6 +39,7 @@ class _Connection(asyncio.Protocol):
         on_greeted: Callable[[_Connection], None],
         on_message: Callable[[_Connection, Any], None],
         on_closed: Callable[[_Connection], None],
+        monotonic_ms: Callable[[], int],
     ) -> None:
         self._loop = asyncio.get_running_loop()
         self._transport: asyncio.Transport | None = None
@@ -43,10 +50,14 @@ class _Connection(asyncio.Protocol):
         self.closed = self._loop.create_future()
         self.error = ""
         self.session = make_session(self._wake)
+        self._heartbeat = Heartbeat(self.session)
+        self._monotonic_ms = monotonic_ms
+        self._next_beat: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)  # uvloop's are of no class of asyncio's
-        self._wake()
+        self.session.ping(self._monotonic_ms())
+        self._next_beat = self._loop.call_later(BEAT_S, self._beat)
 
     def data_received(self, data: bytes) -> None:
         try:
@@ -73,6 +84,8 @@ class _Connection(asyncio.Protocol):
         self.close()
 
     def connection_lost(self, error: Exception | None) -> None:
+        if self._next_beat is not None:
+            self._next_beat.cancel()
         if not self.closed.done():
             self.closed.set_result(None)
         if self.session.channel is not None:
@@ -94,6 +107,14 @@ class _Connection(asyncio.Protocol):
     @property
     def greeted(self) -> bool:
         return self._greeted
+
+    def _beat(self) -> None:
+        assert self._transport is not None
+        if self._heartbeat.beat(self._monotonic_ms()):
+            self._next_beat = self._loop.call_later(BEAT_S, self._beat)
+        else:
+            self.error = "the other side gives no sign of life"
+            self._transport.abort()  # closing would wait for what it does not read
 
     def _wake(self) -> None:
         if self._paused:
@@ -126,11 +147,18 @@ class LinkClient:
         on_message: Callable[[Any], None],
         on_up: Callable[[bool], None],
         on_down: Callable[[], None],
+        on_time: Callable[[int, int, int], None] = lambda asked_ms, answered_ms, theirs_ms: None,
+        monotonic_ms: Callable[[], int] = _monotonic_ms,
     ) -> None:
-        """`send_type` states what this end may say; msgspec checks `receive_type` on every message."""
+        """`send_type` states what this end may say; msgspec checks `receive_type` on every message.
+
+        `on_time` hears the other side's time whenever it is told, at the latest with `on_up`: when it was asked and answered
+        on `monotonic_ms`, and what the other clock said in between.
+        """
         self.path, self.role, self.name = path, role, name
         self.send_type, self._receive_type = send_type, receive_type
         self._on_message, self._on_up, self._on_down = on_message, on_up, on_down
+        self._on_time, self._monotonic_ms = on_time, monotonic_ms
         self._channel = Channel(f"{name}:{secrets.token_hex(8)}")
         self._connection: _Connection | None = None
         self._last_error = ""
@@ -179,7 +207,11 @@ class LinkClient:
 
     def _protocol(self) -> _Connection:
         return _Connection(
-            self._make_session, self._greeted, lambda _, message: self._on_message(message), self._closed
+            self._make_session,
+            self._greeted,
+            lambda _, message: self._on_message(message),
+            self._closed,
+            self._monotonic_ms,
         )
 
     def _make_session(self, wake: Callable[[], None]) -> LinkSession:
@@ -190,7 +222,12 @@ class LinkClient:
             resolve=_never,
             wake=wake,
             client_channel=self._channel,
+            on_pong=self._pong,
         )
+
+    def _pong(self, pong: Pong) -> None:
+        if pong.now_ms:
+            self._on_time(pong.at_ms, self._monotonic_ms(), pong.now_ms)
 
     def _greeted(self, connection: _Connection) -> None:
         self._connection = connection
@@ -247,11 +284,13 @@ class LinkServer:
         on_message: Callable[[Peer, Any], None],
         on_up: Callable[[Peer, bool], None],
         on_down: Callable[[Peer], None],
+        now_ms: Callable[[], int] = lambda: 0,
     ) -> None:
-        """Serves after `run` has bound the socket (`started` is set then)."""
+        """Serves after `run` has bound the socket (`started` is set then). `now_ms`: the time that clients are told."""
         self.path, self.role, self.name = path, role, name
         self.send_type, self._receive_type = send_type, receive_type
         self._on_message, self._on_up, self._on_down = on_message, on_up, on_down
+        self._now_ms = now_ms
         self.peers: dict[str, Peer] = {}
         self.started = asyncio.Event()
         self._connections: set[_Connection] = set()
@@ -273,13 +312,20 @@ class LinkServer:
             self.path.unlink(missing_ok=True)
 
     def _protocol(self) -> _Connection:
-        connection = _Connection(self._make_session, self._greeted, self._message, self._closed)
+        connection = _Connection(
+            self._make_session, self._greeted, self._message, self._closed, _monotonic_ms
+        )
         self._connections.add(connection)
         return connection
 
     def _make_session(self, wake: Callable[[], None]) -> LinkSession:
         return LinkSession(
-            role=self.role, name=self.name, receive_type=self._receive_type, resolve=self._resolve, wake=wake
+            role=self.role,
+            name=self.name,
+            receive_type=self._receive_type,
+            resolve=self._resolve,
+            wake=wake,
+            now_ms=self._now_ms,
         )
 
     def _resolve(self, hello: Hello) -> tuple[Channel, int]:

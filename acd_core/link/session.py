@@ -9,6 +9,9 @@ numbering: the process for most, the journal for the core, which therefore goes 
 stopped. A side whose stream the other does not know meets a *fresh* peer: what was still in the outbox
 concerned the one before and is dropped, and the inventories that follow every hello bring both to the same
 picture. Number 0 marks a signal, which is neither kept nor repeated.
+
+A ping is answered by a pong, which gives back what the ping said and tells this side's time: whoever asked learns
+that the other side lives, and how far the two clocks are apart. Of several that are due only the latest is sent.
 """
 
 from __future__ import annotations
@@ -23,11 +26,11 @@ import msgspec
 
 from acd_core.domain.limits import LINK_FRAME_MAX_BYTES, LINK_OUTBOX_MAX
 
-LINK_VERSION = 1
+LINK_VERSION = 2
 _log = logging.getLogger(__name__)
 
 _HEADER = struct.Struct(">IB")
-_KIND_HELLO, _KIND_BATCH, _KIND_ACK, _KIND_REFUSAL = range(4)
+_KIND_HELLO, _KIND_BATCH, _KIND_ACK, _KIND_REFUSAL, _KIND_PING, _KIND_PONG = range(6)
 _BATCH_MAX_BYTES = 256 * 1024
 ITEM_MAX_BYTES = LINK_FRAME_MAX_BYTES - _BATCH_MAX_BYTES - 16  # whatever batch it ends, the frame is taken
 _UNDECODABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
@@ -54,6 +57,13 @@ class Refusal(msgspec.Struct, frozen=True, kw_only=True):
 
     code: str
     text: str
+
+
+class Pong(msgspec.Struct, frozen=True, kw_only=True):
+    """The answer to a ping: its `at_ms`, and the time here; 0 where nobody goes by it."""
+
+    at_ms: int
+    now_ms: int
 
 
 class Channel:
@@ -175,17 +185,23 @@ class LinkSession:
         resolve: Callable[[Hello], tuple[Channel, int]],
         wake: Callable[[], None],
         client_channel: Channel | None = None,
+        now_ms: Callable[[], int] = lambda: 0,
+        on_pong: Callable[[Pong], None] = lambda pong: None,
     ) -> None:
         """`wake` is called when there is something to send; a client gives its channel and says hello at once."""
         self._role, self._name = role, name
         self._item_decoder = msgspec.msgpack.Decoder(tuple[int, receive_type])
         self._batch_decoder = msgspec.msgpack.Decoder(list[tuple[int, receive_type]])
         self._resolve, self._wake = resolve, wake
+        self._now_ms, self._on_pong = now_ms, on_pong
         self._input = bytearray()
         self._control: list[bytes] = []
         self._items: deque[bytes] = deque()
         self._items_bytes = 0
         self._ack_due = False
+        self._ping_due: int | None = None
+        self._pong_due: int | None = None
+        self._heard = False
         self.channel: Channel | None = client_channel
         self.overrun = (
             False  # the peer does not read: the connection is to be cut, the outbox keeps what is new
@@ -218,6 +234,16 @@ class LinkSession:
         """Tell the other side why it is cut off."""
         self._control.append(_frame(_KIND_REFUSAL, _encoder.encode(Refusal(code=code, text=text))))
 
+    def ping(self, at_ms: int) -> None:
+        """Ask for a sign of life; `at_ms` comes back with it."""
+        self._ping_due = at_ms
+        self._wake()
+
+    def take_heard(self) -> bool:
+        """Whether anything at all came since this was asked last."""
+        heard, self._heard = self._heard, False
+        return heard
+
     def data_to_send(self) -> bytes:
         """All frames that are due, coalesced; call after `wake` and after `feed`."""
         parts = self._control
@@ -225,6 +251,8 @@ class LinkSession:
         if self._ack_due and self.channel is not None:
             self._ack_due = False
             parts.append(_frame(_KIND_ACK, _encoder.encode(self.channel.received)))
+        if self.channel is not None:  # not before the hello
+            self._say_signs_of_life(parts)
         while self._items:
             batch: list[bytes] = []
             size = 0
@@ -236,6 +264,14 @@ class LinkSession:
             parts.append(_frame(_KIND_BATCH, b"\xdc" + len(batch).to_bytes(2, "big") + b"".join(batch)))
         return b"".join(parts)
 
+    def _say_signs_of_life(self, parts: list[bytes]) -> None:
+        if self._ping_due is not None:
+            parts.append(_frame(_KIND_PING, msgspec.msgpack.encode(self._ping_due)))
+        if self._pong_due is not None:
+            pong = Pong(at_ms=self._pong_due, now_ms=self._now_ms())
+            parts.append(_frame(_KIND_PONG, msgspec.msgpack.encode(pong)))
+        self._ping_due = self._pong_due = None
+
     def feed(self, data: bytes) -> list[tuple[int, Any]]:
         """Take bytes from the wire, return the (number, message) that are new, in order; number 0 is a signal.
 
@@ -244,6 +280,7 @@ class LinkSession:
         may come with the hello; `peer` is set then.
         """
         messages: list[tuple[int, Any]] = []
+        self._heard = True
         try:
             self._feed(data, messages)
         except LinkError as error:
@@ -278,6 +315,11 @@ class LinkSession:
             self._take_batch(body, messages)
         elif kind == _KIND_ACK:
             self._attached().acknowledge(self._decode(body, int))
+        elif kind == _KIND_PING:
+            self._pong_due = self._decode(body, int)
+            self._wake()
+        elif kind == _KIND_PONG:
+            self._on_pong(self._decode(body, Pong))
         elif kind == _KIND_REFUSAL:
             refusal = self._decode(body, Refusal)
             raise LinkError(f"refused by the other side: {refusal.code}: {refusal.text}")

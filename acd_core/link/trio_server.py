@@ -15,6 +15,7 @@ from typing import Any
 
 import trio
 
+from acd_core.link.heartbeat import BEAT_S, Heartbeat
 from acd_core.link.session import Channel, Hello, LinkError, LinkSession
 
 _log = logging.getLogger(__name__)
@@ -61,13 +62,15 @@ class TrioLinkServer:
         on_message: Callable[[CorePeer, int, Any], None],
         on_up: Callable[[CorePeer, bool], None],
         on_down: Callable[[CorePeer], None],
+        now_ms: Callable[[], int] = lambda: 0,
     ) -> None:
         """Callbacks are synchronous; `on_message` gets the number too (0: a signal). A failure in one is ours and
-        stops the core."""
+        stops the core. `now_ms`: the time that clients are told."""
         self.path, self.name = path, name
         self.receive_type = receive_type
         self.peer_of = peer_of
         self.on_message, self.on_up, self.on_down = on_message, on_up, on_down
+        self.now_ms = now_ms
         self.refused = 0
 
     async def run(self, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
@@ -81,19 +84,20 @@ class TrioLinkServer:
         listener.listen(64)
         try:
             async with trio.open_nursery() as nursery:
-                nursery.start_soon(trio.serve_listeners, self._serve, [trio.SocketListener(listener)])
+                nursery.start_soon(trio.serve_listeners, self.serve, [trio.SocketListener(listener)])
                 task_status.started()
         finally:
             self.path.unlink(missing_ok=True)
 
-    async def _serve(self, stream: trio.SocketStream) -> None:
+    async def serve(self, stream: trio.abc.Stream) -> None:
+        """One client, until it goes."""
         await _Served(self, stream).run()
 
 
 class _Served:
     """One connection of a client."""
 
-    def __init__(self, server: TrioLinkServer, stream: trio.SocketStream) -> None:
+    def __init__(self, server: TrioLinkServer, stream: trio.abc.Stream) -> None:
         self._server, self._stream = server, stream
         self._due = trio.Event()
         self._peer: CorePeer | None = None
@@ -105,6 +109,7 @@ class _Served:
             receive_type=server.receive_type,
             resolve=self._resolve,
             wake=self._wake,
+            now_ms=server.now_ms,
         )
 
     async def run(self) -> None:
@@ -113,6 +118,7 @@ class _Served:
             with self._scope:
                 async with trio.open_nursery() as nursery:
                     nursery.start_soon(self._write)
+                    nursery.start_soon(self._beat)
                     await self._read()
                     nursery.cancel_scope.cancel()
         finally:
@@ -190,6 +196,15 @@ class _Served:
             _log.warning("link: %s connected again, the earlier connection is closed", peer.name)
             earlier.cut()
         self._server.on_up(peer, self._session.fresh)
+
+    async def _beat(self) -> None:
+        heartbeat = Heartbeat(self._session)
+        alive = True
+        while alive:
+            await trio.sleep(BEAT_S)
+            alive = heartbeat.beat(0)  # the core goes by nobody's clock but its own
+        _log.error("link: %s gives no sign of life, cut off", self._peer.name if self._peer else "a client")
+        self._scope.cancel()
 
     async def _write(self) -> None:
         try:

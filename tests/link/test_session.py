@@ -7,7 +7,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from acd_core.link.session import ITEM_MAX_BYTES, LINK_VERSION, Channel, Hello, LinkError, LinkSession
+from acd_core.link.heartbeat import SILENT_BEATS_MAX, Heartbeat
+from acd_core.link.session import (
+    ITEM_MAX_BYTES,
+    LINK_VERSION,
+    Channel,
+    Hello,
+    LinkError,
+    LinkSession,
+    Pong,
+)
 
 
 class Note(msgspec.Struct, frozen=True, tag=True):
@@ -127,7 +136,7 @@ def test_another_version_is_refused_on_both_sides() -> None:
     _, two = connect(Channel("C"), server)
     hello = Hello(version=LINK_VERSION + 1, role="edge", name="e1", stream="C")
     body = msgspec.msgpack.encode(hello)
-    with pytest.raises(LinkError, match="speaks link version 2, here is 1"):
+    with pytest.raises(LinkError, match=f"speaks link version {LINK_VERSION + 1}, here is {LINK_VERSION}"):
         two.feed((len(body) + 1).to_bytes(4, "big") + b"\0" + body)
     one, _ = connect(Channel("C"), Channel("other"))
     with pytest.raises(LinkError, match="refused by the other side: version"):
@@ -234,6 +243,61 @@ def test_a_message_that_no_frame_holds_is_left_out_and_the_connection_stays() ->
     server.send(Note("b"))
     assert [len(text) for text in exchange(one, two)[0]] == [200_000, ITEM_MAX_BYTES - 100, 1]
     assert server.oversize == 2
+
+
+def test_a_ping_is_answered_with_the_time_and_never_overtakes_the_hello() -> None:
+    client, server = Channel("C"), Channel("S")
+    pongs: list[Pong] = []
+    one = LinkSession(
+        role="edge",
+        name="e1",
+        receive_type=Note,
+        resolve=_unused,
+        wake=lambda: None,
+        client_channel=client,
+        on_pong=pongs.append,
+    )
+    two = LinkSession(
+        role="core",
+        name="c1",
+        receive_type=Note,
+        resolve=lambda hello: (server, -1),
+        wake=lambda: None,
+        now_ms=lambda: 1_795_294_695_409,
+    )
+    one.ping(7)
+    two.ping(1)
+    assert two.data_to_send() == b"", "a server says nothing before it was greeted"
+    assert exchange(one, two) == ([], [])
+    assert pongs == [Pong(at_ms=7, now_ms=1_795_294_695_409)]
+    assert one.fresh, "the hello came first"
+    assert one.take_heard()
+    assert not one.take_heard()
+
+
+def test_of_pings_to_one_who_does_not_read_the_latest_is_kept() -> None:
+    client, server = Channel("C"), Channel("S")
+    one, two = connect(client, server)
+    exchange(one, two)
+    for at_ms in range(1_000):
+        one.ping(at_ms)
+    once = len(one.data_to_send())
+    one.ping(1_000)
+    assert len(one.data_to_send()) == once
+
+
+def test_silence_is_counted_in_beats() -> None:
+    client, server = Channel("C"), Channel("S")
+    one, two = connect(client, server)
+    exchange(one, two)
+    heartbeat = Heartbeat(one)
+    assert heartbeat.beat(0)
+    for _ in range(SILENT_BEATS_MAX - 1):
+        assert heartbeat.beat(0)
+    exchange(one, two)
+    for _ in range(SILENT_BEATS_MAX):
+        assert heartbeat.beat(0), "any bytes are a sign of life"
+    assert not heartbeat.beat(0)
 
 
 def test_a_message_nested_without_end_is_refused_and_all_else_goes_on() -> None:
