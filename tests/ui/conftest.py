@@ -17,6 +17,7 @@ from playwright.sync_api import Browser, sync_playwright
 from tests.e2e.city import write_city
 from tests.e2e.operator_page import browser_with_tone
 from tests.e2e.stack import ROOT, Stack
+from tests.ui.stage import Stage, staged
 from tests.ui.window import Window
 
 OPERATOR_HZ = 880
@@ -59,13 +60,30 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
         yield one
 
 
+@pytest.fixture(scope="package")
+def stage() -> Iterator[Stage]:
+    """The pages alone, before a core that says what the test wants."""
+    with staged() as one:
+        yield one
+
+
 @pytest.fixture
 def window(stack: Stack, browser: Browser) -> Iterator[Callable[..., Window]]:
     """Opens windows; at the end of the test none of them may have met a problem."""
+    yield from _windows(browser, stack.url, stack.logins())
+
+
+@pytest.fixture
+def staged_window(stage: Stage, browser: Browser) -> Iterator[Callable[..., Window]]:
+    """The same before the stage."""
+    yield from _windows(browser, stage.url, stage.logins())
+
+
+def _windows(browser: Browser, url: str, logins: dict[str, str]) -> Iterator[Callable[..., Window]]:
     opened: list[Window] = []
 
     def make(*, width: int = 1280, language: str = "en") -> Window:
-        one = Window(browser, stack.url, stack.logins(), width=width, language=language)
+        one = Window(browser, url, logins, width=width, language=language)
         opened.append(one)
         return one
 

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
-import { CLOSED_LOGGED_OUT, CLOSED_TAKEN_OVER, Line, pause_ms } from '../src/shared/socket'
+import { CLOSED_LET_GO, CLOSED_LOGGED_OUT, CLOSED_TAKEN_OVER, Line, pause_ms } from '../src/shared/socket'
 
 type In = { readonly type: 'ping'; readonly n: number } | { readonly type: 'news'; readonly text: string }
 type Out = { readonly type: 'hello' } | { readonly type: 'pong'; readonly n: number }
@@ -156,7 +156,7 @@ test('pauses grow while nothing is heard, also when the server accepts only to r
   expect(peers).toHaveLength(9)
 })
 
-test.each([CLOSED_TAKEN_OVER, CLOSED_LOGGED_OUT])('does not come back after %d', (code) => {
+test.each([CLOSED_TAKEN_OVER, CLOSED_LOGGED_OUT, CLOSED_LET_GO])('does not come back after %d', (code) => {
   const one = line()
   one.open()
   last().accept()

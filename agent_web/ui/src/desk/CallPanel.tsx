@@ -2,6 +2,7 @@
 import type { DeskCall, View } from '../wire.gen'
 import { callerText, t } from '../i18n'
 import { duration } from '../shared/clock'
+import { Marks } from '../shared/Marks'
 import { Since } from '../shared/parts'
 import type { Desk } from './desk'
 
@@ -10,6 +11,7 @@ export function CallPanel({ desk, view, call }: { readonly desk: Desk; readonly 
   return (
     <div class="call-panel" data-testid="call-panel">
       <h2>{talking ? t('call_title') : t('call_over')}</h2>
+      <Marks of={call} />
       <p class="big-number" data-testid="call-caller">
         {callerText(call.caller)}
       </p>

@@ -1,7 +1,7 @@
 /** What the desk needs on every page: the pop-up, the keys, and, away from the desk, a strip that tells its state. */
 import { useEffect, useRef } from 'preact/hooks'
 import { t } from '../i18n'
-import { Since } from '../shared/parts'
+import { left, Since } from '../shared/parts'
 import { go, path } from '../shared/router'
 import type { Desk } from './desk'
 import { OfferDialog } from './OfferDialog'
@@ -32,12 +32,16 @@ function Strip({ desk }: { readonly desk: Desk }) {
     <a class="desk-strip" href="/desk" data-testid="desk-strip">
       {desk.replaced.value ? (
         t('replaced_title')
+      ) : desk.let_go.value ? (
+        t('let_go_title')
       ) : (
         <>
           {t('desk')}
           <span class="state-pill" data-state={state}>
             {t(`state_${state}`)}
           </span>
+          {view?.paused && <span>{t('pause_left', { time: left(view.deadline_ms) })}</span>}
+          {view?.overdue && <span>{t('break_overdue')}</span>}
           {view && <Since since_ms={view.since_ms} />}
         </>
       )}
@@ -56,6 +60,7 @@ function useShortcuts(desk: Desk): void {
       else if (event.code === 'KeyR' && view.offer) desk.ask({ type: 'reject', call: view.offer.call, offer: view.offer.offer })
       else if (event.code === 'KeyH' && view.state === 'talking' && view.call) desk.ask({ type: 'hang_up', call: view.call.call })
       else if (event.code === 'KeyN') desk.ask(view.state === 'ready' ? { type: 'not_ready', reason: desk.usualReason() } : { type: 'ready' })
+      else if (event.code === 'KeyT' && view.can_extend) desk.ask({ type: 'more_time' })
       else if (event.code === 'KeyM') desk.mute(!desk.audio.muted.value)
       else return
       event.preventDefault()

@@ -6,6 +6,7 @@ import { useEffect, useRef } from 'preact/hooks'
 import type { Offer, View } from '../wire.gen'
 import { callerText, t } from '../i18n'
 import { duration, now_ms, tick } from '../shared/clock'
+import { Marks } from '../shared/Marks'
 import { left } from '../shared/parts'
 import type { Desk } from './desk'
 
@@ -32,10 +33,13 @@ export function OfferDialog({ desk, view, offer }: { readonly desk: Desk; readon
   const whole_ms = Math.max(1, offer.deadline_ms - view.since_ms)
   const answer = { call: offer.call, offer: offer.offer }
   return (
-    <dialog ref={dialog} class="offer" aria-labelledby="offer-title" onCancel={(event) => event.preventDefault()} onKeyDown={onKey} data-testid="offer">
+    <dialog ref={dialog} class={offer.hazard ? 'offer hazard' : 'offer'} aria-labelledby="offer-title" aria-describedby="offer-marks" onCancel={(event) => event.preventDefault()} onKeyDown={onKey} data-testid="offer">
       <p id="offer-title" class="offer-title">
         {t('offer_title')}
       </p>
+      <div id="offer-marks">
+        <Marks of={offer} />
+      </div>
       <p class="big-number" data-testid="offer-caller">
         {callerText(offer.caller)}
       </p>

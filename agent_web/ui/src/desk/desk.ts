@@ -1,12 +1,12 @@
 /** The desk's state: the server's view, the line, the audio. The view is replaced whole; the page shows it and asks. */
 import { batch, computed, effect, signal } from '@preact/signals'
-import type { DeskToPage, DeskToServer, View } from '../wire.gen'
+import type { DeskToPage, DeskToServer, NotReadyReason, View } from '../wire.gen'
 import { callerText, language, t, told } from '../i18n'
 import { loadMe } from '../shared/api'
 import { AudioLink } from '../shared/audio'
 import { learnTime } from '../shared/clock'
 import { ring } from '../shared/ring'
-import { CLOSED_TAKEN_OVER, Line } from '../shared/socket'
+import { CLOSED_LET_GO, CLOSED_TAKEN_OVER, Line } from '../shared/socket'
 import { Drafts } from './forms'
 import { audioWanted, mutedBefore, page, tab } from './tab'
 
@@ -16,9 +16,11 @@ const REFUSED_SHOWN_MS = 6_000
 
 export class Desk {
   readonly view = signal<View | null>(null)
-  readonly reasons = signal<readonly string[]>([])
+  readonly reasons = signal<readonly NotReadyReason[]>([])
   readonly core_up = signal(true)
   readonly replaced = signal(false)
+  /** The core logged the operator out; the view's reason says why. */
+  readonly let_go = signal(false)
   readonly refused = signal('')
   readonly drafts: Drafts
   readonly audio = new AudioLink(() => this.#audioLost())
@@ -75,7 +77,7 @@ export class Desk {
   /** The reason for a break, or the plan's first when it calls none so. */
   usualReason(): string {
     const known = this.reasons.value
-    return known.length === 0 || known.includes('break') ? 'break' : (known[0] ?? 'break')
+    return known.some((one) => one.reason === 'break') ? 'break' : (known[0]?.reason ?? 'break')
   }
 
   async connectAudio(): Promise<void> {
@@ -167,7 +169,7 @@ export class Desk {
   }
 
   #audioLost(): void {
-    if (audioWanted.get() && !this.replaced.value) this.#connectSoon()
+    if (audioWanted.get() && !this.replaced.value && !this.let_go.value) this.#connectSoon()
   }
 
   #connectSoon(pause_ms?: number): void {
@@ -182,10 +184,11 @@ export class Desk {
 
   #ended(code: number): void {
     clearTimeout(this.#audio_timer)
-    this.audio.close()
     ring(false)
     if (code === CLOSED_TAKEN_OVER) this.replaced.value = true
+    else if (code === CLOSED_LET_GO) this.let_go.value = true
     else void loadMe().catch(() => undefined)
+    this.audio.close()
   }
 
   #refuse(text: string): void {
@@ -202,7 +205,7 @@ export class Desk {
   #alarm(view: View | null): void {
     const offer = view?.offer ?? null
     ring(offer !== null && view?.audio !== 'phone')
-    document.title = offer ? `☎ ${callerText(offer.caller)} · ${offer.service}` : t('product')
+    document.title = offer ? `${offer.hazard ? '⚠' : '☎'} ${callerText(offer.caller)} · ${offer.service}` : t('product')
     if (offer && offer.offer !== this.#offered && document.hidden && globalThis.Notification?.permission === 'granted') {
       new Notification(t('offer_title'), { body: `${callerText(offer.caller)} · ${offer.service}`, tag: 'offer' })
     }

@@ -8,6 +8,9 @@ export type LineState = 'connecting' | 'up' | 'down' | 'ended'
 
 export const CLOSED_TAKEN_OVER = 4001
 export const CLOSED_LOGGED_OUT = 4003
+export const CLOSED_LET_GO = 4004
+/** After these the line does not come back by itself. */
+const CLOSED_FOR_GOOD = [CLOSED_TAKEN_OVER, CLOSED_LOGGED_OUT, CLOSED_LET_GO]
 const SILENCE_MS = 10_000
 const PAUSE_MIN_MS = 250
 const PAUSE_MAX_MS = 8_000
@@ -103,7 +106,7 @@ export class Line<In extends { readonly type: string }, Out extends { readonly t
     this.#socket = null
     clearTimeout(this.#silence)
     if (this.state.value === 'ended') return
-    if (code === CLOSED_TAKEN_OVER || code === CLOSED_LOGGED_OUT) {
+    if (CLOSED_FOR_GOOD.includes(code)) {
       this.state.value = 'ended'
       this.options.onEnded?.(code)
       return
