@@ -1,8 +1,24 @@
-"""The edge's wall clock: wall time at start plus monotonic time since, so it never runs backwards."""
+"""The edge's clock: the core's time, as far as the edge knows it.
+
+Who came first decides who is served first, so the arrivals of all edges are stamped on one clock, the core's, whatever
+each machine's own clock says. Every answer to a ping of the link tells the core's time; the edge runs on its own
+monotonic clock plus the difference. Until a core was met, the machine's wall clock serves.
+
+Of the latest exchanges the one that took least counts: the answer was half of it under way, give or take the other half
+(the clock filter of NTP, RFC 5905, section 10). Small corrections never set the clock back, it waits until it is right;
+a large one, as at the first meeting, is taken at once.
+"""
 
 from __future__ import annotations
 
+import logging
 import time
+from collections import deque
+
+_log = logging.getLogger(__name__)
+
+EXCHANGES = 8
+STEP_MS = 1_000  # a larger correction is no drift: one of the clocks was wrong
 
 
 class Clock:
@@ -10,13 +26,34 @@ class Clock:
 
     def __init__(self) -> None:
         """Reads the wall clock once."""
-        self._wall_ms = time.time_ns() // 1_000_000
+        self._offset_ms = time.time_ns() // 1_000_000
         self._began_ns = time.monotonic_ns()
+        self._last_ms = 0
+        self._exchanges: deque[tuple[int, int]] = deque(
+            maxlen=EXCHANGES
+        )  # how long it took, the offset it gave
 
     def now_ms(self) -> int:
         """Milliseconds since 1970."""
-        return self._wall_ms + self.monotonic_ms()
+        now_ms = self._offset_ms + self.monotonic_ms()
+        if now_ms > self._last_ms or self._last_ms - now_ms > STEP_MS:
+            self._last_ms = now_ms
+        return self._last_ms
 
     def monotonic_ms(self) -> int:
         """Milliseconds since the clock was made."""
         return (time.monotonic_ns() - self._began_ns) // 1_000_000
+
+    def core_said(self, asked_ms: int, answered_ms: int, core_ms: int) -> None:
+        """The core's time, asked for and answered at these moments of `monotonic_ms`."""
+        self._exchanges.append((answered_ms - asked_ms, core_ms - (asked_ms + answered_ms) // 2))
+        _, offset_ms = min(self._exchanges)
+        if abs(offset_ms - self._offset_ms) > STEP_MS:
+            _log.warning(
+                "the clock here is %d ms off the core's; the core's counts", self._offset_ms - offset_ms
+            )
+        self._offset_ms = offset_ms
+
+    def core_gone(self) -> None:
+        """The next core may be on another machine: what it says counts from its first word."""
+        self._exchanges.clear()

@@ -90,6 +90,7 @@ class Edge:
             on_message=self._core_said,
             on_up=self._core_up,
             on_down=self._core_down,
+            clock=clock,
         )
         self.recordings = Recordings(config.recordings_path, self.core.send)
         self.audio = audio.Audio(config.socket("media"), name, timing, self.recordings)
@@ -215,6 +216,7 @@ class Edge:
 
     def _core_down(self) -> None:
         _log.warning("link to the core is down; calls go on, their events are kept")
+        self.clock.core_gone()
         self.calls.core_changed()
 
     def _core_said(self, message: FromCore) -> None:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from acd_core.link.aio import LinkClient
+from gateways.edge.clock import Clock
 
 
 def link_to(
@@ -24,12 +25,14 @@ def link_to(
     on_message: Callable[[Any], None],
     on_up: Callable[[bool], None],
     on_down: Callable[[], None] = lambda: None,
+    clock: Clock | None = None,
 ) -> LinkClient:
-    """A link of the edge `name`; `run` it."""
+    """A link of the edge `name`; `run` it. `clock` follows the other side's, where that tells the time."""
 
     def in_turn(message: Any) -> None:
         asyncio.get_running_loop().call_soon(on_message, message)
 
+    clock = clock or Clock()
     return LinkClient(
         path,
         role="edge",
@@ -39,4 +42,6 @@ def link_to(
         on_message=in_turn,
         on_up=on_up,
         on_down=on_down,
+        on_time=clock.core_said,
+        monotonic_ms=clock.monotonic_ms,
     )

@@ -117,7 +117,7 @@ def test_the_ladder_of_a_call_with_its_journal(tmp_path: Path) -> None:
         assert head in arrow
     notes = [line.partition("* ")[2] for line in steps if "* " in line]
     assert notes == [
-        "CallArrived caller=05321112233 dialled=185 caller_name=Ayşe",
+        "CallArrived caller=05321112233 dialled=185 caller_name=Ayşe number=+905321112233",
         "story: arrived detail=start",
         "CallerHungUp",
     ]

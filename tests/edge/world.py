@@ -11,6 +11,7 @@ import contextlib
 import itertools
 import shutil
 import socket
+import time
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any, TypeVar
@@ -44,7 +45,14 @@ def sdp(port: int = 40_000, direction: str = "sendrecv") -> str:
 class Scripted:
     """One link server whose messages the test reads in order and answers."""
 
-    def __init__(self, config: Config, name: str, send_type: Any, receive_type: Any) -> None:
+    def __init__(
+        self,
+        config: Config,
+        name: str,
+        send_type: Any,
+        receive_type: Any,
+        now_ms: Callable[[], int] = lambda: 0,
+    ) -> None:
         self.heard: list[Any] = []
         self.read = 0
         self.news = asyncio.Event()
@@ -59,6 +67,7 @@ class Scripted:
             on_message=self._message,
             on_up=self._up,
             on_down=lambda peer: self.up.clear(),
+            now_ms=now_ms,
         )
         self.task: asyncio.Task[None] | None = None
 
@@ -244,12 +253,16 @@ class World:
 
     def __init__(self, config: Config, timing: Timing, limits: EdgeLimits | None) -> None:
         self.config = config
-        self.core = Scripted(config, "core", FromCore, ToCore)
+        self.core_ahead_ms = 0  # of this machine's clock
+        self.core = Scripted(config, "core", FromCore, ToCore, self.core_ms)
         self.engine = Engine(config)
         self.speech = Scripted(config, "speech", speech.FromSpeech, speech.ToSpeech)
         self.browsers = Scripted(config, "webrtc", webrtc.FromBrowserAudio, webrtc.ToBrowserAudio)
         self.edge = Edge(config, "edge1", timing=timing, limits=limits)
         self.phones: list[Phone] = []
+
+    def core_ms(self) -> int:
+        return time.time_ns() // 1_000_000 + self.core_ahead_ms
 
     def phone(self) -> Phone:
         self.phones.append(Phone(self))
@@ -299,11 +312,13 @@ async def world_in(
     limits: EdgeLimits | None = None,
     config: Config | None = None,
     real_engine: bool = False,
+    core_ahead_ms: int = 0,
 ) -> AsyncIterator[World]:
     """`real_engine`: the test runs the engine's process itself, for this `config`."""
     config = config or config_for(folder)
     config.run_path.mkdir(parents=True, exist_ok=True)
     world = World(config, timing or Timing(), limits)
+    world.core_ahead_ms = core_ahead_ms
     around = [world.core, world.speech, world.browsers]
     if not real_engine:
         around.append(world.engine)
