@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from acd_core.domain.commands import AgentStory, CallStory
+from acd_core.domain.commands import AgentStory, CallStory, Decided
 from acd_core.domain.events import RecordingFinished
 from acd_core.journal.records import EventRecord, Record
 from persistence.projection import call_stories, finished_recordings, project_calls
@@ -20,6 +20,7 @@ class MemoryStore:
         self._events: dict[str, list[EventRecord]] = {}
         self._calls: dict[str, CallRow] = {}
         self._call_stories: dict[str, list[CallStory]] = {}
+        self._decisions: dict[str, list[Decided]] = {}
         self._agent_stories: dict[str, list[AgentStory]] = {}
         self._recordings: dict[tuple[str, int, str], RecordingFinished] = {}
 
@@ -41,6 +42,8 @@ class MemoryStore:
             for story in () if isinstance(record, EventRecord) else record.stories:
                 if isinstance(story, AgentStory):
                     self._agent_stories.setdefault(story.agent, []).append(story)
+                elif isinstance(story, Decided):
+                    self._decisions.setdefault(story.call, []).append(story)
         for recording in finished_recordings(records):
             self._recordings.setdefault((recording.call, recording.part, recording.path), recording)
         self._positions[journal] = position
@@ -57,6 +60,10 @@ class MemoryStore:
     async def call_story(self, call: str) -> tuple[CallStory, ...]:
         """See `Store`."""
         return tuple(self._call_stories.get(call, ()))
+
+    async def call_decisions(self, call: str) -> tuple[Decided, ...]:
+        """See `Store`."""
+        return tuple(self._decisions.get(call, ()))
 
     async def agent_story(self, agent: str) -> tuple[AgentStory, ...]:
         """See `Store`."""

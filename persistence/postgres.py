@@ -14,7 +14,7 @@ from typing import Any
 
 import asyncpg
 
-from acd_core.domain.commands import AgentStory, CallStory
+from acd_core.domain.commands import AgentStory, CallStory, Decided
 from acd_core.domain.events import RecordingFinished
 from acd_core.journal.records import EventRecord, Record
 from persistence import rows
@@ -36,6 +36,7 @@ WHERE journal = (SELECT id FROM journals WHERE identity = $1) AND seq > $2 ORDER
 _CALL = "SELECT * FROM calls WHERE call = $1"
 _CALLS_TO_CHANGE = "SELECT * FROM calls WHERE call = ANY($1::text[]) FOR UPDATE"
 _CALL_STORY = "SELECT * FROM call_steps WHERE call = $1 ORDER BY journal, seq, index"
+_CALL_DECISIONS = "SELECT payload FROM call_decisions WHERE call = $1 ORDER BY journal, seq, index"
 _AGENT_STORY = "SELECT * FROM agent_states WHERE agent = $1 ORDER BY journal, seq, index"
 _RECORDINGS = "SELECT * FROM recordings WHERE call = $1 ORDER BY part, path"
 
@@ -80,6 +81,12 @@ class PostgresStore:
                 connection, "call_steps", rows.CALL_STEP_COLUMNS, rows.call_step_rows(number, records)
             )
             await _copy(
+                connection,
+                "call_decisions",
+                rows.CALL_DECISION_COLUMNS,
+                rows.call_decision_rows(number, records),
+            )
+            await _copy(
                 connection, "agent_states", rows.AGENT_STATE_COLUMNS, rows.agent_state_rows(number, records)
             )
             await _put_calls(connection, records)
@@ -100,6 +107,10 @@ class PostgresStore:
     async def call_story(self, call: str) -> tuple[CallStory, ...]:
         """See `Store`."""
         return tuple(rows.to_call_story(row) for row in await self._fetch(_CALL_STORY, call))
+
+    async def call_decisions(self, call: str) -> tuple[Decided, ...]:
+        """See `Store`."""
+        return tuple(rows.to_decision(row) for row in await self._fetch(_CALL_DECISIONS, call))
 
     async def agent_story(self, agent: str) -> tuple[AgentStory, ...]:
         """See `Store`."""

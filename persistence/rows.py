@@ -13,13 +13,14 @@ from typing import Any
 
 import msgspec
 
-from acd_core.domain.commands import AgentStory, CallStory
+from acd_core.domain.commands import AgentStory, CallStory, Decided, Story
 from acd_core.domain.events import AnyEvent, DeadlinePassed, RecordingFinished
 from acd_core.journal.records import EventRecord, Record
 from persistence.store import CallRow
 
 EVENT_COLUMNS = ("journal", "seq", "at", "kind", "call", "agent", "stream", "number", "digest", "payload")
 CALL_STEP_COLUMNS = ("journal", "seq", "index", "call", "step", "at", "queue", "agent", "detail")
+CALL_DECISION_COLUMNS = ("journal", "seq", "index", "call", "kind", "at", "queue", "agent", "payload")
 AGENT_STATE_COLUMNS = ("journal", "seq", "index", "agent", "state", "at", "reason")
 RECORDING_COLUMNS = ("call", "part", "agent", "path", "started_at", "duration_ms", "size_bytes", "sha256")
 
@@ -67,6 +68,23 @@ def call_step_rows(journal: int, records: Sequence[Record]) -> Iterator[Row]:
                 queue,
                 agent,
                 _text(story.detail),
+            )
+
+
+def call_decision_rows(journal: int, records: Sequence[Record]) -> Iterator[Row]:
+    """One row a decision about a call."""
+    for seq, index, story in _stories(records):
+        if isinstance(story, Decided):
+            yield (
+                journal,
+                seq,
+                index,
+                storable(story.call),
+                story.kind,
+                moment(story.at_ms),
+                _text(story.queue),
+                _text(story.agent),
+                _payload(story),
             )
 
 
@@ -138,6 +156,11 @@ def to_call_story(row: Any) -> CallStory:
     )
 
 
+def to_decision(row: Any) -> Decided:
+    """Of a row of call_decisions."""
+    return msgspec.convert(row["payload"], Decided)
+
+
 def to_agent_story(row: Any) -> AgentStory:
     """Of a row of agent_states."""
     return AgentStory(
@@ -169,7 +192,7 @@ def milliseconds(at: dt.datetime) -> int:
     return (at - _EPOCH) // _MILLISECOND
 
 
-def _stories(records: Sequence[Record]) -> Iterator[tuple[int, int, CallStory | AgentStory]]:
+def _stories(records: Sequence[Record]) -> Iterator[tuple[int, int, Story]]:
     for record in records:
         if not isinstance(record, EventRecord):
             for index, story in enumerate(record.stories):
@@ -191,8 +214,8 @@ def _text(text: str) -> str | None:
     return storable(text) or None
 
 
-def _payload(event: AnyEvent) -> msgspec.Raw:
-    encoded = msgspec.json.encode(event)
+def _payload(value: AnyEvent | Decided) -> msgspec.Raw:
+    encoded = msgspec.json.encode(value)
     if rb"\u0000" in encoded:  # perhaps only a backslash before the letter u, so look closer
         encoded = msgspec.json.encode(_without_nul(msgspec.json.decode(encoded)))
     return msgspec.Raw(encoded)

@@ -13,7 +13,7 @@ from typing import Literal, Protocol, TypeAlias
 
 import msgspec
 
-from acd_core.domain.commands import AgentStory, CallStory
+from acd_core.domain.commands import AgentStory, CallStory, Decided
 from acd_core.domain.events import RecordingFinished
 from acd_core.journal.records import EventRecord, Record, StoryRecord
 
@@ -85,6 +85,10 @@ class Store(Protocol):
 
     async def call_story(self, call: str) -> tuple[CallStory, ...]:
         """Its steps, in order."""
+        ...
+
+    async def call_decisions(self, call: str) -> tuple[Decided, ...]:
+        """What was decided about it in queues, and why, in order."""
         ...
 
     async def agent_story(self, agent: str) -> tuple[AgentStory, ...]:

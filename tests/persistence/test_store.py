@@ -10,7 +10,7 @@ import msgspec
 import pytest
 
 from acd_core.config import Config
-from acd_core.domain.commands import AgentStory, CallStory
+from acd_core.domain.commands import AgentStory, CallStory, Decided, Rejected
 from acd_core.domain.events import CallArrived, DeadlinePassed, RecordingFinished
 from acd_core.journal.records import EventRecord, Record, StoryRecord
 from persistence.memory import MemoryStore
@@ -64,6 +64,7 @@ def test_begins_at_the_beginning(play: Callable[[Scene], None]) -> None:
         assert await store.events(JOURNAL, 0, 10) == ()
         assert await store.call("c1") is None
         assert await store.call_story("c1") == ()
+        assert await store.call_decisions("c1") == ()
         assert await store.agent_story("a1") == ()
         assert await store.recordings("c1") == ()
 
@@ -107,6 +108,28 @@ def test_a_call_from_arrival_to_recording(play: Callable[[Scene], None]) -> None
         assert list(await store.recordings("c1")) == [events[3].event]
         assert await store.events(JOURNAL, 0, 10) == tuple(events)
         assert await store.events(JOURNAL, 1, 2) == tuple(events[1:3])
+
+    play(scene)
+
+
+def test_decisions_are_kept_whole_and_in_order(play: Callable[[Scene], None]) -> None:
+    async def scene(store: Store) -> None:
+        waits = Decided(
+            call="c1",
+            kind="waits",
+            at_ms=EPOCH_MS,
+            queue="water",
+            waited_ms=7,
+            rejected=(Rejected(why="talking", count=2, agents=("a1", "a\0")),),
+        )
+        released = Decided(call="c1", kind="released", at_ms=EPOCH_MS + 1, queue="water")
+        story = StoryRecord(seq=1, stories=(*told(1, "arrived").stories, waits, released))
+        await store.append(JOURNAL, Position(), [arrival(), story])
+        first, second = await store.call_decisions("c1")
+        assert msgspec.structs.replace(first, rejected=()) == msgspec.structs.replace(waits, rejected=())
+        assert first.rejected[0].agents[0] == "a1"
+        assert second == released
+        assert [step.step for step in await store.call_story("c1")] == ["arrived"]
 
     play(scene)
 
