@@ -30,7 +30,8 @@ def normalise(text: str, country: str) -> str:
         number = phonenumbers.parse(text, country or None)
     except phonenumbers.NumberParseException:
         return ""
-    if not phonenumbers.is_possible_number(number):
+    # One that is only possible within a town lacks its area code, and would be another's elsewhere.
+    if phonenumbers.is_possible_number_with_reason(number) != phonenumbers.ValidationResult.IS_POSSIBLE:
         return ""
     return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
 

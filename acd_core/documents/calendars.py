@@ -61,7 +61,7 @@ def compiled(plan: Plan, years: range) -> Plan:
     """The plan with its calendars worked out for these years."""
     assert years.step == 1, "years in a row"
     assert years, "at least one year"
-    zone = _zone(plan.timezone)
+    zone = zone_of(plan)
     days = _days(years)
     midnights = tuple(_at_ms(day, 0, zone) for day in [*days, days[-1] + _DAY])
     return msgspec.structs.replace(
@@ -123,6 +123,11 @@ def _at_ms(day: dt.date, minute: int, zone: ZoneInfo) -> int:
     days, rest = divmod(minute, _DAY_MIN)
     local = dt.datetime.combine(day + days * _DAY, dt.time(rest // 60, rest % 60), tzinfo=zone)
     return (local - _EPOCH) // _MS
+
+
+def zone_of(plan: Plan) -> ZoneInfo:
+    """The plan's time zone."""
+    return _zone(plan.timezone)
 
 
 @cache

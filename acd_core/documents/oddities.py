@@ -10,6 +10,7 @@ import datetime as dt
 from collections.abc import Iterator
 from pathlib import Path
 
+from acd_core.documents.calendars import zone_of
 from acd_core.documents.ranges import DAY_MS
 from acd_core.domain.plan import HoursStep, Plan, Queue, QueueStep, Step
 from acd_core.domain.roster import LEVEL_MIN, Roster
@@ -69,8 +70,8 @@ def _calendars(plan: Plan, now_ms: float) -> Iterator[str]:
         if not calendar.open_ms:
             yield f"calendars.{id_}: it is never open"
     if plan.compiled_ms[1] - now_ms < _ENDS_SOON_DAYS * DAY_MS:
-        end = dt.datetime.fromtimestamp(plan.compiled_ms[1] / 1000, dt.UTC)
-        yield f"calendars are known until {end:%Y-%m-%d} only: load the plan again before"
+        last_day = dt.datetime.fromtimestamp((plan.compiled_ms[1] - 1) // 1000, zone_of(plan)).date()
+        yield f"calendars are known until {last_day} only: load the plan again before"
 
 
 def _steps(plan: Plan) -> list[Step]:

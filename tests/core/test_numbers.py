@@ -55,6 +55,8 @@ def test_the_country_decides_how_a_national_number_is_read() -> None:
     assert normalise("02071234567", "GB") == "+442071234567"
     assert normalise("+4930123456", "TR") == "+4930123456"
     assert normalise("05321112233", "") == ""
+    assert normalise("2015550123", "US") == "+12015550123"
+    assert normalise("5550123", "US") == "", "without its area code it is many numbers"
     assert normalise("+905321112233", "") == "+905321112233"
 
 
