@@ -173,9 +173,14 @@ class LinkClient:
         """Hellos were exchanged and the socket stands."""
         return self._connection is not None
 
-    def send(self, message: Any) -> None:
-        """Queue a message that arrives once, also over a reconnect, unless the other side begins anew."""
-        self._channel.send(message)
+    @property
+    def confirmed(self) -> int:
+        """Every message up to this number has arrived, or never will."""
+        return self._channel.confirmed
+
+    def send(self, message: Any) -> int:
+        """Queue a message that arrives once, also over a reconnect, unless the other side begins anew; its number."""
+        return self._channel.send(message)
 
     def signal(self, message: Any) -> bool:
         """Send a message that nobody repeats; False when not connected."""

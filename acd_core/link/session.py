@@ -88,9 +88,15 @@ class Channel:
         """How many numbered messages wait for the other side's word."""
         return len(self._outbox)
 
-    def send(self, message: Any) -> None:
-        """Queue a message under the next number."""
+    @property
+    def confirmed(self) -> int:
+        """Every message up to this number was acknowledged, or is not kept any more."""
+        return self._outbox[0][0] - 1 if self._outbox else self._number
+
+    def send(self, message: Any) -> int:
+        """Queue a message under the next number, which is returned."""
         self.send_numbered(self._number + 1, message)
+        return self._number
 
     def send_numbered(self, number: int, message: Any) -> None:
         """Queue a message under a number of the caller's, greater than all before."""

@@ -26,10 +26,16 @@ _log = logging.getLogger(__name__)
 
 
 class RecordingListener(Protocol):
-    """Hears what became of recordings; `context` is what `start_recording` was given."""
+    """Hears what becomes of recordings, file by file; `context` is what `start_recording` was given."""
 
-    def recording_done(self, context: object, done: engine.RecordingDone) -> None:
-        """A file is closed."""
+    def recording_started(self, context: object, file: Path) -> None:
+        """The engine is told to write this file."""
+
+    def recording_refused(self, context: object, file: Path) -> None:
+        """It does not."""
+
+    def recording_done(self, context: object, file: Path, done: engine.RecordingDone) -> None:
+        """The file is closed; `done` names it as it is called now."""
 
     def recording_interrupted(self, context: object, file: Path) -> None:
         """The engine died over this file; a new engine completes it by itself, and says nothing of it."""
@@ -244,7 +250,8 @@ class Audio:
         for table in (self._recordings, self._closing):
             names = [name for name, entry in table.items() if message.leg in (entry.left.id, entry.right.id)]
             if names:
-                del table[names[-1]]
+                entry = table.pop(names[-1])
+                self._listener.recording_refused(entry.context, entry.file)
                 return
 
     def _try_again(self, leg: AudioLeg, reason: str) -> None:
@@ -288,7 +295,7 @@ class Audio:
             return
         if message.failed:
             _log.error("recording %s is incomplete: %s", message.path, message.failed)
-        self._listener.recording_done(entry.context, message)
+        self._listener.recording_done(entry.context, entry.file, message)
 
     # --- what the engine is told ------------------------------------------------------------------
 
@@ -316,8 +323,10 @@ class Audio:
         if entry.started or not (entry.left.bound and entry.right.bound):
             return
         entry.started = True
+        file = entry.next_file()
+        self._listener.recording_started(entry.context, file)
         self.link.send(
             engine.StartRecording(
-                recording=recording, left=entry.left.id, right=entry.right.id, path=str(entry.next_file())
+                recording=recording, left=entry.left.id, right=entry.right.id, path=str(file)
             )
         )

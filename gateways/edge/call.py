@@ -21,10 +21,11 @@ import msgspec
 
 from acd_core.domain import commands, events
 from gateways.edge.audio_leg import AudioLeg
+from gateways.edge.notes import RecordedPart
 from gateways.edge.parts import Parts
 from gateways.edge.phone_leg import PhoneLeg
 from gateways.edge.prompts import Resolution
-from gateways.edge.recordings import RecordedPart, recording_path
+from gateways.edge.recordings import recording_path
 from gateways.edge.sources import RateLimiter
 
 _log = logging.getLogger(__name__)

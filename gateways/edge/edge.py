@@ -92,7 +92,7 @@ class Edge:
             on_down=self._core_down,
             clock=clock,
         )
-        self.recordings = Recordings(config.recordings_path, self.core.send)
+        self.recordings = Recordings(config.recordings_path, name, self.core)
         self.audio = audio.Audio(config.socket("media"), name, timing, self.recordings)
         self.prompts = Prompts(
             config.socket("speech"), name, config.prompts_path, config.speech.words_per_minute, timing
@@ -127,6 +127,7 @@ class Edge:
         """Bind the SIP port; raises `PointError`."""
         warm(self._parts.country)  # or the first call would wait for it
         self.trace.start()
+        self.recordings.open()
         self.point.open(self)
 
     async def run(self) -> None:
@@ -212,6 +213,7 @@ class Edge:
         # A fresh core was never told of these; one that goes on hears of them from the link's outbox.
         for arrival in undecided:
             self.core.send(arrival)
+        self.recordings.core_up(fresh)
         self.calls.core_changed()
 
     def _core_down(self) -> None:
@@ -243,6 +245,7 @@ class Edge:
         said = ""
         while True:
             await asyncio.sleep(STATISTICS_INTERVAL_S)
+            self.recordings.forget_confirmed()
             text = msgspec.json.encode(self.statistics()).decode()
             if text != said:
                 said = text

@@ -38,6 +38,6 @@ class Parts:
     trace: Trace
     recordings: Recordings
     operator_legs: dict[str, AudioLeg]  # browser legs that can be joined, kept by `browser_leg`
-    tell: Callable[[EdgeEvent], None]  # numbered: kept while the core is away
+    tell: Callable[[EdgeEvent], object]  # numbered: kept while the core is away
     signal: Callable[[BrowserAnswer | BrowserEnded], None]  # not kept
     core_is_up: Callable[[], bool]

@@ -57,7 +57,7 @@ class PhoneRegistrar:
         point: SipPoint,
         clock: Clock,
         limits: EdgeLimits,
-        tell: Callable[[PhoneRegistered | PhoneUnregistered], None],
+        tell: Callable[[PhoneRegistered | PhoneUnregistered], object],
     ) -> None:
         """`tell` hears when a user's first contact comes and its last one goes."""
         self._edge, self._phones, self._point, self._clock, self._tell = edge, phones, point, clock, tell
