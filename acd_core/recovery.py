@@ -11,18 +11,16 @@ from __future__ import annotations
 
 import logging
 from collections import deque
-from collections.abc import Mapping
 from pathlib import Path
 
 import msgspec
 
 from acd_core.digest import next_digest
 from acd_core.domain.commands import AgentStory, AnyCommand, CallStory, Decided, Story
-from acd_core.domain.deadline import Timed
 from acd_core.domain.events import DeadlinePassed
 from acd_core.domain.limits import COMMANDS_AN_EVENT_MAX, LINK_OUTBOX_MAX
 from acd_core.domain.router import Router
-from acd_core.domain.state import SnapshotError, State, decode_state
+from acd_core.domain.state import SnapshotError, State, decode_state, timed
 from acd_core.explain.keeper import Keeper
 from acd_core.journal.reader import JournalTail, journal_identity
 from acd_core.journal.records import EventRecord, Record, StoryRecord
@@ -150,8 +148,7 @@ def _replay_record(recovered: Recovered, record: Record, *, differs: bool) -> bo
 
 def _forget_deadline(state: State, event: DeadlinePassed) -> None:
     """It has passed; only what follows is left out. Kept, it would pass again at once, and each new core would fail on it."""
-    kinds: dict[str, Mapping[str, Timed]] = {"call": state.calls, "agent": state.agents, "edge": state.edges}
-    entity = kinds.get(event.entity, {}).get(event.id)
+    entity = timed(state).get(event.entity, {}).get(event.id)
     deadline = None if entity is None else entity.deadlines.get(event.key)
     if entity is not None and deadline is not None and deadline.generation == event.generation:
         del entity.deadlines[event.key]

@@ -1,8 +1,10 @@
 """The operator as the core sees them, and the moves they may make.
 
 An agent outlives their page: `session` names the page they work at, or worked at last, and `online` says whether it is
-connected. Audio is a browser leg, which belongs to a page, or the SIP phone, when chosen and registered. Their deadlines:
-`offer` while ringing, `wrap_up`, and `session` while the page is away.
+connected. Audio is a browser leg, which belongs to a page, or the SIP phone, when chosen and registered. No state lasts for
+ever: `offer` ends the ringing, `vanish` ends it sooner when the page is gone, `pause` ends being ready without being offered
+anything, `planned` makes a break overdue and `not_ready` logs out, `wrap_up` ends the work after a call, `session` the wait for
+the page, and `login` the shift.
 """
 
 from __future__ import annotations
@@ -20,6 +22,15 @@ MOVES: dict[AgentState, frozenset[AgentState]] = {
     "talking": frozenset({"wrap_up", "ready", "not_ready", "logged_out"}),
     "wrap_up": frozenset({"ready", "not_ready", "logged_out"}),
 }
+# Deadlines that go with the state they were set in.
+DEADLINES_OF: dict[AgentState, tuple[str, ...]] = {
+    "logged_out": (),
+    "not_ready": ("planned", "not_ready"),
+    "ready": ("pause",),
+    "ringing": ("offer", "vanish"),
+    "talking": (),
+    "wrap_up": ("wrap_up",),
+}
 
 # Reasons that the core gives for not ready, beside those of the plan; keys of the page's texts.
 LOGGED_IN = "logged_in"
@@ -28,6 +39,9 @@ NO_ANSWER = "no_answer"
 REJECTED = "rejected"
 PHONE_UNREACHABLE = "phone_unreachable"
 PAGE_LOST = "page_lost"
+# And for a log-out that nobody asked for.
+LOGIN_OVER = "login_over"
+NOT_READY_TOO_LONG = "not_ready_too_long"
 
 
 class Agent(msgspec.Struct, kw_only=True):
@@ -38,7 +52,17 @@ class Agent(msgspec.Struct, kw_only=True):
     since_ms: int = 0
     reason: str = ""
     next_reason: str = ""  # not ready asked for, in force after this call
+    overdue: bool = False  # not ready for longer than planned
+    leaving: bool = False  # to be logged out after this call
     idle_since_ms: int = 0  # kept through offers that failed through no fault of theirs
+    # What strategies go by, since the log-in.
+    calls: int = 0
+    spent_ms: dict[AgentState, int] = {}
+    unpaid_ms: int = 0
+    rounds: dict[str, int] = {}  # the last offer of each queue that goes round
+    occupied: float = 0.0  # share of time lately (occupancy.py), as of `occupied_ms`
+    occupied_ms: int = 0
+    occupied_rank: int = 0
     session: str = ""
     web: str = ""
     online: bool = False

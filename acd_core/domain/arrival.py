@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from acd_core.domain.call import Call
+from acd_core.domain.callers import recognise
 from acd_core.domain.commands import AnswerCaller, CallStory, EntityGone, RefuseCall, RingCaller
 from acd_core.domain.events import CallArrived, RecordingFinished
 from acd_core.domain.flow import begin
@@ -18,7 +19,7 @@ def arrived(turn: Turn, event: CallArrived) -> None:
         return
     state.calls_arrived += 1
     turn.know_edge(event.edge)
-    number = turn.index.numbers.get(event.dialled)
+    number = turn.index.look.numbers.get(event.dialled)
     # An edge's clock that is ahead must not put its callers behind those who come later.
     arrived_ms = min(event.at_ms, turn.now_ms)
     turn.emit(CallStory(call=event.call, step="arrived", at_ms=arrived_ms, detail=event.dialled))
@@ -36,12 +37,14 @@ def arrived(turn: Turn, event: CallArrived) -> None:
         caller_name=event.caller_name,
         dialled=event.dialled,
         service=number.service,
-        language=number.language,
+        language=event.language or number.language,
+        number=event.number,
         via=event.via,
         arrived_ms=arrived_ms,
         since_ms=turn.now_ms,
     )
     state.calls[call.id] = call
+    recognise(turn, call, event, number)
     turn.emit(RingCaller(edge=call.edge, call=call.id))
     turn.emit(AnswerCaller(edge=call.edge, call=call.id))
     turn.story(call, "answered")

@@ -1,9 +1,10 @@
 """One caller's presence with us, and the moves it may make.
 
-A call is `playing` or in a `menu` of its flow, then `waiting` in a queue, `ringing` while it is offered to an agent,
+A call is `playing` or in a `menu` of its flow, then `waiting` in a queue, `ringing` while it is offered to agents,
 `talking`, and `held` while the agent's audio is away. It keeps its arrival, and with it its place, through everything.
-Its deadlines: `flow` (a playback that is never reported, a menu without a key) and `held` (the agent's grace).
-An ended call is no longer in the state.
+Its deadlines: `flow` (a playback that is never reported, a menu without a key), `wait` (the next time at which waiting may
+change something: a step, the end of a hold, the way out), `talk` (no conversation goes on for ever) and `held` (the agent's
+grace). An ended call is no longer in the state.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from typing import Literal, TypeAlias
 
 import msgspec
 
+from acd_core.domain.agent import Agent
 from acd_core.domain.commands import AudioKind
 from acd_core.domain.deadline import Deadline
 
@@ -20,15 +22,23 @@ CallState: TypeAlias = Literal["playing", "menu", "waiting", "ringing", "talking
 MOVES: dict[CallState, frozenset[CallState]] = {
     "playing": frozenset({"playing", "menu", "waiting"}),
     "menu": frozenset({"playing", "menu", "waiting"}),
-    "waiting": frozenset({"ringing"}),
+    "waiting": frozenset({"waiting", "ringing", "playing", "menu"}),
     "ringing": frozenset({"waiting", "talking"}),
     "talking": frozenset({"held"}),
     "held": frozenset({"talking", "waiting"}),
 }
 
 
+class Ring(msgspec.Struct, frozen=True):
+    """A standing offer of a call to one agent, and what is rung there."""
+
+    offer: int
+    audio: AudioKind
+
+
 class Call(msgspec.Struct, kw_only=True):
-    """A live call. `agent` and `offer` are set while ringing, talking and held, and that agent names this call."""
+    """A live call. While ringing, `ringing` has every agent it is offered to, who name this call; while talking and held,
+    `agent` and `offer` are set, and that agent names this call."""
 
     id: str
     edge: str
@@ -41,6 +51,13 @@ class Call(msgspec.Struct, kw_only=True):
     arrived_ms: int
     state: CallState = "playing"
     since_ms: int = 0
+    # Who calls, and what that means for the call's place.
+    number: str = ""
+    vip: bool = False
+    repeat: int = 0  # calls of this caller before, within the plan's `repeat_caller_ms`
+    preferred: str = ""  # the agent the plan gives this caller
+    asked_priority: int = 0  # by number, caller and event; the flow step's and the queue's come on top
+    asked_skills: tuple[tuple[str, int], ...] = ()  # likewise
     # The flow. `saying` are the ids of the prompts of playback number `play`, until it is reported done.
     flow: str = ""
     step: str = ""
@@ -49,10 +66,23 @@ class Call(msgspec.Struct, kw_only=True):
     speaking: bool = False
     repeats: int = 0
     ending: str = ""  # the call ends with this cause once the playback is done
+    then_queue: str = ""  # or goes on there
+    then_flow: str = ""
     # The queue, kept while talking: a call whose agent is lost goes back to it.
     queue: str = ""
     queued_ms: int = 0
-    # The offer and the conversation.
+    search_ms: int = (
+        0  # since when steps and the longest wait count: later by the time that no core was there
+    )
+    priority: int = 0  # beside the queue's own
+    skills: tuple[tuple[str, int], ...] = ()
+    hazard: bool = False
+    steps: tuple[int, ...] = ()  # the queue's steps that were taken, counted from 1
+    only: str = ""  # kept for this agent ...
+    only_until_ms: int = 0  # ... until then
+    callback_offered: bool = False
+    # The offers and the conversation.
+    ringing: dict[str, Ring] = {}
     agent: str = ""
     offer: int = 0
     audio: AudioKind = "none"  # how the agent takes part
@@ -67,6 +97,32 @@ class EndedCall(msgspec.Struct, kw_only=True):
     """A call that ended with recordings not yet reported."""
 
     unrecorded: tuple[int, ...]
+
+
+class Contact(msgspec.Struct, kw_only=True):
+    """What is remembered of a caller by their number."""
+
+    called_ms: int
+    calls: int = 1  # each within the plan's `repeat_caller_ms` of the one before
+    agent: str = ""  # who they spoke with last
+    spoke_ms: int = 0
+
+
+class Callback(msgspec.Struct, kw_only=True):
+    """A caller who asked to be called back. Its deadline: `expire`."""
+
+    id: str  # of the call
+    number: str
+    caller: str
+    queue: str
+    arrived_ms: int
+    asked_ms: int
+    deadlines: dict[str, Deadline] = {}
+
+
+def audio_in(call: Call, agent: Agent) -> AudioKind:
+    """How this agent takes part in the call that they ring for, or have."""
+    return call.ringing[agent.id].audio if call.state == "ringing" else call.audio
 
 
 def move(call: Call, state: CallState, now_ms: int) -> None:

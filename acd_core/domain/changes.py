@@ -7,7 +7,7 @@ import msgspec
 from acd_core.domain import plan as plans
 from acd_core.domain.commands import PreparePrompts
 from acd_core.domain.deadline import Timed
-from acd_core.domain.events import CoreStarted, PlanChanged, RosterChanged
+from acd_core.domain.events import CoreStarted, ModeChanged, PlanChanged, RosterChanged
 from acd_core.domain.inventory import forget_link, take_down, texts
 from acd_core.domain.offers import take_back
 from acd_core.domain.queue import Queue
@@ -15,6 +15,7 @@ from acd_core.domain.roster import Agent as Entry
 from acd_core.domain.shift import check_audio, log_out
 from acd_core.domain.state import deadlines
 from acd_core.domain.turn import Turn
+from acd_core.domain.wait import staffing_changed
 
 REMOVED = "removed"
 
@@ -45,9 +46,19 @@ def _stop_the_clock(turn: Turn) -> None:
             if waiting.key == "offer" and agent.offered is not None:
                 later_ms = waiting.at_ms + turn.paused_ms
                 agent.offered = msgspec.structs.replace(agent.offered, deadline_ms=later_ms)
+        elif waiting.entity == "callback":
+            entity = state.callbacks[waiting.id]
         else:
             entity = state.edges[waiting.id]
         turn.set_deadline(waiting.entity, entity, waiting.key, waiting.at_ms + turn.paused_ms)
+    for call in state.calls.values():
+        if call.queue:
+            call.search_ms += turn.paused_ms
+        if call.only:
+            call.only_until_ms += turn.paused_ms
+    for queue in state.queues.values():
+        if queue.unstaffed_since_ms:
+            queue.unstaffed_since_ms += turn.paused_ms
 
 
 def plan_changed(turn: Turn, event: PlanChanged) -> None:
@@ -72,10 +83,30 @@ def plan_changed(turn: Turn, event: PlanChanged) -> None:
         else:
             del state.queues[id_]
     _keep_prompts(turn, before)
-    turn.index.plan_changed(state)
+    _stand_anew(turn)
     for id_ in sorted(state.edges):
         if state.edges[id_].up:
             turn.emit(PreparePrompts(edge=id_, prompts=texts(plan)))
+
+
+def _stand_anew(turn: Turn) -> None:
+    """Who may take whose calls, and in which order, is worked out anew; nobody leaves a place that they still have."""
+    state = turn.state
+    turn.index.rebuild(state)
+    for id_ in sorted(state.queues):
+        staffing_changed(turn, id_)
+    for id_ in sorted(state.calls):
+        call = state.calls[id_]
+        if call.state == "waiting" or id_ in turn.index.bucket_of:
+            turn.fresh_calls.append(call)
+
+
+def mode_changed(turn: Turn, event: ModeChanged) -> None:
+    """The centre is open, closed, or in an emergency; calls that come to a step of hours go by it from now on."""
+    if turn.state.mode == event.mode:
+        turn.stale(event, event.mode)
+    else:
+        turn.state.mode = event.mode
 
 
 def _keep_prompts(turn: Turn, before: plans.Plan | None) -> None:
@@ -102,7 +133,7 @@ def roster_changed(turn: Turn, event: RosterChanged) -> None:
         return
     before = {} if state.roster is None else state.roster.agents
     state.roster, state.roster_version = event.roster, event.version
-    turn.index.roster_changed(state)
+    _stand_anew(turn)
     for id_ in sorted(state.agents):
         if id_ not in event.roster.agents:
             _remove(turn, id_)
@@ -119,6 +150,7 @@ def _differ(before: Entry | None, after: Entry) -> bool:
 def _remove(turn: Turn, id_: str) -> None:
     agent = turn.state.agents[id_]
     if agent.state == "logged_out":
+        turn.index.discharge(agent)
         del turn.state.agents[id_]
     elif agent.state == "ringing":
         take_back(turn, turn.state.calls[agent.call], agent, "withdrawn", detail=REMOVED)

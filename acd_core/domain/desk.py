@@ -6,7 +6,7 @@ import msgspec
 
 from acd_core.domain.agent import Agent
 from acd_core.domain.call import Call
-from acd_core.domain.commands import AudioKind, DeskCall, DeskView, RequestRefused
+from acd_core.domain.commands import AgentState, AudioKind, DeskCall, DeskView, RequestRefused
 from acd_core.domain.order import audio_edge
 from acd_core.domain.state import State
 from acd_core.domain.turn import Turn
@@ -38,6 +38,9 @@ def show(turn: Turn, agent: Agent) -> None:
             reason=agent.reason,
             next_reason=agent.next_reason,
             deadline_ms=_deadline_ms(agent),
+            paused="pause" in agent.deadlines,
+            overdue=agent.overdue,
+            can_extend=can_extend(state, agent),
             audio=audio_kind(state, agent),
             phone=phone,
             phone_registered=phone in state.phones,
@@ -54,7 +57,7 @@ def refuse(turn: Turn, agent: Agent, request: str, reason: str) -> None:
     )
 
 
-def desk_call(state: State, call: Call) -> DeskCall:
+def desk_call(state: State, call: Call, now_ms: int) -> DeskCall:
     """The call as its agent's page shows it from the moment they are connected."""
     return DeskCall(
         call=call.id,
@@ -65,7 +68,10 @@ def desk_call(state: State, call: Call) -> DeskCall:
         queue=call.queue,
         queue_name=state.queues[call.queue].definition.name,
         arrived_ms=call.arrived_ms,
-        answered_ms=call.since_ms,
+        answered_ms=now_ms,
+        vip=call.vip,
+        hazard=call.hazard,
+        repeat=call.repeat,
     )
 
 
@@ -75,6 +81,25 @@ def put_on_air(agent: Agent, on_air: bool) -> None:
     agent.desk = msgspec.structs.replace(agent.desk, on_air=on_air)
 
 
+def can_extend(state: State, agent: Agent) -> bool:
+    """Whether the wrap-up may be made longer still."""
+    return agent.state == "wrap_up" and longest_wrap_up_ms(state, agent) > _deadline_ms(agent)
+
+
+def longest_wrap_up_ms(state: State, agent: Agent) -> int:
+    """When the wrap-up ends at the latest, with all extensions; 0 when its queue is gone."""
+    queue = None if agent.desk is None else state.queues.get(agent.desk.queue)
+    return 0 if queue is None else agent.since_ms + queue.definition.wrap_up_max_ms
+
+
+_SHOWN: dict[AgentState, str] = {
+    "ringing": "offer",
+    "wrap_up": "wrap_up",
+    "ready": "pause",
+    "not_ready": "planned",
+}
+
+
 def _deadline_ms(agent: Agent) -> int:
-    deadline = agent.deadlines.get("offer" if agent.state == "ringing" else "wrap_up")
+    deadline = agent.deadlines.get(_SHOWN.get(agent.state, ""))
     return 0 if deadline is None else deadline.at_ms

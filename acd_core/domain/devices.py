@@ -7,7 +7,8 @@ session's grace: they asked for calls, and did not take that back.
 
 from __future__ import annotations
 
-from acd_core.domain.agent import NO_AUDIO, PHONE_UNREACHABLE, REJECTED, Agent
+from acd_core.domain.agent import NO_AUDIO, Agent
+from acd_core.domain.call import audio_in
 from acd_core.domain.commands import DropAudio
 from acd_core.domain.ending import end
 from acd_core.domain.events import (
@@ -20,7 +21,7 @@ from acd_core.domain.events import (
     PhoneUnregistered,
 )
 from acd_core.domain.limits import AGENTS_MAX
-from acd_core.domain.offers import take_back
+from acd_core.domain.offers import Failure, fail, take_back
 from acd_core.domain.order import audio_edge
 from acd_core.domain.shift import back_to_ready, check_audio, forget_leg, make_ready, on_roster, stop
 from acd_core.domain.talk import connect, hold, resume, switch_leg
@@ -60,7 +61,7 @@ def take_leg(turn: Turn, agent: Agent, edge: str, leg: str) -> None:
     agent.leg, agent.leg_edge = leg, edge
     turn.touch(agent)
     call = turn.state.calls.get(agent.call)
-    if call is not None and call.audio == "browser":
+    if call is not None and audio_in(call, agent) == "browser":
         here = edge == call.edge
         if call.state == "held" and here:
             resume(turn, call, agent)
@@ -100,7 +101,7 @@ def lose_leg(turn: Turn, agent: Agent, leg: str) -> None:
     if not agent.phone_chosen:
         agent.audio_lost_ms = turn.now_ms
     call = turn.state.calls.get(agent.call)
-    if call is not None and call.audio == "browser":
+    if call is not None and audio_in(call, agent) == "browser":
         if call.state == "ringing":
             take_back(turn, call, agent, "withdrawn", detail=NO_AUDIO)
             stop(turn, agent, NO_AUDIO)
@@ -160,12 +161,8 @@ def phone_failed(turn: Turn, agent: Agent, event: PhoneFailed) -> None:
     if not _is_rung(turn, agent, event):
         return
     call = turn.state.calls[agent.call]
-    if event.status in _DECLINED:
-        take_back(turn, call, agent, "rejected", detail=str(event.status), phone_is_gone=True)
-        stop(turn, agent, REJECTED)
-    else:
-        take_back(turn, call, agent, "unreachable", detail=str(event.status), phone_is_gone=True)
-        stop(turn, agent, PHONE_UNREACHABLE)
+    failure: Failure = "declined" if event.status in _DECLINED else "unreachable"
+    fail(turn, call, agent, failure, detail=str(event.status), phone_is_gone=True)
 
 
 def phone_hung_up(turn: Turn, agent: Agent, event: PhoneHungUp) -> None:
@@ -179,12 +176,12 @@ def phone_hung_up(turn: Turn, agent: Agent, event: PhoneHungUp) -> None:
 
 def _is_rung(turn: Turn, agent: Agent, event: PhoneAnswered | PhoneFailed) -> bool:
     current = agent.call == event.call and agent.offer == event.offer
-    if current and turn.state.calls[agent.call].audio == "phone":
+    if current and audio_in(turn.state.calls[agent.call], agent) == "phone":
         return True
     turn.stale(event, "another offer")
     return False
 
 
 def _owner(turn: Turn, user: str) -> Agent | None:
-    agent = turn.state.agents.get(turn.index.phone_owner.get(user, ""))
+    agent = turn.state.agents.get(turn.index.look.phone_owner.get(user, ""))
     return None if agent is None or agent.state == "logged_out" else agent

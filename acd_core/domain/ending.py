@@ -5,25 +5,27 @@ from __future__ import annotations
 from acd_core.domain.call import Call, EndedCall
 from acd_core.domain.commands import EndCall, EntityGone
 from acd_core.domain.limits import ENDED_CALLS_MAX
-from acd_core.domain.offers import lift
-from acd_core.domain.shift import back_to_ready
+from acd_core.domain.offers import withdraw
 from acd_core.domain.talk import leave
 from acd_core.domain.turn import Turn
+
+TALK_MAX = "talk_max"
 
 
 def end(turn: Turn, call: Call, cause: str, *, edge_knows: bool = False, phone_is_gone: bool = False) -> None:
     """End the call; `edge_knows` when the caller's leg is gone already."""
     state, partner = turn.state, call.agent
-    if call.state == "waiting":
+    waited = call.state in ("waiting", "ringing")
+    if call.id in turn.index.bucket_of:
         turn.index.remove_call(call)
-    elif call.state == "ringing":
-        agent = state.agents[call.agent]
-        lift(turn, call, agent, "withdrawn", detail=cause)
-        back_to_ready(turn, agent)
+    if call.state == "ringing":
+        withdraw(turn, call, cause)
     elif call.state in ("talking", "held"):
         leave(turn, call, phone_is_gone=phone_is_gone)
-    if call.state in ("waiting", "ringing"):
-        state.queues[call.queue].waiting -= 1
+    if waited:
+        queue = state.queues[call.queue]
+        queue.waiting -= 1
+        queue.day.longest_wait_ms = max(queue.day.longest_wait_ms, turn.now_ms - call.queued_ms)
     if not edge_knows:
         turn.emit(EndCall(edge=call.edge, call=call.id, cause=cause))
     turn.story(call, "ended", agent=partner, detail=cause)
@@ -33,6 +35,11 @@ def end(turn: Turn, call: Call, cause: str, *, edge_knows: bool = False, phone_i
     turn.gone.append(EntityGone(entity="call", id=call.id))
     _await_recordings(turn, call)
     forget_if_empty(turn, call.queue)
+
+
+def talked_too_long(turn: Turn, call: Call) -> None:
+    """No conversation goes on for ever."""
+    end(turn, call, TALK_MAX)
 
 
 def _await_recordings(turn: Turn, call: Call) -> None:

@@ -7,24 +7,42 @@ what it is hearing has ended.
 
 from __future__ import annotations
 
+from acd_core.domain.calendars import hours
 from acd_core.domain.call import Call, move
-from acd_core.domain.commands import Play
 from acd_core.domain.ending import end
 from acd_core.domain.events import CallerHungUp, KeyPressed, PlaybackDone
-from acd_core.domain.limits import PLAYBACK_MAX_MS
-from acd_core.domain.plan import HangUpStep, MenuStep, PlayStep, QueueStep, Step
-from acd_core.domain.talk import play_music
+from acd_core.domain.plan import HangUpStep, HoursStep, MenuStep, PlayStep, QueueStep, Step
+from acd_core.domain.queue import Queue
+from acd_core.domain.queueing import CALLBACK_KEY, callback_asked, enter_by
+from acd_core.domain.queueing import enter as enter_queue
+from acd_core.domain.sound import play
 from acd_core.domain.turn import Turn
 
 FLOW_ENDED = "flow_ended"
-QUEUE_FULL = "queue_full"
 
 
 def begin(turn: Turn, call: Call) -> None:
     """Enter the flow of the dialled number (of the plan's first number, when a new plan no longer has it)."""
-    number = turn.index.numbers.get(call.dialled) or turn.plan.numbers[0]
-    call.flow = number.flow
-    enter(turn, call, turn.plan.flows[number.flow].start)
+    number = turn.index.look.numbers.get(call.dialled) or turn.plan.numbers[0]
+    begin_flow(turn, call, number.flow)
+
+
+def begin_flow(turn: Turn, call: Call, id_: str) -> None:
+    """Enter this flow at its start."""
+    call.flow = id_
+    enter(turn, call, turn.plan.flows[id_].start)
+
+
+def go_on(turn: Turn, call: Call) -> None:
+    """Where a call that left a queue goes, once it was told what there is to tell; from the beginning when that is gone."""
+    queue, flow = call.then_queue, call.then_flow
+    call.then_queue = call.then_flow = ""
+    if queue in turn.state.queues:
+        enter_queue(turn, call, queue)
+    elif flow in turn.plan.flows:
+        begin_flow(turn, call, flow)
+    else:
+        begin(turn, call)
 
 
 def enter(turn: Turn, call: Call, name: str) -> None:
@@ -33,23 +51,14 @@ def enter(turn: Turn, call: Call, name: str) -> None:
     call.step, call.repeats = name, 0
     turn.story(call, "flow", detail=name)
     if isinstance(step, QueueStep):
-        _enter_queue(turn, call, step.queue)
+        enter_by(turn, call, step)
+    elif isinstance(step, HoursStep):
+        enter(turn, call, hours(turn.plan, step, turn.state.mode, turn.now_ms))
     elif isinstance(step, HangUpStep):
         _say_and_end(turn, call, step.prompts, FLOW_ENDED)
     else:
         move(call, "menu" if isinstance(step, MenuStep) else "playing", turn.now_ms)
         play(turn, call, step.prompts)
-
-
-def play(turn: Turn, call: Call, prompts: tuple[str, ...]) -> None:
-    """Say this instead of whatever is being said."""
-    call.play += 1
-    call.saying = prompts
-    call.speaking = True
-    turn.emit(
-        Play(edge=call.edge, call=call.id, play=call.play, prompts=turn.prompts(prompts, call.language))
-    )
-    turn.set_deadline("call", call, "flow", turn.now_ms + PLAYBACK_MAX_MS)
 
 
 def playback_done(turn: Turn, call: Call, event: PlaybackDone) -> None:
@@ -86,7 +95,8 @@ def key_pressed(turn: Turn, call: Call, event: KeyPressed) -> None:
 def key_ahead(turn: Turn, call: Call, event: KeyPressed) -> None:
     """A key of the menu to come, from a caller who knows it: the rest of this and the whole menu are spared them."""
     step = _step(turn, call)
-    if isinstance(step, PlayStep) and step.type_ahead and not call.ending:
+    leaves = call.ending or call.then_queue or call.then_flow
+    if isinstance(step, PlayStep) and step.type_ahead and not leaves:
         menu = turn.plan.flows[call.flow].steps[step.next]
         target = menu.keys.get(event.key) if isinstance(menu, MenuStep) else None
         if target is not None:
@@ -100,22 +110,34 @@ def key_ahead(turn: Turn, call: Call, event: KeyPressed) -> None:
 def hung_up(turn: Turn, call: Call, event: CallerHungUp) -> None:
     """The caller is gone."""
     if call.state in ("waiting", "ringing") and not call.answered_ms:
-        turn.state.queues[call.queue].day_abandoned += 1
+        _count_abandon(turn.state.queues[call.queue], turn.now_ms - call.queued_ms)
     end(turn, call, event.cause, edge_knows=True)
 
 
-def sound_again(turn: Turn, call: Call) -> None:
-    """The edge may not be playing what it should: have it do so, a playback under a new number."""
-    if call.state in ("waiting", "ringing", "held"):
-        play_music(turn, call)
-    elif call.speaking:
-        play(turn, call, call.saying)
+def key_while_waiting(turn: Turn, call: Call, event: KeyPressed) -> None:
+    """The key that asks for a callback, where one was offered."""
+    if call.callback_offered and event.key == CALLBACK_KEY:
+        callback_asked(turn, call)
+    else:
+        turn.stale(event, call.state)
+
+
+def _count_abandon(queue: Queue, wait_ms: int) -> None:
+    day, definition = queue.day, queue.definition
+    day.abandoned += 1
+    day.abandoned_wait_ms += wait_ms
+    day.abandoned_in_time += wait_ms <= definition.service_level_ms
+    day.short_abandoned += wait_ms <= definition.short_abandon_ms
 
 
 def _said(turn: Turn, call: Call) -> None:
     call.speaking, call.saying = False, ()
     if call.ending:
         end(turn, call, call.ending)
+        return
+    if call.then_queue or call.then_flow:
+        turn.clear_deadline("call", call, "flow")
+        go_on(turn, call)
         return
     step = _step(turn, call)
     if isinstance(step, PlayStep):
@@ -156,21 +178,6 @@ def _menu(turn: Turn, call: Call) -> MenuStep | None:
 def _leave(turn: Turn, call: Call) -> None:
     turn.clear_deadline("call", call, "flow")
     call.speaking, call.saying = False, ()
-
-
-def _enter_queue(turn: Turn, call: Call, id_: str) -> None:
-    queue = turn.state.queues[id_]
-    definition = queue.definition
-    if queue.waiting >= definition.waiting_max:
-        _say_and_end(turn, call, definition.when_full.prompts, QUEUE_FULL)
-        return
-    queue.waiting += 1
-    call.queue, call.queued_ms = id_, turn.now_ms
-    move(call, "waiting", turn.now_ms)
-    turn.story(call, "queued")
-    play_music(turn, call, definition.announce)
-    turn.index.add_call(call)
-    turn.fresh_calls.append(call)
 
 
 def _say_and_end(turn: Turn, call: Call, prompts: tuple[str, ...], cause: str) -> None:

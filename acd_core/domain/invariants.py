@@ -6,10 +6,14 @@ Walks everything, so it is for tests, simulations and a core that runs in debug,
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Container
 
 from acd_core.domain.agent import Agent
 from acd_core.domain.call import Call
-from acd_core.domain.order import Index, Line, Place, audio_edge, standing_edge
+from acd_core.domain.commands import AgentState
+from acd_core.domain.lines import Line
+from acd_core.domain.order import Index, audio_edge, standing_edge, taken_steps
+from acd_core.domain.roster import Agent as Entry
 from acd_core.domain.state import State
 from acd_core.domain.tables import AGENT_DEADLINES, CALL_DEADLINES, EDGE_DEADLINES
 
@@ -37,27 +41,58 @@ def check(state: State) -> None:
 def check_index(state: State, index: Index) -> None:
     """The lines are what the state says they are."""
     derived = Index(state)
-    assert _members(index.calls) == _members(derived.calls), "lines of calls"
-    assert _members(index.agents) == _members(derived.agents), "lines of agents"
+    assert _calls(index) == _calls(derived), "buckets of calls"
+    queues = state.queues  # one that went with its last call leaves an empty crew behind, until the next plan
+    assert _lines(index, queues) == _lines(derived, queues), "lines of agents"
+    assert _counts(index, queues) == _counts(derived, queues), "agents by state"
     assert index.standing.keys() == derived.standing.keys(), "standing agents"
-    assert index.numbers == derived.numbers, "numbers"
-    assert index.phone_owner == derived.phone_owner, "owners of phones"
+    assert index.look.numbers == derived.look.numbers, "numbers"
+    assert index.look.callers == derived.look.callers, "callers"
+    assert index.look.phone_owner == derived.look.phone_owner, "owners of phones"
 
 
-def _members(lines: dict[Place, Line]) -> dict[Place, list[tuple[int, str]]]:
-    return {place: line.members() for place, line in lines.items() if len(line)}
+def _calls(index: Index) -> dict[str, tuple[object, ...]]:
+    return {id_: bucket.key for id_, bucket in index.bucket_of.items() if id_ in dict(_ids(bucket.calls))}
+
+
+def _ids(line: Line) -> list[tuple[str, object]]:
+    return [(member, key) for key, member in line.members()]
+
+
+def _lines(index: Index, queues: Container[str]) -> dict[tuple[object, ...], list[tuple[object, str]]]:
+    return {
+        (id_, signature, edge): line.members()
+        for id_, crew in index.crews.items()
+        for signature, squad in crew.squads.items()
+        for edge, line in squad.lines.items()
+        if len(line) and id_ in queues
+    }
+
+
+def _counts(index: Index, queues: Container[str]) -> dict[tuple[object, ...], dict[AgentState, int]]:
+    return {
+        (id_, signature): dict(squad.counts)
+        for id_, crew in index.crews.items()
+        for signature, squad in crew.squads.items()
+        if any(squad.counts.values()) and id_ in queues
+    }
 
 
 def _call(state: State, call: Call) -> None:
     name = f"call {call.id} ({call.state})"
-    paired = call.state in ("ringing", "talking", "held")
-    assert bool(call.agent) == paired, f"{name}: an agent while ringing, talking or held, and only then"
-    assert bool(call.offer) == paired, f"{name}: an offer while ringing, talking or held, and only then"
+    paired = call.state in ("talking", "held")
+    assert bool(call.agent) == paired, f"{name}: an agent while talking or held, and only then"
+    assert bool(call.offer) == paired, f"{name}: an offer while talking or held, and only then"
+    assert bool(call.ringing) == (call.state == "ringing"), f"{name}: offers while ringing, and only then"
+    for id_, ring in call.ringing.items():
+        agent = state.agents[id_]
+        assert (agent.call, agent.offer) == (call.id, ring.offer), f"{name}: call and agent name each other"
+        assert agent.state == "ringing", f"{name}: agent's state"
     if paired:
-        agent = state.agents.get(call.agent)
-        assert agent is not None, f"{name}: names an agent that exists"
+        assert call.agent in state.agents, f"{name}: names an agent that exists"
+        agent = state.agents[call.agent]
         assert (agent.call, agent.offer) == (call.id, call.offer), f"{name}: call and agent name each other"
-        assert agent.state == ("ringing" if call.state == "ringing" else "talking"), f"{name}: agent's state"
+        assert agent.state == "talking", f"{name}: agent's state"
         assert call.audio in ("browser", "phone"), f"{name}: a pair has audio"
     in_queue = call.state not in ("playing", "menu")
     assert bool(call.queue) == in_queue, f"{name}: a queue from waiting on"
@@ -73,6 +108,12 @@ def _call(state: State, call: Call) -> None:
     has_exit = call.state not in ("playing", "menu") or "flow" in call.deadlines
     assert has_exit, f"{name}: a step of the flow has a deadline"
     assert call.state != "held" or "held" in call.deadlines, f"{name}: a hold has a deadline"
+    assert call.state != "waiting" or "wait" in call.deadlines, f"{name}: waiting has a deadline"
+    assert call.state not in ("talking", "held") or "talk" in call.deadlines, (
+        f"{name}: talking has a deadline"
+    )
+    assert bool(call.only) == bool(call.only_until_ms), f"{name}: kept for somebody until some time"
+    assert not call.only or call.state in ("waiting", "ringing"), f"{name}: kept for somebody while waiting"
     assert call.edge in state.edges, f"{name}: its edge is known"
 
 
@@ -84,14 +125,19 @@ def _agent(state: State, agent: Agent) -> None:
     if paired:
         call = state.calls.get(agent.call)
         assert call is not None, f"{name}: names a call that is live"
-        assert call.agent == agent.id, f"{name}: call and agent name each other"
+        mutual = agent.id in call.ringing if agent.state == "ringing" else call.agent == agent.id
+        assert mutual, f"{name}: call and agent name each other"
     assert (agent.offered is not None) == (agent.state == "ringing"), f"{name}: a pop-up while ringing"
     assert (agent.desk is not None) == (agent.state in ("talking", "wrap_up")), f"{name}: a call on the desk"
     assert agent.state != "ringing" or "offer" in agent.deadlines, f"{name}: an offer has a deadline"
     assert agent.state != "wrap_up" or "wrap_up" in agent.deadlines, f"{name}: wrap-up has a deadline"
     assert agent.state != "ready" or audio_edge(state, agent), f"{name}: ready with audio"
     assert (agent.leg_edge in state.edges) == bool(agent.leg), f"{name}: a leg is at an edge that is known"
+    has_end = agent.state == "logged_out" or "login" in agent.deadlines or agent.leaving
+    assert has_end, f"{name}: a log-in has a deadline, or ends with this call"
+    assert agent.state != "not_ready" or "not_ready" in agent.deadlines, f"{name}: not ready has a deadline"
     if agent.state == "logged_out":
+        assert not agent.deadlines, f"{name}: no deadline"
         assert not agent.online, f"{name}: no page"
         assert not agent.leg, f"{name}: no audio"
     elif not agent.online and agent.state != "talking":
@@ -114,7 +160,7 @@ def _queues(state: State) -> None:
 
 
 def _deadlines(state: State) -> None:
-    generations: list[int] = []
+    generations = [callback.deadlines["expire"].generation for callback in state.callbacks.values()]
     for call in state.calls.values():
         for key, deadline in call.deadlines.items():
             assert call.state in CALL_DEADLINES[key][0], f"call {call.id}: {key} while {call.state}"
@@ -133,14 +179,35 @@ def _deadlines(state: State) -> None:
 
 
 def _nobody_waits_beside_a_ready_agent(state: State) -> None:
-    ready: dict[tuple[str, str], str] = {}
-    for agent in state.agents.values():
-        edge = standing_edge(state, agent)
-        if edge:
-            assert state.roster is not None
-            for queue in state.roster.agents[agent.id].queues:
-                ready[queue, edge] = agent.id
+    ready = [agent for agent in state.agents.values() if standing_edge(state, agent)]
     for call in state.calls.values():
         if call.state == "waiting":
-            idle = ready.get((call.queue, call.edge), "")
-            assert not idle, f"call {call.id} waits in {call.queue} beside ready agent {idle}"
+            for agent in ready:
+                idle = standing_edge(state, agent) == call.edge and may_take(state, agent, call)
+                assert not idle, f"call {call.id} waits in {call.queue} beside ready agent {agent.id}"
+
+
+def may_take(state: State, agent: Agent, call: Call) -> bool:
+    """Whether this agent serves this call by the documents and its steps, worked out the long way, from the state alone."""
+    assert state.roster is not None
+    entry = state.roster.agents.get(agent.id)
+    if entry is None or (call.only and call.only != agent.id):
+        return False
+    taken = taken_steps(state.queues[call.queue].definition.steps, call.steps)
+    lowered = sum(step.lower_levels for step in taken)
+    teams = {team for step in taken for team in step.add_teams}
+    added = {queue for step in taken for queue in step.add_queues if queue in state.queues}
+    return _admitted(state, entry, call, call.queue, lowered, teams) or any(
+        _admitted(state, entry, call, queue, 0, set()) for queue in added
+    )
+
+
+def _admitted(state: State, entry: Entry, call: Call, queue: str, lowered: int, teams: set[str]) -> bool:
+    assert state.roster is not None
+    definition = state.queues[queue].definition
+    team = state.roster.teams.get(entry.team)
+    serves = queue in entry.queues or entry.team in definition.teams or (team and queue in team.queues)
+    if not serves and entry.team not in teams:
+        return False
+    needs = [*definition.skills.items(), *call.skills]
+    return all(entry.skills.get(skill, 0) >= max(1, level - lowered) for skill, level in needs)

@@ -24,7 +24,6 @@ from acd_core.domain.commands import (
 from acd_core.domain.devices import lose_leg, register, take_leg, unregister
 from acd_core.domain.ending import end
 from acd_core.domain.events import EdgeDown, EdgeInventory, HeldCall, WebDown, WebInventory
-from acd_core.domain.flow import sound_again
 from acd_core.domain.limits import AGENTS_MAX
 from acd_core.domain.link_ends import Edge, Web
 from acd_core.domain.offers import ring_phone
@@ -32,6 +31,7 @@ from acd_core.domain.order import audio_edge
 from acd_core.domain.plan import Plan
 from acd_core.domain.sessions import lose_page, open_page
 from acd_core.domain.shift import forget_leg
+from acd_core.domain.sound import sound_again
 from acd_core.domain.talk import say_join
 from acd_core.domain.turn import Turn
 
@@ -62,13 +62,19 @@ def edge_grace_over(turn: Turn, edge: Edge) -> None:
     """The edge stayed away: its calls end, its audio and phones are gone."""
     state = turn.state
     for call in _calls_at(turn, edge):
-        end(turn, call, EDGE_LOST, edge_knows=True, phone_is_gone=True)
+        _lose_call(turn, call, EDGE_LOST)
     for agent in _legs_at(turn, edge):
         _lose(turn, agent)
     for user in sorted(user for user, at in state.phones.items() if at == edge.id):
         unregister(turn, user)
     del state.edges[edge.id]
     turn.gone.append(EntityGone(entity="edge", id=edge.id))
+
+
+def _lose_call(turn: Turn, call: Call, cause: str) -> None:
+    if call.state in ("waiting", "ringing") and not call.answered_ms:
+        turn.state.queues[call.queue].day.lost += 1
+    end(turn, call, cause, edge_knows=True, phone_is_gone=True)
 
 
 def edge_inventory(turn: Turn, event: EdgeInventory) -> None:
@@ -83,7 +89,7 @@ def edge_inventory(turn: Turn, event: EdgeInventory) -> None:
     held = {call.call: call for call in event.calls}
     for call in _calls_at(turn, edge):
         if call.id not in held:
-            end(turn, call, LOST_AT_EDGE, edge_knows=True, phone_is_gone=True)
+            _lose_call(turn, call, LOST_AT_EDGE)
     _reconcile_legs(turn, edge, event)
     for id_ in sorted(held):
         known = state.calls.get(id_)
@@ -121,8 +127,9 @@ def _mend(turn: Turn, call: Call, held: HeldCall, sound: bool) -> None:
     if not sound:
         return
     sound_again(turn, call)
-    if call.state == "ringing" and call.audio == "phone":
-        ring_phone(turn, call, turn.state.agents[call.agent])
+    for id_ in sorted(call.ringing):
+        if call.ringing[id_].audio == "phone":
+            ring_phone(turn, call, turn.state.agents[id_])
 
 
 def _reconcile_legs(turn: Turn, edge: Edge, event: EdgeInventory) -> None:

@@ -1,155 +1,131 @@
-"""Who is next: the waiting calls and the ready agents, each in order, for every queue at every edge.
+"""Who is next: the waiting calls and the ready agents, each in order (squads.py, lines.py), and look-ups into plan and roster.
 
-All of it is derived from the state and rebuilt from it, so it is no part of a snapshot. A call can only be joined to audio
-at its own edge, hence the pairs of queue and edge. A `Line` is a heap that forgets lazily: taking somebody out of its middle
-costs nothing until they reach the front, and it is rebuilt when more than half of it is dead, so no step scans.
+All of it is derived from the state and rebuilt from it, so it is no part of a snapshot.
 
-Within one line calls stand by arrival, then id; the queue's priority is compared between the fronts of the lines, when an
-agent looks for a call. A change of priority therefore moves nobody within a line.
+Within one bucket calls stand by arrival, then id; between buckets the effective priority of their fronts is compared at the
+moment an agent looks for a call. Which agent is first for a call is its queue's strategy's business; the agents of queues that a
+step added come into question when the queue's own have none.
 """
 
 from __future__ import annotations
 
-from heapq import heapify, heappop, heappush
 from typing import TypeAlias
 
 from acd_core.domain.agent import Agent
 from acd_core.domain.call import Call
-from acd_core.domain.commands import Prompt
-from acd_core.domain.plan import Number, PromptText
+from acd_core.domain.chance import draw
+from acd_core.domain.commands import AgentState
+from acd_core.domain.lines import Bag, Line, pick
+from acd_core.domain.lookups import Lookups
+from acd_core.domain.plan import SearchStep
+from acd_core.domain.roster import Agent as Entry
+from acd_core.domain.squads import POINT, Bucket, Crew, Skills, Squad, Way
 from acd_core.domain.state import State
 
-Place: TypeAlias = tuple[str, str]  # queue, edge
+Rank: TypeAlias = tuple[bool, int, int, str]
 
-_SMALL = 32
-
-
-class Line:
-    """Members by (time, id), the first at hand; joining, leaving and looking cost the logarithm of the length at most."""
-
-    __slots__ = ("_heap", "_since")
-
-    def __init__(self) -> None:
-        self._heap: list[tuple[int, str]] = []
-        self._since: dict[str, int] = {}
-
-    def __len__(self) -> int:
-        return len(self._since)
-
-    def join(self, since_ms: int, member: str) -> None:
-        """Stand in line, at the place that the time gives."""
-        self._since[member] = since_ms
-        heappush(self._heap, (since_ms, member))
-
-    def leave(self, member: str) -> None:
-        """Leave, from wherever they stand."""
-        since = self._since
-        del since[member]
-        if len(self._heap) > 2 * len(since) + _SMALL:
-            self._heap = [(since_ms, member) for member, since_ms in since.items()]
-            heapify(self._heap)
-
-    def members(self) -> list[tuple[int, str]]:
-        """All who stand in line, in order."""
-        return sorted((since_ms, member) for member, since_ms in self._since.items())
-
-    def first(self) -> tuple[int, str] | None:
-        """Who is first, without taking them out."""
-        heap, since = self._heap, self._since
-        while heap:
-            front = heap[0]
-            if since.get(front[1]) == front[0]:
-                return front
-            heappop(heap)
-        return None
+_SMALL = 64
 
 
 class Standing:
     """Where a ready agent stands: the lines they are in, and what put them there."""
 
-    __slots__ = ("edge", "idle_since_ms", "lines", "queues")
+    __slots__ = ("edge", "idle_since_ms", "lines", "squads")
 
-    def __init__(
-        self, idle_since_ms: int, edge: str, queues: tuple[str, ...], lines: tuple[Line, ...]
-    ) -> None:
-        self.idle_since_ms = idle_since_ms
-        self.edge = edge
-        self.queues = queues
-        self.lines = lines
+    def __init__(self, idle_since_ms: int, edge: str, squads: tuple[Squad, ...], lines: list[Line]) -> None:
+        self.idle_since_ms, self.edge, self.squads, self.lines = idle_since_ms, edge, squads, lines
 
 
 class Index:
-    """Lines of calls and agents, and look-ups into plan and roster."""
+    """Crews, buckets and lines."""
 
     def __init__(self, state: State) -> None:
         """Derive everything from a state."""
-        self.calls: dict[Place, Line] = {}
-        self.agents: dict[Place, Line] = {}
+        self.look = Lookups(state)
+        self.crews: dict[str, Crew] = {}
+        self.squads_of: dict[str, tuple[Squad, ...]] = {}
         self.standing: dict[str, Standing] = {}
-        self.numbers: dict[str, Number] = {}
-        self.phone_owner: dict[str, str] = {}
-        self._prompts: dict[tuple[tuple[str, ...], str], tuple[Prompt, ...]] = {}
-        self.plan_changed(state)
-        self.roster_changed(state)
+        self.bucket_of: dict[
+            str, Bucket
+        ] = {}  # of each call that waits, or rings and may ring further agents
+        self.kept: dict[str, list[Bucket]] = {}  # for one agent
+        self._buckets: dict[tuple[object, ...], Bucket] = {}
+        self.rebuild(state)
+
+    def rebuild(self, state: State) -> None:
+        """Begin anew with the plan and the roster in force."""
+        self.look = Lookups(state)
+        asked = self.look.asked_skills
+        self.crews = {id_: Crew(id_, queue.definition, asked) for id_, queue in state.queues.items()}
+        self.squads_of, self.standing, self.bucket_of, self.kept, self._buckets = {}, {}, {}, {}, {}
+        for agent in state.agents.values():
+            self.enrol(state, agent)
         for call in state.calls.values():
-            if call.state == "waiting":
+            if call.state == "waiting" or (
+                call.state == "ringing" and len(call.ringing) < self.ring_max(call)
+            ):
                 self.add_call(call)
         for agent in state.agents.values():
             self.place(state, agent)
 
-    def plan_changed(self, state: State) -> None:
-        """Forget what was looked up in the plan before, and the lines of queues that nobody is in."""
-        self._prompts.clear()
-        self.calls = {place: line for place, line in self.calls.items() if len(line)}
-        self.agents = {place: line for place, line in self.agents.items() if len(line)}
-        self.numbers = {} if state.plan is None else {number.dialled: number for number in state.plan.numbers}
+    # --- agents ---
 
-    def roster_changed(self, state: State) -> None:
-        """Learn whose phone is whose."""
-        agents = {} if state.roster is None else state.roster.agents
-        self.phone_owner = {agents[id_].phone: id_ for id_ in sorted(agents) if agents[id_].phone}
+    def enrol(self, state: State, agent: Agent) -> None:
+        """Count an agent in the squads that their entry in the roster puts them into."""
+        entry = self.look.entry(agent.id)
+        squads = () if entry is None else self._squads(entry)
+        self.squads_of[agent.id] = squads
+        for squad in squads:
+            squad.counts[agent.state] += 1
+            squad.crew.members[agent.id] = squad
 
-    def prompts(self, state: State, ids: tuple[str, ...], language: str) -> tuple[Prompt, ...]:
-        """What these prompts are in this language; one that a new plan no longer has is left out."""
-        key = (ids, language)
-        found = self._prompts.get(key)
-        if found is None:
-            entries = [(id_, _text(state, id_)) for id_ in ids]
-            found = tuple([_prompt(id_, entry, language) for id_, entry in entries if entry is not None])
-            self._prompts[key] = found
-        return found
+    def discharge(self, agent: Agent) -> None:
+        """Forget an agent, whose entry is about to change or to go."""
+        if agent.id in self.standing:
+            self.remove_agent(agent.id)
+        for squad in self.squads_of.pop(agent.id, ()):
+            squad.counts[agent.state] -= 1
+            del squad.crew.members[agent.id]
 
-    def add_call(self, call: Call) -> None:
-        """A call waits, at the place that its arrival gives."""
-        place = (call.queue, call.edge)
-        line = self.calls.get(place)
-        if line is None:
-            line = self.calls[place] = Line()
-        line.join(call.arrived_ms, call.id)
+    def moved(self, id_: str, before: AgentState, after: AgentState) -> None:
+        """An agent came into another state."""
+        for squad in self.squads_of[id_]:
+            counts = squad.counts
+            counts[before] -= 1
+            counts[after] += 1
 
-    def remove_call(self, call: Call) -> None:
-        """A call no longer waits."""
-        self.calls[call.queue, call.edge].leave(call.id)
+    def _squads(self, entry: Entry) -> tuple[Squad, ...]:
+        serves = self.look.serves(entry)
+        squads = []
+        for queue in self.look.may_serve(entry):
+            crew = self.crews.get(queue)
+            if crew is not None:
+                squads.append(crew.squad_of(entry, queue in serves))
+        return tuple(squads)
 
     def place(self, state: State, agent: Agent) -> bool:
-        """Put a ready agent into the lines of their queues, or take out one who can't have a call; true when newly in."""
-        before = self.standing.get(agent.id)
+        """Put a ready agent into the lines of their squads, or take out one who can't have a call; true when newly in."""
+        id_ = agent.id
+        before = self.standing.get(id_)
         edge = "" if agent.state != "ready" else standing_edge(state, agent)
         if not edge:
             if before is not None:
-                self.remove_agent(agent.id)
+                self.remove_agent(id_)
             return False
-        assert state.roster is not None
-        queues = state.roster.agents[agent.id].queues
+        squads = self.squads_of[id_]
         if before is not None:
             same = before.idle_since_ms == agent.idle_since_ms and before.edge == edge
-            if same and before.queues == queues:
+            if same and before.squads is squads:
                 return False
-            self.remove_agent(agent.id)
-        lines = tuple([self._agents_of((queue, edge)) for queue in queues])
-        for line in lines:
-            line.join(agent.idle_since_ms, agent.id)
-        self.standing[agent.id] = Standing(agent.idle_since_ms, edge, queues, lines)
+            self.remove_agent(id_)
+        entry = self.look.entry(id_)
+        assert entry is not None
+        lines = []
+        for squad in squads:
+            line = squad.lines.get(edge) or squad.line(edge)
+            line.join(squad.key(agent, entry), id_)
+            lines.append(line)
+        self.standing[id_] = Standing(agent.idle_since_ms, edge, squads, lines)
         return True
 
     def remove_agent(self, id_: str) -> None:
@@ -157,30 +133,137 @@ class Index:
         for line in self.standing.pop(id_).lines:
             line.leave(id_)
 
-    def first_agent(self, call: Call) -> str:
-        """Who of the ready agents has been idle longest and may have this call; empty when nobody."""
-        line = self.agents.get((call.queue, call.edge))
-        front = None if line is None else line.first()
-        return "" if front is None else front[1]
+    # --- calls ---
 
-    def first_call(self, state: State, agent: str) -> str:
-        """The first call over all queues of a standing agent: highest priority, then arrival, then id; empty when none."""
+    def ring_max(self, call: Call) -> int:
+        """At how many agents at once the call may ring."""
+        definition = self.crews[call.queue].definition
+        return definition.ring_max if definition.strategy == "ring_all" else 1
+
+    def add_call(self, call: Call) -> None:
+        """A call waits, at the place that its arrival gives."""
+        key = (call.edge, call.queue, call.priority, call.hazard, call.skills, call.steps, call.only)
+        bucket = self._buckets.get(key)
+        if bucket is None:
+            bucket = self._new_bucket(key, call)
+        bucket.calls.join(call.arrived_ms, call.id)
+        self.bucket_of[call.id] = bucket
+
+    def remove_call(self, call: Call) -> None:
+        """A call no longer waits."""
+        self.bucket_of.pop(call.id).calls.leave(call.id)
+
+    def calls_of(self, queue: str) -> list[str]:
+        """All calls that wait in a queue, by id."""
+        return sorted(id_ for id_, bucket in self.bucket_of.items() if bucket.queue == queue)
+
+    def ways(self, call: Call) -> tuple[Way, ...]:
+        """Whose agents may take a call, its own queue first, as its steps have widened the search."""
+        crew = self.crews[call.queue]
+        taken = taken_steps(crew.definition.steps, call.steps)
+        lowered = sum(step.lower_levels for step in taken)
+        teams = frozenset(team for step in taken for team in step.add_teams)
+        own = Way(crew, lowered, teams, _needs(crew.definition.skills, call.skills))
+        added: dict[str, None] = {queue: None for step in taken for queue in step.add_queues}
+        crews = [self.crews[queue] for queue in added if queue in self.crews and queue != call.queue]
+        return (
+            own,
+            *(Way(other, 0, frozenset(), _needs(other.definition.skills, call.skills)) for other in crews),
+        )
+
+    def _new_bucket(self, key: tuple[object, ...], call: Call) -> Bucket:
+        if len(self._buckets) > 2 * len(self.bucket_of) + _SMALL:
+            self._forget_empty()
+        definition = self.crews[call.queue].definition
+        bucket = self._buckets[key] = Bucket(key, call.edge, call.queue, definition, self.ways(call))
+        bucket.base += call.priority * POINT
+        bucket.hazard, bucket.only = call.hazard, call.only
+        for way in bucket.ways:
+            way.crew.buckets.append(bucket)
+            if not call.only:
+                for squad in way.squads:
+                    squad.buckets.setdefault(call.edge, []).append(bucket)
+        if call.only:
+            self.kept.setdefault(call.only, []).append(bucket)
+        return bucket
+
+    def _forget_empty(self) -> None:
+        self._buckets = {key: bucket for key, bucket in self._buckets.items() if len(bucket.calls)}
+        for crew in self.crews.values():
+            crew.buckets = [bucket for bucket in crew.buckets if len(bucket.calls)]
+            for squad in crew.squads.values():
+                for edge, buckets in squad.buckets.items():
+                    squad.buckets[edge] = [bucket for bucket in buckets if len(bucket.calls)]
+        kept = {id_: [b for b in buckets if len(b.calls)] for id_, buckets in self.kept.items()}
+        self.kept = {id_: buckets for id_, buckets in kept.items() if buckets}
+
+    # --- who is next ---
+
+    def first_agent(self, state: State, call: Call) -> str:
+        """Which of the ready agents who may have this call the strategy names; empty when there is none."""
+        bucket = self.bucket_of[call.id]
+        if bucket.only:
+            standing = self.standing.get(bucket.only)
+            at_hand = standing is not None and standing.edge == bucket.edge and bucket.admits(standing.squads)
+            return bucket.only if at_hand else ""
+        edge = bucket.edge
+        for way in bucket.ways:
+            if way.crew.strategy == "random":
+                drawn = self._drawn(state, call, way, edge)
+                if drawn:
+                    return drawn
+                continue
+            best = None
+            for squad in way.squads:
+                line = squad.lines.get(edge)
+                front = None if line is None else line.first()
+                if front is not None and (best is None or front < best):
+                    best = front
+            if best is not None:
+                return best[1]
+        return ""
+
+    def _drawn(self, state: State, call: Call, way: Way, edge: str) -> str:
+        bags = [line for squad in way.squads if isinstance(line := squad.lines.get(edge), Bag)]
+        total = sum(len(bag) for bag in bags)
+        if not total:
+            return ""
+        seed = 0 if state.plan is None else state.plan.seed
+        return pick(bags, draw(seed, f"agent for {call.id}", state.offers, total))
+
+    def first_call(self, agent: str, now_ms: int) -> str:
+        """The first call over all queues of a standing agent, in the one total order; empty when there is none."""
         standing = self.standing[agent]
-        best: tuple[int, int, str] | None = None
-        for queue in standing.queues:
-            line = self.calls.get((queue, standing.edge))
-            front = None if line is None else line.first()
-            if front is not None:
-                rank = (-state.queues[queue].definition.priority, front[0], front[1])
-                if best is None or rank < best:
+        edge = standing.edge
+        best: Rank | None = None
+        for squad in standing.squads:
+            for bucket in squad.buckets.get(edge, ()):
+                rank = bucket.rank(now_ms)
+                if rank is not None and (best is None or rank < best):
                     best = rank
-        return "" if best is None else best[2]
+        for bucket in self.kept.get(agent, ()):
+            if bucket.edge == edge and bucket.admits(standing.squads):
+                rank = bucket.rank(now_ms)
+                if rank is not None and (best is None or rank < best):
+                    best = rank
+        return "" if best is None else best[3]
 
-    def _agents_of(self, place: Place) -> Line:
-        line = self.agents.get(place)
-        if line is None:
-            line = self.agents[place] = Line()
-        return line
+    def rank(self, call: Call, now_ms: int) -> Rank:
+        """The place of a waiting call in the total order."""
+        bucket = self.bucket_of[call.id]
+        return (not bucket.hazard, -bucket.points(call.arrived_ms, now_ms), call.arrived_ms, call.id)
+
+
+def taken_steps(steps: tuple[SearchStep, ...], taken: tuple[int, ...]) -> list[SearchStep]:
+    """The steps of these numbers, of those that the plan in force still has."""
+    return [steps[number - 1] for number in taken if number <= len(steps)]
+
+
+def _needs(own: dict[str, int], brought: Skills) -> Skills:
+    needs = dict(brought)
+    for skill, level in own.items():
+        needs[skill] = max(level, needs.get(skill, 0))
+    return tuple(sorted(needs.items()))
 
 
 def audio_edge(state: State, agent: Agent) -> str:
@@ -197,6 +280,7 @@ def standing_edge(state: State, agent: Agent) -> str:
     if (
         agent.state != "ready"
         or not agent.online
+        or "pause" in agent.deadlines
         or state.roster is None
         or agent.id not in state.roster.agents
     ):
@@ -204,17 +288,3 @@ def standing_edge(state: State, agent: Agent) -> str:
     name = audio_edge(state, agent)
     edge = state.edges.get(name)
     return name if edge is not None and edge.up else ""
-
-
-def _text(state: State, id_: str) -> PromptText | None:
-    entry = None if state.plan is None else state.plan.prompts.get(id_)
-    return entry or state.old_prompts.get(id_)
-
-
-def _prompt(id_: str, entry: PromptText, language: str) -> Prompt:
-    if language in entry.text:
-        return Prompt(id=id_, language=language, text=entry.text[language], wav=entry.wav)
-    for other in sorted(entry.text):
-        return Prompt(id=id_, language=other, text=entry.text[other], wav=entry.wav)
-    # Without any text the id is spoken should the file be missing: heard, so noticed.
-    return Prompt(id=id_, language=language, text=id_, wav=entry.wav)

@@ -5,6 +5,10 @@ from __future__ import annotations
 import msgspec
 
 from acd_core.domain import plan as plans
+from acd_core.domain.counters import QueueCounters
+
+HANDLING_FIRST_MS = 180_000  # assumed until calls were handled
+_HANDLING_WEIGHT = 32
 
 
 class Queue(msgspec.Struct, kw_only=True):
@@ -18,5 +22,11 @@ class Queue(msgspec.Struct, kw_only=True):
     retired: bool = False
     waiting: int = 0  # calls that wait or ring
     talking: int = 0  # calls in conversation or held
-    day_answered: int = 0
-    day_abandoned: int = 0
+    unstaffed_since_ms: int = 0  # since when nobody is logged in for it; 0: somebody is
+    handling_ms: int = HANDLING_FIRST_MS  # of the last calls: conversation and wrap-up
+    day: QueueCounters = msgspec.field(default_factory=QueueCounters)
+
+
+def handled(queue: Queue, handling_ms: int) -> None:
+    """One more call was finished: the mean of the last ones moves towards it."""
+    queue.handling_ms += (handling_ms - queue.handling_ms) // _HANDLING_WEIGHT

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from acd_core.domain.agent import NO_ANSWER, NO_AUDIO, REJECTED, Agent
-from acd_core.domain.desk import refuse
+from acd_core.domain.agent import NO_AUDIO, Agent
+from acd_core.domain.call import audio_in
+from acd_core.domain.desk import can_extend, longest_wrap_up_ms, refuse
 from acd_core.domain.devices import AGENT_HUNG_UP
 from acd_core.domain.ending import end
 from acd_core.domain.events import (
@@ -13,9 +14,10 @@ from acd_core.domain.events import (
     OfferRejected,
     PhoneChosen,
     ReadyRequested,
+    WrapUpExtended,
     WrapUpFinished,
 )
-from acd_core.domain.offers import take_back
+from acd_core.domain.offers import fail, take_back
 from acd_core.domain.order import audio_edge
 from acd_core.domain.shift import check_audio, end_wrap_up, make_ready, on_roster, stop
 from acd_core.domain.talk import connect
@@ -27,6 +29,7 @@ NOT_IN_CALL = "not_in_call"
 NO_PHONE = "no_phone"
 OFFER_GONE = "offer_gone"
 PHONE_NOT_REGISTERED = "phone_not_registered"
+WRAP_UP_MAX = "wrap_up_max"
 
 
 def ready(turn: Turn, agent: Agent, event: ReadyRequested) -> None:
@@ -43,6 +46,7 @@ def ready(turn: Turn, agent: Agent, event: ReadyRequested) -> None:
 def ready_after_all(turn: Turn, agent: Agent, event: ReadyRequested) -> None:
     """Ready already, or about to be: a break asked for is no longer wanted."""
     agent.next_reason = ""
+    turn.clear_deadline("agent", agent, "pause")
     turn.touch(agent)
 
 
@@ -67,7 +71,7 @@ def accept(turn: Turn, agent: Agent, event: OfferAccepted) -> None:
     if not _is_offered(turn, agent, event):
         return
     call = turn.state.calls[agent.call]
-    if call.audio == "phone":
+    if audio_in(call, agent) == "phone":
         refuse(turn, agent, event.request, ANSWER_ON_PHONE)
     else:
         connect(turn, call, agent)
@@ -76,14 +80,12 @@ def accept(turn: Turn, agent: Agent, event: OfferAccepted) -> None:
 def reject(turn: Turn, agent: Agent, event: OfferRejected) -> None:
     """Do not take the call that is offered."""
     if _is_offered(turn, agent, event):
-        take_back(turn, turn.state.calls[agent.call], agent, "rejected")
-        stop(turn, agent, REJECTED)
+        fail(turn, turn.state.calls[agent.call], agent, "declined")
 
 
 def no_answer(turn: Turn, agent: Agent) -> None:
     """The offer's deadline passed: redirect on no answer."""
-    take_back(turn, turn.state.calls[agent.call], agent, "no_answer")
-    stop(turn, agent, NO_ANSWER)
+    fail(turn, turn.state.calls[agent.call], agent, "no_answer")
 
 
 def hang_up(turn: Turn, agent: Agent, event: HangUpRequested) -> None:
@@ -97,6 +99,19 @@ def hang_up(turn: Turn, agent: Agent, event: HangUpRequested) -> None:
 def finish_wrap_up(turn: Turn, agent: Agent, event: WrapUpFinished) -> None:
     """The work after the call is done."""
     end_wrap_up(turn, agent)
+
+
+def extend_wrap_up(turn: Turn, agent: Agent, event: WrapUpExtended) -> None:
+    """The work after the call takes longer; so often, but no longer than the queue's longest wrap-up."""
+    if not can_extend(turn.state, agent):
+        refuse(turn, agent, event.request, WRAP_UP_MAX)
+        return
+    assert agent.desk is not None
+    extension_ms = turn.state.queues[agent.desk.queue].definition.wrap_up_extension_ms
+    at_ms = agent.deadlines["wrap_up"].at_ms + extension_ms
+    latest_ms = longest_wrap_up_ms(turn.state, agent)
+    turn.set_deadline("agent", agent, "wrap_up", min(at_ms, latest_ms))
+    turn.touch(agent)
 
 
 def choose_phone(turn: Turn, agent: Agent, event: PhoneChosen) -> None:

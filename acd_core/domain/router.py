@@ -10,12 +10,16 @@ from __future__ import annotations
 from typing import Any
 
 from acd_core.domain import events as ev
+from acd_core.domain.calendars import day_span
 from acd_core.domain.commands import AnyCommand, RequestRefused
+from acd_core.domain.counters import QueueCounters
 from acd_core.domain.deadline import Timed
 from acd_core.domain.desk import refuse
 from acd_core.domain.devices import drop_stray
 from acd_core.domain.matching import settle
 from acd_core.domain.order import Index
+from acd_core.domain.plan import Plan
+from acd_core.domain.queueing import callback_expired
 from acd_core.domain.state import State
 from acd_core.domain.tables import (
     AGENT_DEADLINES,
@@ -32,7 +36,6 @@ from acd_core.domain.tables import (
 from acd_core.domain.turn import Turn
 
 NOT_YOUR_SESSION = "not_your_session"
-_DAY_MS = 86_400_000
 
 
 class Router:
@@ -43,17 +46,29 @@ class Router:
         self.state = State() if state is None else state
         self.index = Index(self.state)
         self._turn = Turn(self.state, self.index)
+        self._day = (0, 0)  # the span in which it is the same day
+        self._day_plan: Plan | None = None
 
     def apply(self, event: ev.AnyEvent, now_ms: int) -> tuple[AnyCommand, ...]:
         """Decide what this event means; `now_ms` before the last one's counts as that one's."""
         state, turn = self.state, self._turn
         state.now_ms = max(state.now_ms, now_ms)
-        if state.now_ms // _DAY_MS != state.day:
-            _new_day(state)
+        day = self._day
+        if not day[0] <= state.now_ms < day[1] or state.plan is not self._day_plan:
+            self._look_at_the_day()
         turn.begin(state.now_ms)
         _ROUTES[type(event)](turn, event)
         settle(turn)
         return tuple(turn.out)
+
+    def _look_at_the_day(self) -> None:
+        """When another day of counting has begun, the queues' counters begin anew."""
+        state = self.state
+        self._day, self._day_plan = day_span(state.plan, state.now_ms), state.plan
+        if state.day_ms != self._day[0]:
+            state.day_ms = self._day[0]
+            for queue in state.queues.values():
+                queue.day = QueueCounters()
 
 
 def _call_event(turn: Turn, event: Any) -> None:
@@ -121,6 +136,8 @@ def _deadline_passed(turn: Turn, event: ev.DeadlinePassed) -> None:
         entity = state.agents.get(event.id)
     elif event.entity == "edge":
         entity = state.edges.get(event.id)
+    elif event.entity == "callback":
+        entity = state.callbacks.get(event.id)
     deadline = None if entity is None else entity.deadlines.get(key)
     if entity is None or deadline is None or deadline.generation != event.generation:
         turn.stale(event, f"{event.entity} {key}")
@@ -136,15 +153,10 @@ def _deadline_passed(turn: Turn, event: ev.DeadlinePassed) -> None:
         agent = state.agents[event.id]
         assert agent.state in agent_states, f"agent {agent.id}: {key} passed while {agent.state}"
         agent_rule(turn, agent)
-    else:
+    elif event.entity == "edge":
         EDGE_DEADLINES[key](turn, state.edges[event.id])
-
-
-def _new_day(state: State) -> None:
-    state.day = state.now_ms // _DAY_MS
-    for id_ in sorted(state.queues):
-        queue = state.queues[id_]
-        queue.day_answered = queue.day_abandoned = 0
+    else:
+        callback_expired(turn, state.callbacks[event.id])
 
 
 _ROUTES: dict[type[ev.Event], WorldRule] = {

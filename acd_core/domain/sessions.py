@@ -6,14 +6,14 @@ its audio lives, and after the grace the agent is logged out, at once or when th
 
 from __future__ import annotations
 
-from acd_core.domain.agent import LOGGED_IN, PAGE_LOST, Agent
+from acd_core.domain.agent import PAGE_LOST, Agent
 from acd_core.domain.commands import RequestRefused, SessionReplaced
 from acd_core.domain.desk import show
 from acd_core.domain.devices import lose_leg
 from acd_core.domain.events import SessionClosed, SessionLost, SessionOpened
 from acd_core.domain.link_ends import Web
-from acd_core.domain.offers import take_back
-from acd_core.domain.shift import drop_audio, log_out, stop
+from acd_core.domain.offers import fail, take_back
+from acd_core.domain.shift import drop_audio, log_in, log_out
 from acd_core.domain.turn import Turn
 
 NO_PLAN = "no_plan"
@@ -37,15 +37,17 @@ def open_page(turn: Turn, id_: str, session: str, web: str) -> None:
     agent = turn.state.agents.get(id_)
     if agent is None:
         agent = turn.state.agents[id_] = Agent(id=id_)
+        turn.index.enrol(turn.state, agent)
     another = agent.session != session
     if another and agent.online:
         turn.emit(SessionReplaced(web=agent.web, agent=id_, session=agent.session))
         agent.replaced_session, agent.replaced_web = agent.session, agent.web
     agent.session, agent.web, agent.online = session, web, True
     turn.clear_deadline("agent", agent, "session")
+    turn.clear_deadline("agent", agent, "vanish")
     turn.touch(agent)
     if agent.state == "logged_out":
-        turn.move_agent(agent, "not_ready", LOGGED_IN)
+        log_in(turn, agent)
     elif another and agent.leg:
         # The leg was set up by the page before: audio is only taken from the page the agent works at.
         lost = agent.leg
@@ -60,12 +62,14 @@ def lost(turn: Turn, agent: Agent, event: SessionLost) -> None:
 
 
 def lose_page(turn: Turn, agent: Agent, *, keep_offer: bool = False) -> None:
-    """The agent's page is away; it has the plan's grace to come back."""
+    """The agent's page is away; it has the plan's grace to come back, and a shorter one while it rings, unless a phone rings."""
     agent.online = False
     turn.touch(agent)
     if agent.state == "ringing" and not keep_offer:
-        take_back(turn, turn.state.calls[agent.call], agent, "withdrawn", detail=PAGE_LOST)
-        stop(turn, agent, PAGE_LOST)
+        call = turn.state.calls[agent.call]
+        if call.ringing[agent.id].audio == "browser":
+            grace_ms = turn.state.queues[call.queue].definition.vanished_grace_ms
+            turn.set_deadline("agent", agent, "vanish", turn.now_ms + grace_ms)
     turn.set_deadline("agent", agent, "session", turn.now_ms + turn.plan.session_grace_ms)
 
 
@@ -81,6 +85,12 @@ def closed(turn: Turn, agent: Agent, event: SessionClosed) -> None:
     if agent.state == "ringing":
         take_back(turn, turn.state.calls[agent.call], agent, "withdrawn", detail="logged_out")
     log_out(turn, agent)
+
+
+def vanished(turn: Turn, agent: Agent) -> None:
+    """The page of an agent who rings did not come back within the queue's grace."""
+    assert not agent.online, f"agent {agent.id}: the page is back, the deadline was kept"
+    fail(turn, turn.state.calls[agent.call], agent, "vanished", detail=PAGE_LOST)
 
 
 def grace_over(turn: Turn, agent: Agent) -> None:

@@ -6,20 +6,21 @@ byte: dictionaries keep the order in which they were filled, and nothing depends
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import msgspec
 
 from acd_core.domain.agent import Agent
-from acd_core.domain.call import Call, EndedCall
+from acd_core.domain.call import Call, Callback, Contact, EndedCall
 from acd_core.domain.commands import SetDeadline
 from acd_core.domain.deadline import EntityKind, Timed
+from acd_core.domain.events import CentreMode
 from acd_core.domain.link_ends import Edge, Web
 from acd_core.domain.plan import Plan, PromptText
 from acd_core.domain.queue import Queue
 from acd_core.domain.roster import Roster
 
-SCHEMA = 1
+SCHEMA = 2
 
 
 class SnapshotError(Exception):
@@ -30,15 +31,21 @@ class State(msgspec.Struct, kw_only=True):
     """The whole routing state; written by the router alone."""
 
     now_ms: int = 0
-    day: int = 0  # days since 1970 in UTC; the day counters of the queues begin anew with each
+    day_ms: int = (
+        0  # when the day of counting began (calendars.py); the counters of the queues begin anew with each
+    )
     code_version: str = ""
     plan_version: int = 0
     plan: Plan | None = None
     old_prompts: dict[str, PromptText] = {}  # which retired queues use and the plan no longer has
     roster_version: int = 0
     roster: Roster | None = None
+    arrived_skills: tuple[str, ...] = ()  # that calls brought along, which no document asks for
     calls: dict[str, Call] = {}
     ended: dict[str, EndedCall] = {}  # whose recordings are not all reported yet, oldest first
+    contacts: dict[str, Contact] = {}  # by number, who called longest ago first
+    callbacks: dict[str, Callback] = {}  # asked for and not settled, by call
+    mode: CentreMode = "normal"
     agents: dict[str, Agent] = {}
     queues: dict[str, Queue] = {}
     edges: dict[str, Edge] = {}
@@ -78,16 +85,16 @@ def decode_state(data: bytes) -> State:
         raise SnapshotError(f"snapshot can't be read: {error}") from error
 
 
+def timed(state: State) -> dict[EntityKind, Mapping[str, Timed]]:
+    """Everything that can have deadlines."""
+    return {"call": state.calls, "agent": state.agents, "edge": state.edges, "callback": state.callbacks}
+
+
 def deadlines(state: State) -> Iterator[SetDeadline]:
     """Every deadline in force, for actors that begin with a state instead of a history."""
-    kinds: tuple[tuple[EntityKind, dict[str, Call] | dict[str, Agent] | dict[str, Edge]], ...] = (
-        ("call", state.calls),
-        ("agent", state.agents),
-        ("edge", state.edges),
-    )
-    for kind, entities in kinds:
+    for kind, entities in timed(state).items():
         for id_ in sorted(entities):
-            entity: Timed = entities[id_]
+            entity = entities[id_]
             for key in sorted(entity.deadlines):
                 deadline = entity.deadlines[key]
                 yield SetDeadline(

@@ -11,7 +11,19 @@ from typing import Any, Literal, TypeAlias
 
 import msgspec
 
-from acd_core.domain import arrival, changes, devices, flow, inventory, requests, sessions, shift, talk
+from acd_core.domain import (
+    arrival,
+    changes,
+    devices,
+    ending,
+    flow,
+    inventory,
+    queueing,
+    requests,
+    sessions,
+    shift,
+    talk,
+)
 from acd_core.domain import events as ev
 from acd_core.domain.agent import Agent
 from acd_core.domain.call import Call, CallState
@@ -50,6 +62,8 @@ WORLD: Mapping[type[ev.Event], WorldRule] = {
     ev.PhoneRegistered: devices.phone_registered,
     ev.PhoneUnregistered: devices.phone_unregistered,
     ev.SessionOpened: sessions.opened,
+    ev.ModeChanged: changes.mode_changed,
+    ev.CallbackSettled: queueing.callback_settled,
 }
 
 # Events about one call; one that is not live is stale.
@@ -73,8 +87,8 @@ CALLS: Mapping[type[ev.Event], Mapping[CallState, CallRule | Stale]] = {
     ev.KeyPressed: {
         "playing": flow.key_ahead,
         "menu": flow.key_pressed,
-        "waiting": STALE,
-        "ringing": STALE,
+        "waiting": flow.key_while_waiting,
+        "ringing": flow.key_while_waiting,
         "talking": STALE,
         "held": STALE,
     },
@@ -190,6 +204,14 @@ REQUESTS: Mapping[type[ev.AgentRequest], Mapping[AgentState, AgentRule | Refusal
         "talking": NOT_IN_WRAP_UP,
         "wrap_up": requests.finish_wrap_up,
     },
+    ev.WrapUpExtended: {
+        "logged_out": STALE,
+        "not_ready": NOT_IN_WRAP_UP,
+        "ready": NOT_IN_WRAP_UP,
+        "ringing": NOT_IN_WRAP_UP,
+        "talking": NOT_IN_WRAP_UP,
+        "wrap_up": requests.extend_wrap_up,
+    },
     ev.PhoneChosen: {
         "logged_out": STALE,
         "not_ready": requests.choose_phone,
@@ -203,11 +225,19 @@ REQUESTS: Mapping[type[ev.AgentRequest], Mapping[AgentState, AgentRule | Refusal
 # Deadlines by key, and the states in which they can be set: leaving the state clears them.
 CALL_DEADLINES: Mapping[str, tuple[frozenset[CallState], Callable[[Turn, Call], None]]] = {
     "flow": (frozenset({"playing", "menu"}), flow.deadline),
+    "wait": (frozenset({"waiting"}), queueing.look),
+    "talk": (frozenset({"talking", "held"}), ending.talked_too_long),
     "held": (frozenset({"held"}), talk.give_back),
 }
+_LOGGED_IN: frozenset[AgentState] = frozenset({"not_ready", "ready", "ringing", "talking", "wrap_up"})
 AGENT_DEADLINES: Mapping[str, tuple[frozenset[AgentState], Callable[[Turn, Agent], None]]] = {
     "offer": (frozenset({"ringing"}), requests.no_answer),
+    "vanish": (frozenset({"ringing"}), sessions.vanished),
+    "pause": (frozenset({"ready"}), shift.pause_over),
+    "planned": (frozenset({"not_ready"}), shift.overdue),
+    "not_ready": (frozenset({"not_ready"}), shift.not_ready_too_long),
+    "login": (_LOGGED_IN, shift.login_over),
     "wrap_up": (frozenset({"wrap_up"}), shift.end_wrap_up),
-    "session": (frozenset({"not_ready", "ready", "ringing", "talking", "wrap_up"}), sessions.grace_over),
+    "session": (_LOGGED_IN, sessions.grace_over),
 }
 EDGE_DEADLINES: Mapping[str, Callable[[Turn, Any], None]] = {"grace": inventory.edge_grace_over}

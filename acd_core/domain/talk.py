@@ -7,27 +7,54 @@ from __future__ import annotations
 
 from acd_core.domain.agent import NO_AUDIO, Agent
 from acd_core.domain.call import Call, move
-from acd_core.domain.commands import EndPhone, Join, Part, PlayMusic
+from acd_core.domain.callers import spoke
+from acd_core.domain.commands import EndPhone, Join, Part
 from acd_core.domain.desk import desk_call, put_on_air
+from acd_core.domain.offers import withdraw
+from acd_core.domain.queue import Queue
 from acd_core.domain.shift import begin_wrap_up, log_out, on_roster, stop
+from acd_core.domain.sound import play_music
 from acd_core.domain.turn import Turn
+from acd_core.domain.wait import wait
+
+ANSWERED_BY_ANOTHER = "answered_by_another"
 
 
 def connect(turn: Turn, call: Call, agent: Agent) -> None:
-    """The offer is accepted."""
+    """The offer is accepted; offers of the same call to others are withdrawn once the two are joined."""
     turn.clear_deadline("agent", agent, "offer")
     queue = turn.state.queues[call.queue]
     queue.waiting -= 1
     queue.talking += 1
-    move(call, "talking", turn.now_ms)
+    if call.id in turn.index.bucket_of:
+        turn.index.remove_call(call)
+    ring = call.ringing.pop(agent.id)
+    call.agent, call.offer, call.audio = agent.id, ring.offer, ring.audio
+    call.only, call.only_until_ms, call.callback_offered = "", 0, False
     if not call.answered_ms:
         call.answered_ms = turn.now_ms
-        queue.day_answered += 1
+        _count_answer(queue, turn.now_ms - call.queued_ms)
     agent.offered = None
-    agent.desk = desk_call(turn.state, call)
+    agent.calls += 1
+    agent.desk = desk_call(turn.state, call, turn.now_ms)
+    others = bool(call.ringing)
     join(turn, call, agent)
     turn.story(call, "connected", agent=agent.id)
     turn.move_agent(agent, "talking")
+    if others:
+        withdraw(turn, call, ANSWERED_BY_ANOTHER)
+    move(call, "talking", turn.now_ms)
+    turn.set_deadline("call", call, "talk", turn.now_ms + queue.definition.talk_max_ms)
+
+
+def _count_answer(queue: Queue, wait_ms: int) -> None:
+    day = queue.day
+    day.answered += 1
+    day.answered_wait_ms += wait_ms
+    if wait_ms <= queue.definition.service_level_ms:
+        day.answered_in_time += 1
+    if wait_ms > day.longest_wait_ms:
+        day.longest_wait_ms = wait_ms
 
 
 def join(turn: Turn, call: Call, agent: Agent) -> None:
@@ -83,11 +110,14 @@ def give_back(turn: Turn, call: Call) -> None:
     queue.talking -= 1
     queue.waiting += 1
     turn.story(call, "requeued", agent=agent.id)
+    turn.clear_deadline("call", call, "talk")
     _separate(call, agent)
     agent.desk = None
+    # The search begins again, at the place that the arrival gives.
+    call.queued_ms = call.search_ms = turn.now_ms
+    call.steps = ()
     move(call, "waiting", turn.now_ms)
-    turn.index.add_call(call)
-    turn.fresh_calls.append(call)
+    wait(turn, call)
     if agent.online and on_roster(turn, agent):
         stop(turn, agent, NO_AUDIO)
     else:
@@ -101,18 +131,12 @@ def leave(turn: Turn, call: Call, *, phone_is_gone: bool) -> None:
     queue.talking -= 1
     if call.audio == "phone" and not phone_is_gone:
         turn.emit(EndPhone(edge=call.edge, call=call.id, agent=agent.id, offer=call.offer))
+    spoke(turn, call)
+    queue.day.handled += 1
+    assert agent.desk is not None
+    queue.day.talk_ms += turn.now_ms - agent.desk.answered_ms
     _separate(call, agent)
-    begin_wrap_up(turn, agent, queue.definition.wrap_up_ms)
-
-
-def play_music(turn: Turn, call: Call, announce: tuple[str, ...] = ()) -> None:
-    """Loop the queue's music to the caller, after these prompts."""
-    music = turn.prompts((turn.state.queues[call.queue].definition.music,), call.language)
-    turn.emit(
-        PlayMusic(
-            edge=call.edge, call=call.id, music=music[0], announce=turn.prompts(announce, call.language)
-        )
-    )
+    begin_wrap_up(turn, agent, queue)
 
 
 def _separate(call: Call, agent: Agent) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from acd_core.domain.agent import MOVES, Agent
+from acd_core.domain.agent import DEADLINES_OF, MOVES, Agent
 from acd_core.domain.call import Call
 from acd_core.domain.commands import (
     AgentState,
@@ -26,6 +26,7 @@ from acd_core.domain.commands import (
 from acd_core.domain.deadline import Deadline, EntityKind, Timed
 from acd_core.domain.limits import STALE_NAMES_MAX
 from acd_core.domain.link_ends import Edge
+from acd_core.domain.occupancy import occupied
 from acd_core.domain.order import Index
 from acd_core.domain.plan import Plan
 from acd_core.domain.state import State
@@ -40,8 +41,10 @@ class Turn:
         "gone",
         "index",
         "now_ms",
+        "onward",
         "out",
         "paused_ms",
+        "staffing",
         "state",
         "touched",
     )
@@ -57,6 +60,8 @@ class Turn:
         self.touched: dict[str, Agent] = {}
         self.fresh_calls: list[Call] = []
         self.gone: list[EntityGone] = []
+        self.staffing: list[str] = []  # agents who logged in or out
+        self.onward: list[Call] = []  # left a queue for a flow, and have nothing to hear before
 
     def begin(self, now_ms: int) -> None:
         """Nothing decided yet."""
@@ -70,6 +75,10 @@ class Turn:
             self.fresh_calls = []
         if self.gone:
             self.gone = []
+        if self.staffing:
+            self.staffing = []
+        if self.onward:
+            self.onward = []
 
     @property
     def plan(self) -> Plan:
@@ -88,12 +97,36 @@ class Turn:
 
     def move_agent(self, agent: Agent, state: AgentState, reason: str = "") -> None:
         """Put an agent into another state; a move that the table does not know is our bug."""
-        assert state in MOVES[agent.state], f"agent {agent.id}: {agent.state} to {state}"
+        before = agent.state
+        assert state in MOVES[before], f"agent {agent.id}: {before} to {state}"
+        for key in DEADLINES_OF[before]:
+            if key in agent.deadlines:
+                self.clear_deadline("agent", agent, key)
+        if before == "logged_out" or state == "logged_out":
+            self.staffing.append(agent.id)
+        else:
+            self._account(agent, before, state)
         agent.state = state
         agent.reason = reason
+        agent.overdue = False
         agent.since_ms = self.now_ms
         self.touched[agent.id] = agent
+        self.index.moved(agent.id, before, state)
         self.emit(AgentStory(agent=agent.id, state=state, at_ms=self.now_ms, reason=reason))
+
+    def _account(self, agent: Agent, before: AgentState, state: AgentState) -> None:
+        """Where their time went."""
+        spent_ms = self.now_ms - agent.since_ms
+        agent.spent_ms[before] = agent.spent_ms.get(before, 0) + spent_ms
+        if before == "not_ready":
+            reason = None if self.state.plan is None else self.state.plan.not_ready_reasons.get(agent.reason)
+            if reason is not None and not reason.paid:
+                agent.unpaid_ms += spent_ms
+        if self.index.look.least_occupied:
+            busy = before in ("talking", "wrap_up")
+            idle_ms = (agent.since_ms if busy else self.now_ms) - agent.occupied_ms
+            agent.occupied = occupied(agent.occupied, idle_ms, spent_ms if busy else 0)
+            agent.occupied_ms = self.now_ms
 
     def set_deadline(self, kind: EntityKind, entity: Timed, key: str, at_ms: int) -> None:
         """Wake me at `at_ms`, replacing what stood under this key."""
@@ -107,6 +140,12 @@ class Turn:
         if entity.deadlines.pop(key, None) is not None:
             self.emit(ClearDeadline(entity=kind, id=entity.id, key=key))
 
+    def later(self, kind: EntityKind, entity: Timed, key: str, at_ms: int) -> None:
+        """As `set_deadline`, unless it stands at that time already."""
+        before = entity.deadlines.get(key)
+        if before is None or before.at_ms != at_ms:
+            self.set_deadline(kind, entity, key, at_ms)
+
     def story(self, call: Call, step: CallStep, *, agent: str = "", detail: str = "") -> None:
         """One step of a call's story."""
         self.emit(
@@ -114,6 +153,10 @@ class Turn:
                 call=call.id, step=step, at_ms=self.now_ms, queue=call.queue, agent=agent, detail=detail
             )
         )
+
+    def tell(self, call: str, step: CallStep, *, queue: str = "", detail: str = "") -> None:
+        """One step of the story of a call that is no longer live."""
+        self.emit(CallStory(call=call, step=step, at_ms=self.now_ms, queue=queue, detail=detail))
 
     def stale(self, event: object, state: str) -> None:
         """An event came too late to matter: counted by name, and nothing else."""
@@ -126,4 +169,4 @@ class Turn:
 
     def prompts(self, ids: tuple[str, ...], language: str) -> tuple[Prompt, ...]:
         """These prompts of the plan in this language."""
-        return self.index.prompts(self.state, ids, language)
+        return self.index.look.prompts(ids, language)

@@ -181,7 +181,7 @@ def test_day_counters_begin_anew_with_the_day() -> None:
     world = World()
     world.arrive("c1")
     world.hang_up("c1")
-    assert world.state.queues["water"].day_abandoned == 1
+    assert world.state.queues["water"].day.abandoned == 1
     world.now_ms += 86_400_000
     world.arrive("c2")
-    assert world.state.queues["water"].day_abandoned == 0
+    assert world.state.queues["water"].day.abandoned == 0

@@ -271,7 +271,7 @@ def test_the_caller_may_hang_up_anywhere(until: str) -> None:
     assert world.the(CallStory).detail == "cancelled"
     assert not world.said(EndCall), "the caller's leg is gone already"
     assert not world.state.calls
-    assert world.state.queues["water"].day_abandoned == (until == "waiting")
+    assert world.state.queues["water"].day.abandoned == (until == "waiting")
     world.hang_up("c1")
     assert world.names() == ["StaleEvent"]
 

@@ -84,7 +84,7 @@ def test_accept_joins_the_two() -> None:
     assert view.call is not None
     assert view.call.on_air
     assert view.call.answered_ms == world.now_ms
-    assert world.state.queues["water"].day_answered == 1
+    assert world.state.queues["water"].day.answered == 1
 
 
 def test_reject_keeps_the_calls_place_and_asks_the_next() -> None:
@@ -151,7 +151,7 @@ def test_the_caller_hanging_up_withdraws_the_offer_and_keeps_the_agents_idle_tim
     assert world.the(AgentStory).state == "ready"
     world.arrive("c2")
     assert world.agent("ann").call == "c2", "still the one idle longest"
-    assert world.state.queues["water"].day_abandoned == 1
+    assert world.state.queues["water"].day.abandoned == 1
 
 
 def test_an_old_deadline_is_stale() -> None:

@@ -103,6 +103,8 @@ def test_a_page_lost_while_ringing_withdraws_the_offer() -> None:
     world.make_ready("ann", "bob")
     world.arrive("c1")
     world.lose_page("ann")
+    assert world.who("ann") == "ringing", "the page may be back in a moment"
+    world.deadline("agent", "ann", "vanish")
     assert world.who("ann") == "not_ready page_lost"
     assert world.steps() == ["withdrawn", "offered"]
     assert world.agent("bob").call == "c1"

@@ -51,4 +51,7 @@ def test_deadlines_in_force_are_those_that_were_set() -> None:
     offer = world.the(SetDeadline)
     world.arrive("c2", "185")
     play = world.the(SetDeadline)
-    assert list(deadlines(world.state)) == [play, offer]
+    in_force = list(deadlines(world.state))
+    assert in_force[:1] == [play]
+    assert [deadline.key for deadline in in_force[1:]] == ["login", "offer"]
+    assert in_force[2] == offer

@@ -97,6 +97,8 @@ def sample(kind: type[ev.Event], world: World) -> Any:
         "version": 2,
         "web": WEB,
         "reason": "lunch",
+        "mode": "emergency",
+        "callback": "c1",
     }
     if kind is ev.DeadlinePassed:
         return ev.DeadlinePassed(entity="call", id="c1", key="flow", generation=0)
@@ -142,6 +144,8 @@ def test_every_state_can_be_left_and_reached() -> None:
 @pytest.mark.parametrize("state", [*CALL_STATES, "gone"])
 def test_every_event_in_every_state_of_a_call(kind: type[ev.Event], state: str) -> None:
     world = World() if state == "gone" else in_call_state(state)
+    if state != "gone":
+        world.call("c1").callback_offered = True
     before = plain(world.state)
     world.do(sample(kind, world))
     row: Any = tables.CALLS.get(kind)

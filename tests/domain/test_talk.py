@@ -198,7 +198,7 @@ def test_after_the_grace_the_call_is_first_in_line_again() -> None:
     assert world.agent("bob").call == "c1"
     world.accept("bob")
     assert world.the(Join).part == 2
-    assert world.state.queues["water"].day_answered == 1, "one call, answered once"
+    assert world.state.queues["water"].day.answered == 1, "one call, answered once"
     assert not world.said(DropAudio)
 
 
@@ -209,7 +209,7 @@ def test_a_requeued_caller_who_hangs_up_was_answered_all_the_same() -> None:
     world.lose_audio("ann")
     world.deadline("call", "c1", "held")
     world.hang_up("c1")
-    assert world.state.queues["water"].day_abandoned == 0
+    assert world.state.queues["water"].day.abandoned == 0
 
 
 def test_after_the_grace_an_agent_without_a_page_is_logged_out() -> None:

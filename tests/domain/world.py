@@ -21,6 +21,7 @@ from acd_core.domain.plan import (
     PromptText,
     Queue,
     QueueStep,
+    WayOut,
 )
 from acd_core.domain.roster import Agent as Entry
 from acd_core.domain.roster import Roster
@@ -76,7 +77,7 @@ PLAN = Plan(
             name="Su",
             announce=("wait",),
             operator_lost=("lost",),
-            full_prompts=("full",),
+            when_full=WayOut(prompts=("full",)),
             waiting_max=3,
         ),
         "bills": Queue(name="Fatura", priority=5, waiting_max=1, wrap_up_ms=30_000),
