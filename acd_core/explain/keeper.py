@@ -5,7 +5,7 @@ room that objects take, and nothing that the collector of garbage has to walk ov
 the first and the last reasons are kept and those between are counted; the database has them all.
 
 Limits: so many live calls, so many that ended lately, so many reasons in all. A live call beyond them is not kept; one reason too
-many in all costs the call that ended longest ago, and when there is none, the call's own oldest reason behind its first ones.
+many in all costs the call that ended longest ago, and when there is none, the call one of its own between the first and the last.
 """
 
 from __future__ import annotations
@@ -95,9 +95,8 @@ class Keeper:
 
     def find(self, call: str) -> Kept | None:
         """What is remembered of this call; None for one that is not known."""
-        kept = self._live.get(call)
-        live = kept is not None
-        kept = kept or self._ended.get(call)
+        live = call in self._live
+        kept = (self._live if live else self._ended).get(call)
         if kept is None:
             return None
         encoded = (*kept.first, *(kept.last or ()))
@@ -124,10 +123,15 @@ class Keeper:
     def _make_room(self, call: _Call) -> None:
         if self._ended:
             self._forget_oldest()
-        else:
-            if call.last is None:  # fewer than are kept of others, but there is no room for more
-                call.last = deque([call.first.pop()])
+            return
+        if call.last is None:
+            call.last = deque([call.first.pop()])
+        if len(call.last) > 1 or len(call.first) < 2:
             self._drop(call.last, call)
+        else:
+            call.first.pop()
+            call.left_out += 1
+            self._reasons -= 1
 
     def _drop(self, items: deque[bytes], call: _Call) -> None:
         items.popleft()

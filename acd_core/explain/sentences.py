@@ -1,7 +1,6 @@
 """The story of a call in sentences, in four languages. Pure: reasons and names in, lines out.
 
-A step of the story that says no more than the decision beside it is left out (`offered`, `widened` …), and what is said again and
-again (a step that is due and may not yet be taken) is said once, with a count.
+A step of the story that says no more than the decision beside it is left out (`offered`, `widened` …).
 """
 
 from __future__ import annotations
@@ -24,7 +23,9 @@ _SAID_BY: dict[DecisionKind, str] = {
     "kept": "preferred",
     "released": "released",
     "widened": "widened",
+    "left": "moved",
 }
+_OF_NOBODY = frozenset({"widened", "moved"})
 _BY_TIME = frozenset({"longest_idle", "ring_all"})
 
 
@@ -45,26 +46,13 @@ def tell(told: Told, language: Language, clock: Clock) -> tuple[Line, ...]:
         if isinstance(reason, Decided) and reason.kind in _SAID_BY
     }
     lines: list[Line] = []
-    again: list[int] = []  # when the last line was said once more
-    last_text = ""
     for index, reason in enumerate(told.reasons):
         if told.left_out and index == told.gap_at:
-            _close(lines, again, teller)
-            missing = teller.words.count("missing", told.left_out)
-            lines.append(Line(at_ms=0, clock="", text=missing))
-            last_text = ""
-        if isinstance(reason, CallStory) and _is_said(reason, said):
-            continue
-        text, gist = teller.sentence(reason)
-        if gist == last_text:
-            again.append(reason.at_ms)
-            continue
-        _close(lines, again, teller)
-        lines.append(Line(at_ms=reason.at_ms, clock=clock(reason.at_ms), text=text))
-        last_text = gist
-    _close(lines, again, teller)
+            lines.append(teller.missing(told.left_out))
+        if not isinstance(reason, CallStory) or not _is_said(reason, said):
+            lines.append(Line(at_ms=reason.at_ms, clock=clock(reason.at_ms), text=teller.sentence(reason)))
     if told.left_out and told.gap_at >= len(told.reasons):
-        lines.append(Line(at_ms=0, clock="", text=teller.words.count("missing", told.left_out)))
+        lines.append(teller.missing(told.left_out))
     return tuple(lines)
 
 
@@ -74,16 +62,8 @@ def tell_waiting(waiting: Waiting, names: Names, language: Language, clock: Cloc
 
 
 def _is_said(story: CallStory, said: set[tuple[str, str, int]]) -> bool:
-    agent = "" if story.step == "widened" else story.agent
+    agent = "" if story.step in _OF_NOBODY else story.agent
     return (story.step, agent, story.at_ms) in said
-
-
-def _close(lines: list[Line], again: list[int], teller: _Teller) -> None:
-    """The last line was said so many times more."""
-    if again:
-        text = teller.words.count("repeated", len(again), text=lines[-1].text, clock=teller.clock(again[-1]))
-        lines[-1] = msgspec.structs.replace(lines[-1], text=text)
-        again.clear()
 
 
 class _Teller:
@@ -93,19 +73,23 @@ class _Teller:
         self.names, self.clock = names, clock
         self.words = Words(language)
 
-    def sentence(self, reason: Reason) -> tuple[str, str]:
-        """The sentence, and the part of it by which two are the same."""
+    def sentence(self, reason: Reason) -> str:
+        """What one reason says."""
         if isinstance(reason, CallStory):
-            text = self._step(reason)
-            return text, f"{reason.step} {text} {reason.at_ms}"
+            return self._step(reason)
         return _DECISIONS[reason.kind](self, reason)
+
+    def missing(self, count: int) -> Line:
+        """So many reasons are not there."""
+        return Line(at_ms=0, clock="", text=self.words.count("missing", count))
 
     # --- the story ---
 
     def _step(self, story: CallStory) -> str:
         shown = self._detail(story.detail) if story.step not in ("arrived", "flow") else story.detail
+        queue = story.detail if story.step == "moved" else story.queue
         return self.words.say(
-            story.step, agent=self.agent(story.agent), queue=self.queue(story.queue), detail=shown
+            story.step, agent=self.agent(story.agent), queue=self.queue(queue), detail=shown
         )
 
     def _detail(self, detail: str) -> str:
@@ -114,7 +98,7 @@ class _Teller:
 
     # --- decisions ---
 
-    def offered(self, reason: Decided) -> tuple[str, str]:
+    def offered(self, reason: Decided) -> str:
         """Who was chosen of how many, why, and who would have been next."""
         parts = []
         if reason.candidates:
@@ -123,8 +107,7 @@ class _Teller:
         if reason.rejected:
             parts.append(self.words.say("the_others", rejected=self._rejected(reason)))
         parts.append(self._waited(reason))
-        text = self.words.together(parts)
-        return text, f"{text} {reason.offer}"
+        return self.words.together(parts)
 
     def _choice(self, reason: Decided) -> str:
         agent, strategy = self.agent(reason.agent), reason.strategy
@@ -169,15 +152,31 @@ class _Teller:
         priority = self.words.thousandths(reason.priority)
         return self.words.say("had_waited_priority", time=time, priority=priority)
 
-    def waits(self, reason: Decided) -> tuple[str, str]:
+    def waits(self, reason: Decided) -> str:
         """Why nobody was offered it."""
         parts = [self._nobody(reason, "nobody"), self._kept_until(reason)]
         if any(one.why == "level_too_low" for one in reason.rejected):
             queue = self.names.queues.get(reason.queue)
             parts.append(self._asked({} if queue is None or reason.steps else queue.skills))
-        gist = self.words.together(parts)
-        parts.append(self.words.count("waiting_in_queue", reason.waiting) if reason.waiting else "")
-        return self.words.together(parts), f"waits {gist}"
+        parts.append(self._step_to_come(reason))
+        if reason.waiting:
+            parts.append(self.words.count("waiting_in_queue", reason.waiting))
+        return self.words.together(parts)
+
+    def _step_to_come(self, reason: Decided) -> str:
+        """The first step not yet taken, unless it was due already."""
+        queue = self.names.queues.get(reason.queue)
+        steps = () if queue is None else queue.steps
+        queued_ms = reason.at_ms - reason.waited_ms
+        left = [
+            (queued_ms + step.after_ms, number)
+            for number, step in enumerate(steps, 1)
+            if number not in reason.steps and step.after_ms > reason.waited_ms
+        ]
+        if not left:
+            return ""
+        at_ms, number = min(left)
+        return self._comes(reason.queue, number, at_ms)
 
     def _kept_until(self, reason: Decided) -> str:
         if not reason.agent or not reason.until_ms:
@@ -200,27 +199,23 @@ class _Teller:
         )
         return self.words.say("asked_levels", levels=levels)
 
-    def kept(self, reason: Decided) -> tuple[str, str]:
+    def kept(self, reason: Decided) -> str:
         """For whom, until when."""
-        text = self.words.say("kept", agent=self.agent(reason.agent), clock=self.clock(reason.until_ms))
-        return text, text
+        return self.words.say("kept", agent=self.agent(reason.agent), clock=self.clock(reason.until_ms))
 
-    def released(self, reason: Decided) -> tuple[str, str]:
+    def released(self, reason: Decided) -> str:
         """Whom it had been kept for."""
         if not reason.agent:
-            return self.words.say("released"), "released"
-        text = self.words.say("kept_over", agent=self.agent(reason.agent))
-        return text, text
+            return self.words.say("released")
+        return self.words.say("kept_over", agent=self.agent(reason.agent))
 
-    def widened(self, reason: Decided) -> tuple[str, str]:
+    def widened(self, reason: Decided) -> str:
         """What the step does."""
-        text = self._of_step(reason.queue, reason.step, "step_done")
-        return text, text
+        return self._of_step(reason.queue, reason.step, "step_done")
 
-    def not_yet(self, reason: Decided) -> tuple[str, str]:
+    def not_yet(self, reason: Decided) -> str:
         """Which step, and what it would do."""
-        text = self._of_step(reason.queue, reason.step, "step_waits")
-        return text, text
+        return self._of_step(reason.queue, reason.step, "step_waits")
 
     def _of_step(self, queue: str, number: int, key: str) -> str:
         effects = self._effects(queue, number)
@@ -228,14 +223,14 @@ class _Teller:
             return self.words.say(f"{key}_plain", step=str(number))
         return self.words.say(key, step=str(number), effects=effects)
 
-    def left(self, reason: Decided) -> tuple[str, str]:
+    def left(self, reason: Decided) -> str:
         """Which queue, and why."""
         queue = self.queue(reason.queue)
+        if reason.detail in self.names.queues:
+            return self.words.say("left_to", queue=queue, to=self.queue(reason.detail))
         if reason.detail:
-            text = self.words.say("left", queue=queue, detail=self._detail(reason.detail))
-        else:
-            text = self.words.say("left_plain", queue=queue)
-        return text, text
+            return self.words.say("left", queue=queue, detail=self._detail(reason.detail))
+        return self.words.say("left_plain", queue=queue)
 
     # --- right now ---
 
@@ -267,11 +262,13 @@ class _Teller:
             return ""
         if waiting.step_ms <= waiting.decision.at_ms:
             return self._of_step(waiting.decision.queue, waiting.step, "step_waits")
-        step, clock = str(waiting.step), self.clock(waiting.step_ms)
-        effects = self._effects(waiting.decision.queue, waiting.step)
+        return self._comes(waiting.decision.queue, waiting.step, waiting.step_ms)
+
+    def _comes(self, queue: str, number: int, at_ms: int) -> str:
+        effects, clock = self._effects(queue, number), self.clock(at_ms)
         if not effects:
-            return self.words.say("next_step_plain", step=step, clock=clock)
-        return self.words.say("next_step", step=step, clock=clock, effects=effects)
+            return self.words.say("next_step_plain", step=str(number), clock=clock)
+        return self.words.say("next_step", step=str(number), clock=clock, effects=effects)
 
     # --- parts ---
 
@@ -294,8 +291,8 @@ class _Teller:
             return text
         others = rejected.count - len(shown)
         if others > 0:
-            shown[-1] = f"{shown[-1]} {self.words.count('and_others', others)}"
-        return f"{text} ({self.words.listed(shown)})"
+            shown.append(self.words.count("and_others", others))
+        return self.words.say("with_names", text=text, names=self.words.listed(shown))
 
     def _effects(self, queue: str, number: int) -> str:
         names: QueueNames | None = self.names.queues.get(queue)
@@ -324,7 +321,7 @@ class _Teller:
         return effects
 
 
-_DECISIONS: dict[DecisionKind, Callable[[_Teller, Decided], tuple[str, str]]] = {
+_DECISIONS: dict[DecisionKind, Callable[[_Teller, Decided], str]] = {
     "offered": _Teller.offered,
     "waits": _Teller.waits,
     "kept": _Teller.kept,

@@ -67,8 +67,9 @@ def agents_in(reasons: tuple[Reason, ...]) -> set[str]:
 
 
 def queues_in(reasons: tuple[Reason, ...]) -> set[str]:
-    """All queues that the reasons mention."""
-    return {reason.queue for reason in reasons if reason.queue}
+    """All queues that the reasons mention; a detail that is none harms nobody."""
+    found = {reason.queue for reason in reasons}
+    return found.union(reason.detail for reason in reasons)
 
 
 def names_of(agents: set[str], queues: set[str], plan: Plan | None, roster: Roster | None) -> Names:

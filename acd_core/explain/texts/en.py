@@ -14,7 +14,8 @@ EN: dict[str, str | tuple[str, ...]] = {
     "decimal": ".",
     "quoted": "‘{name}’",
     "percent": "{n} %",
-    "and_others": ("and {n} other", "and {n} others"),
+    "and_others": ("{n} other", "{n} others"),
+    "with_names": "{text} ({names})",
     "level": "{skill} {level}",
     # steps of the story
     "arrived": "The call arrived, dialling {detail}.",
@@ -43,10 +44,6 @@ EN: dict[str, str | tuple[str, ...]] = {
     "callback_expired": "The callback was not made in time.",
     "ended": "The call ended: {detail}.",
     "missing": ("{n} more step in between is not shown.", "{n} more steps in between are not shown."),
-    "repeated": (
-        "{text} The same {n} more time, until {clock}.",
-        "{text} The same {n} more times, until {clock}.",
-    ),
     # decisions
     "were_free": ("{n} operator was free.", "{n} operators were free."),
     "chosen_why": "{agent} was chosen: {why}.",
@@ -83,6 +80,7 @@ EN: dict[str, str | tuple[str, ...]] = {
     "step_waits": "Step {step} is due, but what it depends on does not hold yet ({effects}).",
     "step_waits_plain": "Step {step} is due, but what it depends on does not hold yet.",
     "left": "The call left the queue {queue}: {detail}.",
+    "left_to": "The call left the queue {queue} and moves to {to}.",
     "left_plain": "The call left the queue {queue}.",
     # who could not have it
     "no_logged_out": ("{n} logged out", "{n} logged out"),
@@ -117,7 +115,6 @@ EN: dict[str, str | tuple[str, ...]] = {
     # causes and details
     "cause_caller_hung_up": "the caller hung up",
     "cause_agent_hung_up": "the operator hung up",
-    "cause_done": "the script was over",
     "cause_queue_full": "the queue was full",
     "cause_waited_too_long": "it had waited too long",
     "cause_no_operators": "no operators were there",
@@ -130,5 +127,11 @@ EN: dict[str, str | tuple[str, ...]] = {
     "cause_no_audio": "the operator’s audio went away",
     "cause_audio_moved": "the operator’s audio moved",
     "cause_removed": "the operator was taken off the roster",
+    "cause_talk_max": "it had gone on too long",
+    "cause_lost_at_edge": "the telephone side no longer had it",
+    "cause_unknown_call": "it was not known",
+    "cause_answered_by_another": "another operator was faster",
+    "cause_no_plan": "no plan was loaded yet",
+    "cause_flow_ended": "the script was over",
     "cause_": "no reason is known",
 }

@@ -14,7 +14,8 @@ PL: dict[str, str | tuple[str, ...]] = {
     "decimal": ",",
     "quoted": "„{name}”",
     "percent": "{n}%",
-    "and_others": ("i jeszcze {n} osoba", "i jeszcze {n} osoby", "i jeszcze {n} osób"),
+    "and_others": ("jeszcze {n} osoba", "jeszcze {n} osoby", "jeszcze {n} osób"),
+    "with_names": "{text} ({names})",
     "level": "{skill} {level}",
     # steps of the story
     "arrived": "Połączenie nadeszło, wybrany numer: {detail}.",
@@ -46,11 +47,6 @@ PL: dict[str, str | tuple[str, ...]] = {
         "Nie pokazano {n} kroku pomiędzy.",
         "Nie pokazano {n} kroków pomiędzy.",
         "Nie pokazano {n} kroków pomiędzy.",
-    ),
-    "repeated": (
-        "{text} To samo jeszcze {n} raz, do {clock}.",
-        "{text} To samo jeszcze {n} razy, do {clock}.",
-        "{text} To samo jeszcze {n} razy, do {clock}.",
     ),
     # decisions
     "were_free": (
@@ -100,6 +96,7 @@ PL: dict[str, str | tuple[str, ...]] = {
     "step_waits": "Nadszedł czas kroku {step}, ale jego warunek jeszcze nie jest spełniony ({effects}).",
     "step_waits_plain": "Nadszedł czas kroku {step}, ale jego warunek jeszcze nie jest spełniony.",
     "left": "Połączenie opuściło kolejkę {queue}: {detail}.",
+    "left_to": "Połączenie opuściło kolejkę {queue} i przechodzi do {to}.",
     "left_plain": "Połączenie opuściło kolejkę {queue}.",
     # who could not have it
     "no_logged_out": ("{n} osoba niezalogowana", "{n} osoby niezalogowane", "{n} osób niezalogowanych"),
@@ -158,7 +155,7 @@ PL: dict[str, str | tuple[str, ...]] = {
     "move_to": "przejście do kolejki {queue}",
     "announce": "dzwoniący słyszy komunikat",
     # why it waits now
-    "waits_now": "Czeka w kolejce {queue} od {time}.",
+    "waits_now": "Czas w kolejce {queue}: {time}.",
     "before_it": (
         "Pierwszeństwo ma {n} połączenie.",
         "Pierwszeństwo mają {n} połączenia.",
@@ -171,7 +168,6 @@ PL: dict[str, str | tuple[str, ...]] = {
     # causes and details
     "cause_caller_hung_up": "dzwoniący się rozłączył",
     "cause_agent_hung_up": "operator się rozłączył",
-    "cause_done": "scenariusz dobiegł końca",
     "cause_queue_full": "kolejka była pełna",
     "cause_waited_too_long": "czekało zbyt długo",
     "cause_no_operators": "nie było operatorów",
@@ -184,5 +180,11 @@ PL: dict[str, str | tuple[str, ...]] = {
     "cause_no_audio": "operator stracił dźwięk",
     "cause_audio_moved": "dźwięk operatora został przeniesiony",
     "cause_removed": "operatora usunięto z listy",
+    "cause_talk_max": "trwało zbyt długo",
+    "cause_lost_at_edge": "strona telefoniczna już go nie miała",
+    "cause_unknown_call": "nie było znane",
+    "cause_answered_by_another": "odebrano gdzie indziej",
+    "cause_no_plan": "plan nie był jeszcze wczytany",
+    "cause_flow_ended": "scenariusz dobiegł końca",
     "cause_": "przyczyna nieznana",
 }

@@ -15,6 +15,7 @@ ZH: dict[str, str | tuple[str, ...]] = {
     "quoted": "“{name}”",
     "percent": "{n}%",
     "and_others": ("另外{n}人",),
+    "with_names": "{text}（{names}）",
     "level": "{skill}{level}级",
     # steps of the story
     "arrived": "来电到达，所拨号码为{detail}。",
@@ -43,7 +44,6 @@ ZH: dict[str, str | tuple[str, ...]] = {
     "callback_expired": "未能及时回拨。",
     "ended": "来电结束：{detail}。",
     "missing": ("中间还有{n}步未显示。",),
-    "repeated": ("{text}到{clock}为止又出现{n}次。",),
     # decisions
     "were_free": ("{n}名座席空闲。",),
     "chosen_why": "选中{agent}：{why}。",
@@ -80,6 +80,7 @@ ZH: dict[str, str | tuple[str, ...]] = {
     "step_waits": "第{step}步时间已到，但条件尚未满足（{effects}）。",
     "step_waits_plain": "第{step}步时间已到，但条件尚未满足。",
     "left": "来电离开{queue}队列：{detail}。",
+    "left_to": "来电离开{queue}队列，转到{to}队列。",
     "left_plain": "来电离开{queue}队列。",
     # who could not have it
     "no_logged_out": ("{n}人未登录",),
@@ -111,7 +112,6 @@ ZH: dict[str, str | tuple[str, ...]] = {
     # causes and details
     "cause_caller_hung_up": "来电者挂断",
     "cause_agent_hung_up": "座席挂断",
-    "cause_done": "流程结束",
     "cause_queue_full": "队列已满",
     "cause_waited_too_long": "等待太久",
     "cause_no_operators": "没有座席",
@@ -124,5 +124,11 @@ ZH: dict[str, str | tuple[str, ...]] = {
     "cause_no_audio": "座席音频中断",
     "cause_audio_moved": "座席音频已转移",
     "cause_removed": "座席已从名册删除",
+    "cause_talk_max": "持续时间过长",
+    "cause_lost_at_edge": "电话侧已不再持有",
+    "cause_unknown_call": "未知来电",
+    "cause_answered_by_another": "另一名座席更快",
+    "cause_no_plan": "尚未加载计划",
+    "cause_flow_ended": "流程结束",
     "cause_": "原因不明",
 }
