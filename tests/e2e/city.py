@@ -1,4 +1,7 @@
-"""The city of the end-to-end tests: every prompt is a tone of its own, so that what a phone recorded tells what was played."""
+"""The city of the end-to-end tests, a number and a queue for each of them.
+
+Every prompt is a tone of its own, so that what a phone recorded tells what was played.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,19 @@ GREETING_HZ = 1000
 MENU_HZ = 1250
 MUSIC_HZ = 600
 LOST_HZ = 1600
+SORRY_HZ = 1450
+CALLBACK_HZ = 1850
 OPERATORS = 6
+VIP = "05440000001"  # as they call; the plan writes it differently
+RING_ALL, WIDENING, IN_ORDER, KNOWN, SHORT, CALLBACK, PATIENT = (
+    "191",
+    "192",
+    "193",
+    "194",
+    "195",
+    "196",
+    "197",
+)
 
 _PLAN = """\
 name = "Test city"
@@ -89,12 +104,109 @@ name = "Crowd"
 offer_timeout_ms = 60000
 wrap_up_ms = 60000
 
+[prompts.sorry]
+wav = "sorry.wav"
+
+[prompts.callback]
+wav = "callback.wav"
+
+[callers.mayor]
+name = "The mayor"
+numbers = ["+90 (544) 000 00 01"]
+vip = true
+priority = 50
+
+[queues.ring_all]
+name = "Ring all"
+strategy = "ring_all"
+ring_max = 3
+offer_timeout_ms = 60000
+
+[queues.widening]
+name = "Widening"
+offer_timeout_ms = 60000
+[[queues.widening.steps]]
+after_ms = 3000
+add_teams = ["second"]
+
+[queues.in_order]
+name = "In order"
+offer_timeout_ms = 60000
+
+[queues.known]
+name = "Known callers"
+offer_timeout_ms = 60000
+last_operator_ms = 600000
+preferred_hold_ms = 60000
+
+[queues.short]
+name = "Short"
+wait_max_ms = 2000
+when_waited = { prompts = ["sorry"] }
+
+[queues.callback]
+name = "Called back"
+[[queues.callback.steps]]
+after_ms = 1000
+offer_callback = ["callback"]
+
+[queues.patient]
+name = "Patient"
+offer_timeout_ms = 90000
+vanished_grace_ms = 60000
+
 [queues.faults]
 name = "Faults"
 operator_lost = ["lost"]
 offer_timeout_ms = 12000
 wrap_up_ms = 60000
 agent_grace_ms = 8000
+"""
+
+
+_NUMBER = """\
+
+[[numbers]]
+dialled = "{dialled}"
+service = "{queue}"
+flow = "{queue}"
+
+[flows.{queue}]
+start = "wait"
+
+[flows.{queue}.steps.wait]
+type = "queue"
+queue = "{queue}"
+"""
+
+_QUEUES = {
+    RING_ALL: "ring_all",
+    WIDENING: "widening",
+    IN_ORDER: "in_order",
+    KNOWN: "known",
+    SHORT: "short",
+    CALLBACK: "callback",
+    PATIENT: "patient",
+}
+
+_ROSTER = """\
+[teams.first]
+name = "First"
+queues = ["faults", "crowd", "in_order", "patient", "short", "callback"]
+
+[teams.second]
+name = "Second"
+queues = ["faults", "crowd"]
+
+"""
+
+_AGENT = """\
+[agents.op{number:02}]
+name = "Operator {number}"
+team = "{team}"
+queues = {queues}
+phone = "2{number:02}"
+
 """
 
 
@@ -106,14 +218,19 @@ def write_city(folder: Path) -> tuple[Path, Path]:
         ("menu", MENU_HZ, 2.0),
         ("music", MUSIC_HZ, 3.0),
         ("lost", LOST_HZ, 1.5),
+        ("sorry", SORRY_HZ, 1.5),
+        ("callback", CALLBACK_HZ, 1.5),
     ):
         tone_wav(folder / f"{name}.wav", hz, length_s)
     plan, roster = folder / "plan.toml", folder / "roster.toml"
-    plan.write_text(_PLAN)
-    roster.write_text(
-        "".join(
-            f'[agents.op{number:02}]\nname = "Operator {number}"\nqueues = ["faults", "crowd"]\nphone = "2{number:02}"\n\n'
-            for number in range(1, OPERATORS + 1)
-        )
-    )
+    numbers = (_NUMBER.format(dialled=dialled, queue=queue) for dialled, queue in _QUEUES.items())
+    plan.write_text(_PLAN + "".join(numbers))
+    roster.write_text(_ROSTER + "".join(_agent(number) for number in range(1, OPERATORS + 1)))
     return plan, roster
+
+
+def _agent(number: int) -> str:
+    """The first two operators know callers, the first three ring together, and the second is in a team of their own."""
+    queues = ["ring_all"] * (number <= 3) + ["known"] * (number <= 2) + ["widening"] * (number == 1)
+    team = "second" if number == 2 else "first"
+    return _AGENT.format(number=number, team=team, queues=str(queues).replace("'", '"'))

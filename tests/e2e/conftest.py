@@ -97,8 +97,8 @@ def phone(stack: Stack, tmp_path: Path) -> Iterator[Callable[[], Baresip]]:
     """Makes SIP phones that say the caller's tone; every one has a number of its own."""
     made: list[Baresip] = []
 
-    def make(*, tone_hz: int = CALLER_HZ, account: str = "") -> Baresip:
-        name = f"0532{next(_phone_numbers):07}"
+    def make(*, tone_hz: int = CALLER_HZ, account: str = "", name: str = "") -> Baresip:
+        name = name or f"0532{next(_phone_numbers):07}"
         ports = (free_port(), free_port(), free_port() // 2 * 2)
         one = Baresip(tmp_path / name, name=name, tone_hz=tone_hz, ports=ports, account=account)
         made.append(one)

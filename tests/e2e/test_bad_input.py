@@ -9,7 +9,7 @@ import msgspec
 import pytest
 from playwright.sync_api import Browser, expect
 
-from acd_core.link.session import Hello
+from acd_core.link.session import LINK_VERSION, Hello
 from tests.e2e.operator_page import Operator
 from tests.e2e.phone import Baresip
 from tests.e2e.stack import Stack
@@ -83,7 +83,7 @@ def test_another_version_on_the_link_is_told_so(
         answer = b""
         while data := client.recv(4096):
             answer += data
-    assert b"speaks link version 99, here is 1" in answer
+    assert f"speaks link version 99, here is {LINK_VERSION}".encode() in answer
     with socket.socket(socket.AF_UNIX) as client:
         client.connect(str(stack.config.socket(name)))
         client.sendall(b"\xff" * 4096)
