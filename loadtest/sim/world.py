@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import re
 import wave
+from bisect import bisect_right
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
@@ -53,74 +54,24 @@ from loadtest.sim.chance import uniform
 from loadtest.sim.clockwork import Clockwork
 from loadtest.sim.operators import EDGE, WEB, Operators, Stays
 from loadtest.sim.straight import dialled_for, with_straight_ways
+from loadtest.sim.watcher import (
+    ABANDONED,
+    ANSWERED,
+    GONE_BEFORE_QUEUE,
+    INTERVAL_MS,
+    REFUSED,
+    UNFINISHED,
+    Caller,
+    Outcome,
+    Watcher,
+)
 
-INTERVAL_MS = 1_800_000  # the world begins with the interval of the first arrival
 AFTER_THE_LAST_MS = 86_400_000  # then whoever is still there has not finished
 
-ANSWERED = "answered"
-ABANDONED = "abandoned"
-GONE_BEFORE_QUEUE = "hung_up"
-REFUSED = "refused"
-UNFINISHED = "unfinished"
-
 _PLAIN_NUMBER = re.compile(r"\+[1-9][0-9]{7,14}")
+_DAY_MS = 86_400_000
 _CALLBACK_KEY = "1"
 _IDLE = frozenset({"ready", "not_ready", "logged_out"})
-
-
-class Outcome(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """What became of one caller. Times are 0 for what did not happen."""
-
-    number: int  # in order of arrival, from 1
-    call: str
-    queue: str  # the last one; empty for who never waited
-    arrived_ms: int
-    queued_ms: int  # began to wait
-    answered_ms: int
-    ended_ms: int
-    outcome: str  # answered, abandoned, or why the call ended: queue_full, callback, refused …
-    agent: str
-    site: str
-    waited_ms: int
-
-
-class Caller:
-    """One caller who is there."""
-
-    __slots__ = ("agent", "answered_ms", "arrival", "ended_ms", "id", "number", "parts", "queue", "queued_ms")
-
-    def __init__(self, id_: str, number: int, arrival: Arrival) -> None:
-        self.id = id_
-        self.number = number
-        self.arrival = arrival
-        self.queue = ""
-        self.queued_ms = 0
-        self.answered_ms = 0
-        self.ended_ms = 0
-        self.agent = ""
-        self.parts = 0
-
-
-class Watcher:
-    """Told what happens, as it happens; this one does nothing with it."""
-
-    def begins(self, start_ms: int) -> None:
-        """The world begins."""
-
-    def queued(self, caller: Caller, before: str, at_ms: int) -> None:
-        """The caller waits in `caller.queue`, moved there from `before` when that is not empty."""
-
-    def answered(self, caller: Caller, at_ms: int) -> None:
-        """The caller speaks with somebody."""
-
-    def ended(self, caller: Caller, outcome: Outcome) -> None:
-        """The call is over."""
-
-    def agent(self, agent: str, state: str, reason: str, at_ms: int) -> None:
-        """An operator is in another state."""
-
-    def ends(self, at_ms: int) -> None:
-        """The world ends."""
 
 
 class Simulation:
@@ -152,6 +103,7 @@ class Simulation:
         self._clock = Clockwork(0, self._tell)
         self._soon: deque[AnyEvent] = deque()
         self._callers: dict[str, Caller] = {}
+        self._midnight_ms = 0  # the next; before the first event of a run, none
         self._done: list[Outcome] = []
         self._wrap_ups: dict[str, int | None] = {}  # of the operators who speak or follow up
         self._lengths_ms: dict[tuple[Prompt, ...], int] = {}
@@ -166,7 +118,6 @@ class Simulation:
         }
         self._steps: dict[str, Callable[[CallStory], None]] = {
             "queued": self._queued,
-            "moved": self._queued,
             "connected": self._connected,
             "callback_offered": self._callback_offered,
             "refused": self._ended,
@@ -209,6 +160,7 @@ class Simulation:
         for caller in list(self._callers.values()):
             self._finish(caller, UNFINISHED)
         yield from done
+        self._end_of_day()
         self._watcher.ends(clock.now_ms)
 
     def _begin(self, start_ms: int) -> None:
@@ -236,12 +188,26 @@ class Simulation:
         operators.begin()
 
     def _tell(self, event: AnyEvent) -> None:
+        now_ms = self._clock.now_ms
+        if now_ms >= self._midnight_ms:
+            self._end_of_day()
         self.events += 1
         react = self._reactions.get
-        for command in self.router.apply(event, self._clock.now_ms):
+        for command in self.router.apply(event, now_ms):
             reaction = react(type(command))
             if reaction is not None:
                 reaction(command)
+
+    def _end_of_day(self) -> None:
+        """Hand over the domain's counts before the first event of a new day has them begin anew."""
+        if self._midnight_ms:
+            self._watcher.day_ends({id_: queue.day for id_, queue in self.router.state.queues.items()})
+        midnights, now_ms = self.plan.midnights_ms, self._clock.now_ms
+        after = bisect_right(midnights, now_ms)
+        if 0 < after < len(midnights):
+            self._midnight_ms = midnights[after]
+        else:
+            self._midnight_ms = (now_ms // _DAY_MS + 1) * _DAY_MS
 
     # --- callers ---
 
@@ -284,15 +250,15 @@ class Simulation:
 
     def _queued(self, story: CallStory) -> None:
         caller = self._callers[story.call]
-        now_ms, before = self._clock.now_ms, caller.queue
-        caller.queue = self.router.state.calls[story.call].queue
+        now_ms = self._clock.now_ms
+        caller.queue = story.queue
         if not caller.queued_ms:
             caller.queued_ms = now_ms
             patience_ms = caller.arrival.patience_ms
             if patience_ms is not None:
                 self._clock.at(now_ms + patience_ms, self._lose_patience, caller)
         if not caller.answered_ms:
-            self._watcher.queued(caller, before, now_ms)
+            self._watcher.queued(caller, now_ms)
 
     def _callback_offered(self, story: CallStory) -> None:
         share = self._behaviour.callback_share
@@ -343,7 +309,7 @@ class Simulation:
         result = Outcome(
             number=caller.number,
             call=caller.id,
-            queue=caller.queue,
+            queue=caller.queue or caller.arrival.queue,
             arrived_ms=caller.arrival.at_ms,
             queued_ms=queued_ms,
             answered_ms=caller.answered_ms,
@@ -364,7 +330,7 @@ class Simulation:
     def _agent_story(self, story: AgentStory) -> None:
         if story.state in _IDLE:
             self._wrap_ups.pop(story.agent, None)
-        self._watcher.agent(story.agent, story.state, story.reason, story.at_ms)
+        self._watcher.agent(story.agent, story.state, story.at_ms)
 
 
 def _recording(caller: Caller, part: int) -> RecordingFinished:
