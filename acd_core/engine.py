@@ -84,7 +84,7 @@ class Engine:
             self.received[stream.partition(":")[0]] = (stream, number)
         commands = self.router.apply(event, now_ms)
         if stories := stories_of(commands):
-            self._writer.append(StoryRecord(seq=seq, stories=stories))
+            self._writer.append_later(StoryRecord(seq=seq, stories=stories))
         self.digest = next_digest(self.digest, commands)
         self._dispatch(seq, commands)
 
@@ -92,6 +92,7 @@ class Engine:
         self, code_version: str, undelivered: dict[str, tuple[tuple[int, bytes], ...]] | None = None
     ) -> Snapshot:
         """The state after the last event, whole; `undelivered` is what peers have not confirmed."""
+        self._writer.flush()  # the event that made them is not replayed, so nobody would tell its stories again
         return Snapshot(
             journal_id=self._writer.journal_id,
             seq=self.seq,

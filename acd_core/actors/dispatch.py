@@ -9,7 +9,10 @@ order of the wire, which is what lets a receiver do each command once also acros
 from __future__ import annotations
 
 import logging
+import typing
 from collections import Counter
+from collections.abc import Callable
+from typing import Any
 
 from acd_core.actors.board import Board
 from acd_core.actors.peers import Peers
@@ -19,14 +22,17 @@ from acd_core.domain.commands import (
     AnyCommand,
     CallStory,
     ClearDeadline,
+    Decided,
     DeskView,
     EntityGone,
     SetDeadline,
     StaleEvent,
+    ToEdge,
+    ToWeb,
 )
 from acd_core.domain.limits import STALE_NAMES_MAX
 from acd_core.domain.state import State
-from acd_core.recovery import command_number, receiver_of
+from acd_core.recovery import command_number
 
 _log = logging.getLogger(__name__)
 
@@ -38,39 +44,55 @@ class Dispatcher:
         """`state` is read for which queues an agent's change concerns."""
         self._peers, self._registry, self._board, self._state = peers, registry, board, state
         self.stale: Counter[str] = Counter()
+        # By type, looked up once a command; each is given the command and its number.
+        self._ways: dict[type, Callable[[Any, int], None]] = {
+            **dict.fromkeys(typing.get_args(ToEdge), self._to_edge),
+            **dict.fromkeys(typing.get_args(ToWeb), self._to_web),
+            DeskView: self._to_desk,
+            SetDeadline: lambda command, number: registry.set_deadline(command),
+            ClearDeadline: lambda command, number: registry.clear_deadline(command),
+            EntityGone: lambda command, number: registry.entity_gone(command),
+            CallStory: self._on_call,
+            AgentStory: self._on_agent,
+            Decided: self._on_decided,
+            StaleEvent: self._on_stale,
+        }
 
     def dispatch(self, seq: int, commands: tuple[AnyCommand, ...]) -> None:
         """Give out all commands of event `seq`."""
-        for index, command in enumerate(commands):
-            if receiver := receiver_of(command):
-                self._peers.send(receiver, command_number(seq, index), command)
-                if isinstance(command, DeskView):
-                    self._board.touch()  # an operator's audio is on the board, and no step of a story
-            elif isinstance(command, SetDeadline | ClearDeadline | EntityGone):
-                self._registry.tell(command)
-            elif isinstance(command, CallStory):
-                self._on_call(command)
-            elif isinstance(command, AgentStory):
-                self._on_agent(command)
-            elif isinstance(command, StaleEvent):
-                self._on_stale(command)
+        ways = self._ways
+        for number, command in enumerate(commands, command_number(seq, 0)):
+            ways[type(command)](command, number)
 
-    def _on_call(self, story: CallStory) -> None:
-        if story.step == "arrived":
-            self._registry.ensure("call", story.call)
+    def _to_edge(self, command: Any, number: int) -> None:
+        if command.edge:
+            self._peers.send(command.edge, number, command)
+
+    def _to_web(self, command: Any, number: int) -> None:
+        if command.web:
+            self._peers.send(command.web, number, command)
+
+    def _to_desk(self, view: DeskView, number: int) -> None:
+        if view.web:
+            self._peers.send(view.web, number, view)
+            self._board.touch()  # an operator's audio is on the board, and no step of a story
+
+    def _on_call(self, story: CallStory, number: int) -> None:
         if story.queue:
             self._registry.touch_queues((story.queue,))
         else:
             self._board.touch()
 
-    def _on_agent(self, story: AgentStory) -> None:
-        self._registry.ensure("agent", story.agent)
+    def _on_agent(self, story: AgentStory, number: int) -> None:
         roster = self._state.roster
         agent = roster.agents.get(story.agent) if roster is not None else None
         self._registry.touch_queues(agent.queues if agent is not None else ())
         self._board.touch()
 
-    def _on_stale(self, stale: StaleEvent) -> None:
+    def _on_decided(self, decision: Decided, number: int) -> None:
+        self._registry.touch_queues((decision.queue,))
+
+    def _on_stale(self, stale: StaleEvent, number: int) -> None:
         name = f"{stale.event} while {stale.state}"
         if name in self.stale or len(self.stale) < STALE_NAMES_MAX:
             self.stale[name] += 1

@@ -34,7 +34,10 @@ class Peers:
 
     def send(self, name: str, number: int, command: AnyCommand) -> None:
         """Queue a command for the peer of this name, connected or not."""
-        self._get("", name).send_numbered(number, command)
+        peer = self._peers.get(name)
+        if peer is None:
+            peer = self._get("", name)
+        peer.channel.send_numbered(number, command)
 
     def undelivered(self) -> dict[str, tuple[tuple[int, bytes], ...]]:
         """What receivers have not confirmed, for a snapshot."""

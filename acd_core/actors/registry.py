@@ -1,18 +1,21 @@
-"""Which actors live: one a call, an agent, a queue, an edge and a web, made when the domain first speaks of them."""
+"""Which actors live: one a queue, and one for each call, agent, edge and callback that has had a deadline to wait for, until the
+domain says that it is gone.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+import typing
+from collections.abc import Callable, Iterable
 from functools import partial
 
 from acd_core.actors.board import Board
-from acd_core.actors.entity import EntityActor, Note
+from acd_core.actors.entity import EntityActor
 from acd_core.actors.queue import QueueActor
 from acd_core.actors.supervisor import Supervisor
-from acd_core.domain.commands import EntityGone, SetDeadline
-from acd_core.domain.deadline import EntityKind, Timed
+from acd_core.domain.commands import ClearDeadline, EntityGone, SetDeadline
+from acd_core.domain.deadline import EntityKind
 from acd_core.domain.events import DeadlinePassed
-from acd_core.domain.state import State, deadlines
+from acd_core.domain.state import State, deadlines, timed
 
 
 class Registry:
@@ -34,40 +37,39 @@ class Registry:
             due,
             board,
         )
-        self._entities: dict[tuple[EntityKind, str], EntityActor] = {}
+        self._entities: dict[EntityKind, dict[str, EntityActor]] = {
+            kind: {} for kind in typing.get_args(EntityKind)
+        }
         self._queues: dict[str, QueueActor] = {}
 
     def __len__(self) -> int:
-        return len(self._entities) + len(self._queues)
+        return sum(len(actors) for actors in self._entities.values()) + len(self._queues)
 
     def rebuild(self) -> None:
-        """Make the actors of everything that lives in a recovered state."""
-        state = self._state()
-        for deadline in deadlines(state):
-            self.ensure(deadline.entity, deadline.id)
-        for call in state.calls:
-            self.ensure("call", call)
-        for agent in state.agents:
-            self.ensure("agent", agent)
+        """Make the actors of everything that has a deadline in a recovered state, and of its queues."""
+        for deadline in deadlines(self._state()):
+            self.set_deadline(deadline)
         self.ensure_queues()
 
-    def ensure(self, kind: EntityKind, id_: str) -> EntityActor:
-        """The actor of this entity, made when there is none."""
-        actor = self._entities.get((kind, id_))
+    def set_deadline(self, deadline: SetDeadline) -> None:
+        """Hand it to the entity's actor, made when there is none."""
+        actors = self._entities[deadline.entity]
+        actor = actors.get(deadline.id)
         if actor is None:
-            actor = EntityActor(lambda: self._pending(kind, id_), self._now_ms, self._due)
-            self._entities[kind, id_] = actor
-            self._supervisor.start(f"{kind} {id_}", actor.run, restart="transient")
-        return actor
+            actor = actors[deadline.id] = self._make(deadline.entity, deadline.id)
+        actor.set(deadline)
 
-    def tell(self, note: Note) -> None:
-        """Give a note to the actor it is for."""
-        if isinstance(note, EntityGone):
-            actor = self._entities.pop((note.entity, note.id), None)
-            if actor is not None:
-                actor.tell(note)
-        else:
-            self.ensure(note.entity, note.id).tell(note)
+    def clear_deadline(self, note: ClearDeadline) -> None:
+        """Tell the entity's actor."""
+        actor = self._entities[note.entity].get(note.id)
+        if actor is not None:
+            actor.clear(note.key)
+
+    def entity_gone(self, note: EntityGone) -> None:
+        """Let the entity's actor end."""
+        actor = self._entities[note.entity].pop(note.id, None)
+        if actor is not None:
+            actor.gone()
 
     def ensure_queues(self) -> None:
         """Make the actors of the plan's queues."""
@@ -80,8 +82,16 @@ class Registry:
         """Something changed in these queues."""
         for queue in queues:
             actor = self._queues.get(queue)
-            if actor is not None:
+            if actor is not None and not actor.touched:
                 actor.touch()
+
+    def _make(self, kind: EntityKind, id_: str) -> EntityActor:
+        return EntityActor(
+            partial(self._pending, kind, id_), self._now_ms, self._due, partial(self._start, f"{kind} {id_}")
+        )
+
+    def _start(self, name: str, actor: EntityActor) -> None:
+        self._supervisor.start(name, actor.run, restart="transient")
 
     def _queue_lives(self, queue: str) -> bool:
         if queue in self._state().queues:
@@ -90,13 +100,7 @@ class Registry:
         return False
 
     def _pending(self, kind: EntityKind, id_: str) -> list[SetDeadline]:
-        state = self._state()
-        kinds: dict[EntityKind, Mapping[str, Timed]] = {
-            "call": state.calls,
-            "agent": state.agents,
-            "edge": state.edges,
-        }
-        entity = kinds.get(kind, {}).get(id_)
+        entity = timed(self._state()).get(kind, {}).get(id_)
         if entity is None:
             return []
         return [

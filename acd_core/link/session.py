@@ -34,7 +34,7 @@ _KIND_HELLO, _KIND_BATCH, _KIND_ACK, _KIND_REFUSAL, _KIND_PING, _KIND_PONG = ran
 _BATCH_MAX_BYTES = 256 * 1024
 ITEM_MAX_BYTES = LINK_FRAME_MAX_BYTES - _BATCH_MAX_BYTES - 16  # whatever batch it ends, the frame is taken
 _UNDECODABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
-_encoder = msgspec.msgpack.Encoder()
+_encode = msgspec.msgpack.Encoder().encode
 
 
 class LinkError(Exception):
@@ -100,19 +100,21 @@ class Channel:
 
     def send_numbered(self, number: int, message: Any) -> None:
         """Queue a message under a number of the caller's, greater than all before."""
-        self.send_encoded(number, _encoder.encode((number, message)))
+        self.send_encoded(number, _encode((number, message)))
 
     def send_encoded(self, number: int, item: bytes) -> None:
         """Queue a numbered message as `outbox` of an earlier process gave it."""
         if number <= self._number:
             raise AssertionError(f"link number {number} after {self._number}")
         self._number = number
-        if not self._fits(item):
+        if len(item) > ITEM_MAX_BYTES:
+            self._leave_out(item)
             return
-        if len(self._outbox) >= self.outbox_max:
-            self._outbox.popleft()
+        outbox = self._outbox
+        if len(outbox) >= self.outbox_max:
+            outbox.popleft()
             self.dropped += 1
-        self._outbox.append((number, item))
+        outbox.append((number, item))
         if self._session is not None:
             self._session.queue_item(item)
 
@@ -124,17 +126,17 @@ class Channel:
         """Send without number; False (and forgotten) when nobody is connected or the connection is full."""
         if self._session is None:
             return False
-        item = _encoder.encode((0, message))
-        return self._fits(item) and self._session.queue_signal(item)
+        item = _encode((0, message))
+        if len(item) > ITEM_MAX_BYTES:
+            self._leave_out(item)
+            return False
+        return self._session.queue_signal(item)
 
-    def _fits(self, item: bytes) -> bool:
+    def _leave_out(self, item: bytes) -> None:
         """A message that the other side would cut the connection for is left out, named once."""
-        if len(item) <= ITEM_MAX_BYTES:
-            return True
         self.oversize += 1
         if self.oversize == 1:
             _log.error("link: a message of %d bytes is more than a frame holds, left out", len(item))
-        return False
 
     def acknowledge(self, number: int) -> None:
         """The other side has everything up to `number`."""
@@ -194,7 +196,8 @@ class LinkSession:
         now_ms: Callable[[], int] = lambda: 0,
         on_pong: Callable[[Pong], None] = lambda pong: None,
     ) -> None:
-        """`wake` is called when there is something to send; a client gives its channel and says hello at once."""
+        """`wake` is called when there is something to send, and not again until `data_to_send` took it all, unless the
+        session is overrun; a client gives its channel and says hello at once."""
         self._role, self._name = role, name
         self._item_decoder = msgspec.msgpack.Decoder(tuple[int, receive_type])
         self._batch_decoder = msgspec.msgpack.Decoder(list[tuple[int, receive_type]])
@@ -221,13 +224,15 @@ class LinkSession:
 
     def queue_item(self, item: bytes) -> None:
         """An encoded numbered item; twice as many as the outbox holds are the most that wait to be written."""
-        if len(self._items) >= 2 * self._attached().outbox_max:
+        waiting = len(self._items)
+        if waiting >= 2 * self._attached().outbox_max:
             self.overrun = True
             self._wake()
             return
         self._items.append(item)
         self._items_bytes += len(item)
-        self._wake()
+        if not waiting:
+            self._wake()
 
     def queue_signal(self, item: bytes) -> bool:
         """An encoded signal; False when the peer reads too slowly."""
@@ -238,7 +243,7 @@ class LinkSession:
 
     def refuse(self, code: str, text: str) -> None:
         """Tell the other side why it is cut off."""
-        self._control.append(_frame(_KIND_REFUSAL, _encoder.encode(Refusal(code=code, text=text))))
+        self._control.append(_frame(_KIND_REFUSAL, _encode(Refusal(code=code, text=text))))
 
     def ping(self, at_ms: int) -> None:
         """Ask for a sign of life; `at_ms` comes back with it."""
@@ -256,7 +261,7 @@ class LinkSession:
         self._control = []
         if self._ack_due and self.channel is not None:
             self._ack_due = False
-            parts.append(_frame(_KIND_ACK, _encoder.encode(self.channel.received)))
+            parts.append(_frame(_KIND_ACK, _encode(self.channel.received)))
         if self.channel is not None:  # not before the hello
             self._say_signs_of_life(parts)
         while self._items:
@@ -361,7 +366,7 @@ class LinkSession:
             received_stream=channel.peer_stream if met else "",
             received=channel.received if met else 0,
         )
-        self._control.append(_frame(_KIND_HELLO, _encoder.encode(hello)))
+        self._control.append(_frame(_KIND_HELLO, _encode(hello)))
         self._wake()
 
     def _take_batch(self, body: bytes, messages: list[tuple[int, Any]]) -> None:
