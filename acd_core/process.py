@@ -25,6 +25,7 @@ from acd_core.documents import DocumentError, load_plan, load_roster
 from acd_core.domain.commands import AnyCommand
 from acd_core.domain.events import CoreStarted, PlanChanged, RosterChanged
 from acd_core.engine import Engine, EngineFailedError
+from acd_core.explain.explainer import explain
 from acd_core.journal.segments import JournalError, JournalFullError
 from acd_core.journal.snapshot import Snapshot, write_snapshot
 from acd_core.journal.writer import JournalWriter
@@ -115,7 +116,14 @@ class Core:
             lambda picture: self._peers.signal_all("web", picture),
             lambda: self._engine.seq,
         )
-        self._reception = Reception(self._engine, self._peers, self._board)
+        keeper = recovered.keeper
+        self._keep = keeper.add
+        self._reception = Reception(
+            self._engine,
+            self._peers,
+            self._board,
+            lambda call: explain(self._engine.router, keeper, call, self._clock.now_ms()),
+        )
         self._dispatcher: Dispatcher | None = None
         self._snapshot_seq = recovered.seq - recovered.replayed
 
@@ -131,7 +139,9 @@ class Core:
                     self._engine.handle,
                     self._board,
                 )
-                self._dispatcher = Dispatcher(self._peers, registry, self._board, self._engine.router.state)
+                self._dispatcher = Dispatcher(
+                    self._peers, registry, self._board, self._engine.router.state, self._keep
+                )
                 registry.rebuild()
                 if self._upgraded:
                     await self._write_snapshot()

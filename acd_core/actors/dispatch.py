@@ -40,9 +40,17 @@ _log = logging.getLogger(__name__)
 class Dispatcher:
     """Gives out the commands of one event."""
 
-    def __init__(self, peers: Peers, registry: Registry, board: Board, state: State) -> None:
-        """`state` is read for which queues an agent's change concerns."""
+    def __init__(
+        self,
+        peers: Peers,
+        registry: Registry,
+        board: Board,
+        state: State,
+        keep: Callable[[CallStory | Decided], None],
+    ) -> None:
+        """`state` is read for which queues an agent's change concerns; `keep` remembers why a call went where it went."""
         self._peers, self._registry, self._board, self._state = peers, registry, board, state
+        self._keep = keep
         self.stale: Counter[str] = Counter()
         # By type, looked up once a command; each is given the command and its number.
         self._ways: dict[type, Callable[[Any, int], None]] = {
@@ -78,6 +86,7 @@ class Dispatcher:
             self._board.touch()  # an operator's audio is on the board, and no step of a story
 
     def _on_call(self, story: CallStory, number: int) -> None:
+        self._keep(story)
         if story.queue:
             self._registry.touch_queues((story.queue,))
         else:
@@ -90,6 +99,7 @@ class Dispatcher:
         self._board.touch()
 
     def _on_decided(self, decision: Decided, number: int) -> None:
+        self._keep(decision)
         self._registry.touch_queues((decision.queue,))
 
     def _on_stale(self, stale: StaleEvent, number: int) -> None:
