@@ -1,4 +1,7 @@
-"""The processes at the other ends of the core's link, by name, and what each of them may say."""
+"""The processes at the other ends of the core's link, by name.
+
+A `control` connection is a command line's: one question or order, then it is gone, and nothing of it is kept.
+"""
 
 from __future__ import annotations
 
@@ -6,12 +9,12 @@ import re
 from typing import Any
 
 from acd_core.domain.commands import AnyCommand
-from acd_core.domain.limits import EDGES_MAX, WEBS_MAX
+from acd_core.domain.limits import CONTROLS_MAX, EDGES_MAX, WEBS_MAX
 from acd_core.link.session import Channel, Hello, LinkError
 from acd_core.link.trio_server import CorePeer
 from acd_core.recovery import Recovered
 
-_LIMITS = {"edge": EDGES_MAX, "web": WEBS_MAX, "store": 8}
+_LIMITS = {"edge": EDGES_MAX, "web": WEBS_MAX, "store": 8, "control": CONTROLS_MAX}
 _NAME = re.compile(r"[a-z][a-z0-9_-]{0,31}")
 
 
@@ -65,6 +68,9 @@ class Peers:
             raise LinkError(f"role {hello.role[:32]!r} has no business with the core")
         if not _NAME.fullmatch(hello.name) or hello.stream.partition(":")[0] != hello.name:
             raise LinkError("a name is a letter and up to 31 letters, digits, - or _, and begins its stream")
+        if (hello.role == "control") != hello.name.startswith("control-"):
+            raise LinkError("the names of control connections, and no others, begin with control-")
+        self._forget_controls()
         peer = self._get(hello.role, hello.name)
         if peer.role != hello.role:
             raise LinkError(f"{hello.name} is a {peer.role} already")
@@ -73,6 +79,16 @@ class Peers:
             raise LinkError(f"{limit} processes of role {hello.role} are known already")
         stream, received = self._received.get(hello.name, ("", -1))
         return peer, received if stream == hello.stream else -1
+
+    def forget(self, peer: CorePeer) -> None:
+        """A control connection ended: nothing of it is kept."""
+        if self._peers.get(peer.name) is peer:
+            del self._peers[peer.name]
+
+    def _forget_controls(self) -> None:
+        """Those that broke off in their first words, which nobody else is told of."""
+        for name in [one.name for one in self._peers.values() if one.role == "control" and not one.connected]:
+            del self._peers[name]
 
     def _get(self, role: str, name: str) -> CorePeer:
         peer = self._peers.get(name)

@@ -45,7 +45,7 @@ def tell(told: Told, language: Language, clock: Clock) -> tuple[Line, ...]:
         for reason in told.reasons
         if isinstance(reason, Decided) and reason.kind in _SAID_BY
     }
-    lines: list[Line] = []
+    lines = [] if told.whole else [teller.remark("not_whole")]
     for index, reason in enumerate(told.reasons):
         if told.left_out and index == told.gap_at:
             lines.append(teller.missing(told.left_out))
@@ -78,6 +78,10 @@ class _Teller:
         if isinstance(reason, CallStory):
             return self._step(reason)
         return _DECISIONS[reason.kind](self, reason)
+
+    def remark(self, key: str) -> Line:
+        """Something about the story itself."""
+        return Line(at_ms=0, clock="", text=self.words.say(key))
 
     def missing(self, count: int) -> Line:
         """So many reasons are not there."""

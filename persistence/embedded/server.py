@@ -82,9 +82,7 @@ class EmbeddedPostgres:
     def dsn(self) -> str:
         """For asyncpg; holds the password."""
         prepared = self._ready_to_run
-        host = urllib.parse.quote(str(prepared.socket_folder), safe="/")
-        password = urllib.parse.quote(prepared.password, safe="")
-        return f"postgresql://{SUPERUSER}:{password}@/{DATABASE}?host={host}&port={PORT}"
+        return dsn_of(str(prepared.socket_folder), PORT, prepared.password)
 
     def prepare(self) -> None:
         """Make or mend whatever a start needs; raises `EmbeddedPostgresError`."""
@@ -218,6 +216,13 @@ class EmbeddedPostgres:
                 "stop it first, or set another data_dir",
             ) from error
         self._lock_descriptor = descriptor
+
+
+def dsn_of(socket_folder: str, port: int, password: str) -> str:
+    """For asyncpg; our database over this socket."""
+    host = urllib.parse.quote(socket_folder, safe="/")
+    quoted = urllib.parse.quote(password, safe="")
+    return f"postgresql://{SUPERUSER}:{quoted}@/{DATABASE}?host={host}&port={port}"
 
 
 def _owner_of(folder: Path) -> int | None:

@@ -38,8 +38,8 @@ def every_reason() -> Iterator[Reason]:
     for kind in typing.get_args(DecisionKind):
         for number in range(5):
             yield decided(kind, agent="op02", step=number, until_ms=AT_MS + 20_000, detail="queue_full")
-        yield decided(kind, detail="bills", waiting=0)
-        yield decided(kind)
+        yield decided(kind, agent="op02", detail="bills", waiting=0)
+        yield decided(kind, agent="op09")
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

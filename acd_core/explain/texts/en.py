@@ -17,6 +17,8 @@ EN: dict[str, str | tuple[str, ...]] = {
     "and_others": ("{n} other", "{n} others"),
     "with_names": "{text} ({names})",
     "level": "{skill} {level}",
+    "now": "Right now",
+    "not_whole": "What came before is in the database, which can’t be reached now.",
     # steps of the story
     "arrived": "The call arrived, dialling {detail}.",
     "refused": "The call was refused: {detail}.",

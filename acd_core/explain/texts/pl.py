@@ -17,6 +17,8 @@ PL: dict[str, str | tuple[str, ...]] = {
     "and_others": ("jeszcze {n} osoba", "jeszcze {n} osoby", "jeszcze {n} osób"),
     "with_names": "{text} ({names})",
     "level": "{skill} {level}",
+    "now": "Teraz",
+    "not_whole": "Wcześniejsze kroki są w bazie danych, która jest teraz nieosiągalna.",
     # steps of the story
     "arrived": "Połączenie nadeszło, wybrany numer: {detail}.",
     "refused": "Połączenie odrzucono: {detail}.",

@@ -17,6 +17,8 @@ TR: dict[str, str | tuple[str, ...]] = {
     "and_others": ("{n} kişi daha",),
     "with_names": "{text} ({names})",
     "level": "{skill} {level}",
+    "now": "Şu anda",
+    "not_whole": "Öncesi veritabanında, ona da şu anda ulaşılamıyor.",
     # steps of the story
     "arrived": "Çağrı geldi, aranan numara {detail}.",
     "refused": "Çağrı kabul edilmedi: {detail}.",

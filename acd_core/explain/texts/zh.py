@@ -17,6 +17,8 @@ ZH: dict[str, str | tuple[str, ...]] = {
     "and_others": ("另外{n}人",),
     "with_names": "{text}（{names}）",
     "level": "{skill}{level}级",
+    "now": "现在",
+    "not_whole": "更早的步骤在数据库中，目前无法访问。",
     # steps of the story
     "arrived": "来电到达，所拨号码为{detail}。",
     "refused": "来电被拒绝：{detail}。",
