@@ -2,14 +2,15 @@
 this user can read.
 
 An ordinary start makes one administrator when there is none (`first-login.txt`). With `santral up --demo`
-every agent of the roster gets a log-in, and there is a supervisor and an administrator (`demo-logins.txt`);
-agents added to the roster later get theirs at the next start. The file is written before the database
+the first agents of the roster get a log-in, and there is a supervisor and an administrator (`demo-logins.txt`).
+All agents of a city would take long: a password's hash is slow on purpose. The file is written before the database
 commits: a crash in between makes new passwords, not unknown ones.
 """
 
 from __future__ import annotations
 
 import asyncio
+import itertools
 import logging
 import os
 from collections.abc import Mapping
@@ -28,6 +29,7 @@ from agent_web.times import as_time, now_ms
 
 _log = logging.getLogger(__name__)
 
+DEMO_OPERATORS_MAX = 10  # agents of the roster with a log-in in the demo
 _SEED_LOCK = 0x73656564  # "seed": of several web processes one makes the log-ins
 
 
@@ -96,7 +98,7 @@ def _demo_users(config: Config) -> tuple[Wanted, ...]:
             raise ConfigError(f"{path}: {error}") from error
         users = [
             Wanted(user=agent.lower(), name=entry.name, role="operator", agent=agent)
-            for agent, entry in roster.agents.items()
+            for agent, entry in itertools.islice(roster.agents.items(), DEMO_OPERATORS_MAX)
         ]
     users.append(Wanted(user="supervisor", name="Supervisor", role="supervisor"))
     users.append(Wanted(user="admin", name="Administrator", role="admin"))

@@ -3,18 +3,111 @@
 from __future__ import annotations
 
 import tomllib
+from collections import Counter
+
+import pytest
 
 from acd_core.documents import load_plan, load_roster, warnings
+from acd_core.documents.calendars import WEEKDAYS
+from acd_core.documents.values import minutes_of
+from acd_core.domain.plan import HoursStep, MenuStep, PlayStep, QueueStep
+from acd_core.domain.roster import Shift
+from agent_web.demo import DEMO_OPERATORS_MAX
 from tests.documents.base import EXAMPLE
 
 PLAN = load_plan((EXAMPLE / "plan.toml").read_text(encoding="utf-8"), EXAMPLE)
 ROSTER = load_roster((EXAMPLE / "roster.toml").read_text(encoding="utf-8"), PLAN)
+HOURS_A_WEEK = 7 * 24
 
 
-def test_the_example_is_sound() -> None:
+def serve(queue: str) -> set[str]:
+    """Who may have a call of this queue before anything has widened."""
+    wanted = PLAN.queues[queue]
+    return {
+        id_
+        for id_, agent in ROSTER.agents.items()
+        if (queue in agent.queues or queue in ROSTER.teams[agent.team].queues or agent.team in wanted.teams)
+        and all(agent.skills.get(skill, 0) >= level for skill, level in wanted.skills.items())
+    }
+
+
+def hours_of(shift: Shift) -> set[int]:
+    """The hours of the week that a shift covers, Monday's first being 0."""
+    start, end = minutes_of(shift.start), minutes_of(shift.end)
+    assert start is not None
+    assert end is not None
+    length = (end - start) % (24 * 60) or 24 * 60
+    return {
+        (WEEKDAYS.index(day) * 24 + start // 60 + hour) % HOURS_A_WEEK
+        for day in shift.days
+        for hour in range(length // 60)
+    }
+
+
+def test_nothing_about_it_is_odd() -> None:
     assert [line for line in warnings(PLAN, ROSTER) if "music.wav" not in line] == []
     for entry in PLAN.prompts.values():
         assert set(entry.text) == {"tr", "en"}
+
+
+def test_it_is_of_the_size_of_a_city() -> None:
+    assert list(ROSTER.agents) == [f"op{number:02}" for number in range(1, 121)]
+    assert len({agent.name for agent in ROSTER.agents.values()}) == 120
+    assert len(ROSTER.teams) == 4
+    assert len(PLAN.sites) == 70
+    assert len([site for site in PLAN.sites.values() if site.order == 10]) == 27
+    assert len({queue.strategy for queue in PLAN.queues.values()}) == len(PLAN.queues) == 7
+
+
+def test_key_1_leads_to_the_operators_of_the_demo() -> None:
+    assert PLAN.numbers[0].dialled == "185"
+    flow = PLAN.flows[PLAN.numbers[0].flow]
+    greeting = flow.steps[flow.start]
+    assert isinstance(greeting, PlayStep)
+    menu = flow.steps[greeting.next]
+    assert isinstance(menu, MenuStep)
+    hours = flow.steps[menu.keys["1"]]
+    assert isinstance(hours, HoursStep)
+    assert PLAN.calendars[hours.calendar].open_ms == (PLAN.compiled_ms,), "around the clock"
+    faults = flow.steps[hours.open]
+    assert isinstance(faults, QueueStep)
+    assert faults.queue == "faults"
+    assert {"op01", "op02", "op03"} <= serve("faults")
+    assert (ROSTER.agents["op01"].phone, ROSTER.agents["op02"].phone) == ("201", "202")
+
+
+@pytest.mark.parametrize("queue", PLAN.queues)
+def test_the_demos_operators_serve_every_queue(queue: str) -> None:
+    demo = set(list(ROSTER.agents)[:DEMO_OPERATORS_MAX])
+    assert serve(queue) & demo
+
+
+def test_english_is_spoken() -> None:
+    [english] = [number for number in PLAN.numbers if number.language == "en"]
+    speak = {
+        id_
+        for id_, agent in ROSTER.agents.items()
+        if agent.skills.get("english", 0) >= english.skills["english"]
+    }
+    for queue in PLAN.queues:
+        assert serve(queue) & speak, queue
+
+
+@pytest.mark.parametrize("queue", ["faults", "hazards", "sewer", "information", "meters"])
+def test_somebody_is_there_at_every_hour_of_the_week(queue: str) -> None:
+    there = Counter(
+        hour
+        for id_ in serve(queue)
+        for hour in set().union(*(hours_of(ROSTER.shifts[shift]) for shift in ROSTER.agents[id_].shifts))
+    )
+    assert [hour for hour in range(HOURS_A_WEEK) if not there[hour]] == []
+    by_night, by_day = (min(there[day * 24 + hour] for day in range(7)) for hour in (3, 13))
+    assert by_day > by_night
+
+
+def test_everybody_works_five_days() -> None:
+    for id_, agent in ROSTER.agents.items():
+        assert len({day for shift in agent.shifts for day in ROSTER.shifts[shift].days}) == 5, id_
 
 
 def test_the_examples_categories_have_all_names() -> None:

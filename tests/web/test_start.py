@@ -13,6 +13,7 @@ from cryptography import x509
 
 from acd_core.config import Config, ConfigError, Web
 from agent_web.certificate import certificate_files, served_names, wants_tls
+from agent_web.demo import DEMO_OPERATORS_MAX
 from agent_web.process import WebProcess
 from tests.web.world import Browser, replace, run, world
 
@@ -26,7 +27,7 @@ def _logins(path: Path) -> dict[str, tuple[str, str, str]]:
     return {user: (password, role, name) for user, password, role, name in lines[1:]}
 
 
-def test_the_demo_gives_every_agent_a_log_in_of_its_own(
+def test_the_demo_gives_the_first_agents_a_log_in_of_their_own(
     config: Config, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SANTRAL_DEMO", "1")
@@ -42,6 +43,8 @@ def test_the_demo_gives_every_agent_a_log_in_of_its_own(
             assert {role for _, role, _ in logins.values()} == {"operator", "supervisor"}, (
                 "admin is there already"
             )
+            operators = [user for user, (_, role, _) in logins.items() if role == "operator"]
+            assert operators == [f"op{number:02}" for number in range(1, DEMO_OPERATORS_MAX + 1)]
             assert len({password for password, _, _ in logins.values()}) == len(logins)
             user = next(user for user, (_, role, _) in logins.items() if role == "operator")
             browser = here.browser()
