@@ -75,9 +75,27 @@ def _parser() -> argparse.ArgumentParser:
     trace = commands.add_parser("trace", parents=[with_config], help="the SIP ladder of one call")
     trace.add_argument("call", metavar="CALL")
     trace.set_defaults(command=_trace)
+    _add_questions(commands, with_config)
     version = commands.add_parser("version", help="print the version")
     version.set_defaults(command=_version)
     return parser
+
+
+def _add_questions(
+    commands: argparse._SubParsersAction[argparse.ArgumentParser], with_config: argparse.ArgumentParser
+) -> None:
+    explain = commands.add_parser(
+        "explain", parents=[with_config], help="why a call went where it went, in sentences"
+    )
+    explain.add_argument("call", metavar="CALL")
+    explain.add_argument(
+        "--language", choices=("tr", "en", "pl", "zh"), default="", help="instead of the terminal's"
+    )
+    explain.add_argument("--json", action="store_true", help="the reasons as data, with the sentences")
+    explain.set_defaults(command=_explain)
+    mode = commands.add_parser("mode", parents=[with_config], help="open or close the centre for its flows")
+    mode.add_argument("mode", choices=("normal", "closed", "emergency"))
+    mode.set_defaults(command=_mode)
 
 
 def _add_documents(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -180,6 +198,18 @@ def _trace(options: argparse.Namespace) -> int:
 
     print(render(load_config(options.config), options.call))
     return EXIT_OK
+
+
+def _explain(options: argparse.Namespace) -> int:
+    from santral.explain import run_explain
+
+    return run_explain(load_config(options.config), options.call, options.language, as_json=options.json)
+
+
+def _mode(options: argparse.Namespace) -> int:
+    from santral.control import change_mode
+
+    return change_mode(load_config(options.config), options.mode)
 
 
 def _load_callers(options: argparse.Namespace) -> int:
