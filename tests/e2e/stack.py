@@ -17,6 +17,7 @@ from typing import Any
 import asyncpg
 
 from acd_core.config import Config, load_config
+from acd_core.domain.commands import CallStory, Decided
 from acd_core.journal.reader import read_journal
 from acd_core.journal.records import EventRecord, StoryRecord
 
@@ -179,4 +180,8 @@ class Stack:
 
     def steps(self, call: str) -> list[str]:
         """The steps of one call's story, in order."""
-        return [story.step for story in self.stories() if getattr(story, "call", "") == call]
+        return [story.step for story in self.stories() if isinstance(story, CallStory) and story.call == call]
+
+    def decisions(self, call: str) -> list[Decided]:
+        """What was decided about one call in queues, in order."""
+        return [story for story in self.stories() if isinstance(story, Decided) and story.call == call]

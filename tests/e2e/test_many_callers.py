@@ -6,6 +6,7 @@ import socket
 from collections.abc import Callable
 from pathlib import Path
 
+from acd_core.domain.commands import CallStory
 from acd_core.domain.events import CallArrived
 from gateways.media import g711
 from tests.e2e.calls import channels, seconds_heard
@@ -80,7 +81,9 @@ def _check(stack: Stack, before: int) -> None:
     ]
     assert len(arrived) == CALLERS
     in_order = [event.call for event in sorted(arrived, key=lambda event: (event.at_ms, event.call))]
-    stories = [story for story in stack.stories() if getattr(story, "call", "") in set(in_order)]
+    stories = [
+        story for story in stack.stories() if isinstance(story, CallStory) and story.call in set(in_order)
+    ]
     # Offers are made in order of arrival; how fast an operator accepts is theirs.
     offered = [story.call for story in stories if story.step == "offered"]
     assert offered == in_order, "everyone was offered once, in order of arrival"

@@ -7,8 +7,11 @@ import time
 from collections.abc import Callable
 
 import pytest
+from playwright.sync_api import expect
 
+from acd_core.domain.events import SessionOpened
 from tests.e2e.calls import wait_steps
+from tests.e2e.city import PATIENT
 from tests.e2e.operator_page import Operator
 from tests.e2e.phone import Baresip
 from tests.e2e.stack import PROCESSES, Stack
@@ -36,3 +39,27 @@ def test_a_killed_process_comes_back_and_the_next_call_works(
     wait_steps(stack, call, "queued", "connected", "ended")
     query = "select 1 from calls where call = $1 and ended_at is not null"
     stack.until(lambda: stack.sql(query, call), "the call is in the database")
+
+
+def test_a_call_goes_on_ringing_while_the_pages_come_back(
+    stack: Stack, phone: Callable[..., Baresip], operator: Callable[..., Operator]
+) -> None:
+    desk = operator("op01")
+    caller = phone()
+    call = dial(stack, caller, PATIENT)
+    expect(desk.find("offer-caller")).to_have_text(caller.name)
+    killed_at = stack.events()[-1].seq
+    killed = stack.kill("web")
+    stack.until(lambda: stack.pid("web") not in (0, killed), "web is back")
+    stack.until(lambda: _came_again(stack, killed_at), "the page is back")
+    expect(desk.find("offer-caller")).to_have_text(caller.name)
+    desk.accept()
+    caller.hang_up()
+    desk.wait_state("wrap_up")
+    steps = wait_steps(stack, call, "offered", "connected", "ended")
+    assert steps.count("offered") == 1, "the same offer, not another one"
+    assert "withdrawn" not in steps
+
+
+def _came_again(stack: Stack, seq: int) -> bool:
+    return any(record.seq > seq and isinstance(record.event, SessionOpened) for record in stack.events())
