@@ -51,7 +51,7 @@ def test_a_deadline_on_which_the_domain_fails_stops_the_core(
         raise AssertionError("a bug of ours")
 
     monkeypatch.setitem(tables.CALL_DEADLINES, "flow", (tables.CALL_DEADLINES["flow"][0], failing))  # type: ignore[arg-type]
-    monkeypatch.setattr("acd_core.domain.flow.PLAYBACK_MAX_MS", 1)
+    monkeypatch.setattr("acd_core.domain.sound.PLAYBACK_MAX_MS", 1)
     config = make_config(tmp_path)
 
     async def run() -> None:

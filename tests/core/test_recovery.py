@@ -20,7 +20,7 @@ from acd_core.journal.records import EventRecord, StoryRecord
 from acd_core.journal.segments import list_segments
 from acd_core.journal.snapshot import write_snapshot
 from acd_core.journal.writer import JournalWriter
-from acd_core.recovery import command_number, receiver_of, recover
+from acd_core.recovery import command_number, receiver_of, recover, stories_of
 from tests.core.documents import PLAN, ROSTER
 
 DAY = [
@@ -153,6 +153,17 @@ def test_a_story_that_was_not_written_before_the_kill_is_written_by_the_next_cor
     assert [record for record in read_journal(tmp_path) if isinstance(record, StoryRecord)] == stories
 
 
+def test_every_story_up_to_a_snapshot_is_in_the_journal_before_it(tmp_path: Path) -> None:
+    run = Run(tmp_path)
+    for at, event in enumerate(DAY):
+        run.handle([event], at + 1)
+        run.engine.snapshot("1")
+        told = {record.seq for record in read_journal(tmp_path) if isinstance(record, StoryRecord)}
+        stories = stories_of(tuple(command for number, command in run.commands if number >> 20 == at + 1))
+        assert bool(stories) == (at + 1 in told)
+    run.writer.close()
+
+
 def test_an_event_on_which_the_domain_fails_is_left_out_by_the_next_core(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -194,7 +205,7 @@ def test_a_deadline_on_which_the_domain_fails_costs_one_restart(
     monkeypatch.setitem(tables.CALL_DEADLINES, "flow", (states, failing))  # type: ignore[arg-type]
     run = Run(tmp_path)
     run.handle(DAY[:9])
-    (due,) = deadlines(run.engine.router.state)
+    (due,) = (deadline for deadline in deadlines(run.engine.router.state) if deadline.id == "c1")
     with pytest.raises(EngineFailedError):
         run.engine.handle(
             ev.DeadlinePassed(entity="call", id="c1", key=due.key, generation=due.generation), "", 0

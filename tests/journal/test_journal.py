@@ -215,3 +215,74 @@ def test_a_full_disk_is_an_error_and_leaves_no_half_record(
     monkeypatch.undo()
     writer.close()
     assert list(read_journal(tmp_path)) == [event(1)]
+
+
+def patient_writer(folder: Path, segment_max_bytes: int = 100_000) -> JournalWriter:
+    """One whose thread brings nothing to the disk by itself while a test lasts."""
+    return JournalWriter(folder, last_seq=0, segment_max_bytes=segment_max_bytes, sync_interval_ms=3_600_000)
+
+
+def test_a_story_goes_with_the_next_event_or_the_next_sync(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    writes: list[int] = []
+    real_write = __import__("os").write
+
+    def counted(fd: int, data: bytes) -> int:
+        writes.append(len(data))
+        return int(real_write(fd, data))
+
+    writer = patient_writer(tmp_path)
+    writer.append(event(1))
+    monkeypatch.setattr("acd_core.journal.writer.os.write", counted)
+    writer.append_later(story(1))
+    assert list(read_journal(tmp_path)) == [event(1)]
+    writer.append(event(2))
+    assert len(writes) == 1
+    assert list(read_journal(tmp_path)) == [event(1), story(1), event(2)]
+    writer.append_later(story(2))
+    writer.sync()
+    writer.sync()
+    assert len(writes) == 2
+    assert list(read_journal(tmp_path)) == [event(1), story(1), event(2), story(2)]
+    writer.append_later(StoryRecord(seq=2, stories=()))
+    writer.close()
+    assert len(writes) == 3
+
+
+@given(st.lists(st.booleans(), min_size=1, max_size=40), st.integers(60, 400))
+@settings(deadline=None)
+def test_what_was_written_later_stands_where_it_belongs(
+    tmp_path_factory: pytest.TempPathFactory, tells: list[bool], segment_max_bytes: int
+) -> None:
+    folder = tmp_path_factory.mktemp("later")
+    writer = patient_writer(folder, segment_max_bytes)
+    records: list[Record] = []
+    for seq, tell in enumerate(tells, 1):
+        writer.append(event(seq))
+        records.append(event(seq))
+        if tell:
+            writer.append_later(story(seq))
+            records.append(story(seq))
+    writer.close()
+    assert list(read_journal(folder)) == records
+    for first, _ in list_segments(folder)[1:]:
+        behind = JournalTail(folder, first - 1, after_story=False)
+        told = [record for record in behind.poll(1) if isinstance(record, StoryRecord)]
+        assert bool(told) == tells[first - 2], "the story of a segment's last event stands in that segment"
+
+
+def test_a_story_that_a_full_disk_refused_waits_for_the_next_event(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    writer = patient_writer(tmp_path)
+    writer.append(event(1))
+    writer.append_later(story(1))
+    monkeypatch.setattr("acd_core.journal.writer.os.write", lambda fd, data: 0)
+    writer.sync()
+    with pytest.raises(JournalError, match="free space"):
+        writer.append(event(2))
+    monkeypatch.undo()
+    assert list(read_journal(tmp_path)) == [event(1)]
+    writer.close()
+    assert list(read_journal(tmp_path)) == [event(1), story(1)]
