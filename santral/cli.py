@@ -16,6 +16,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from acd_core.config import Config, ConfigError, load_config
+from santral.simulate import add_parsers as add_simulations
 
 EXIT_OK = 0
 EXIT_FAILED = 1
@@ -76,6 +77,7 @@ def _parser() -> argparse.ArgumentParser:
     trace.add_argument("call", metavar="CALL")
     trace.set_defaults(command=_trace)
     _add_questions(commands, with_config)
+    add_simulations(commands)
     version = commands.add_parser("version", help="print the version")
     version.set_defaults(command=_version)
     return parser

@@ -60,9 +60,10 @@ def write_snapshot(folder: Path, snapshot: Snapshot) -> Path:
     return path
 
 
-def load_snapshot(folder: Path) -> Snapshot | None:
-    """The newest snapshot that is whole; a damaged one is named in the log and the one before is taken."""
-    for _, path in reversed(_list(folder)):
+def load_snapshot(folder: Path, *, oldest: bool = False) -> Snapshot | None:
+    """The newest (or oldest) snapshot that is whole; a damaged one is named in the log and the next one is taken."""
+    found = _list(folder)
+    for _, path in found if oldest else reversed(found):
         data = path.read_bytes()
         body = data[len(_HEADER) + 4 :]
         if not data.startswith(_HEADER) or zlib.crc32(body) != int.from_bytes(

@@ -19,6 +19,7 @@ import msgspec
 
 from acd_core.domain.plan import Plan
 from acd_core.domain.roster import LEVEL_MAX, LEVEL_MIN
+from loadtest.sim.errors import SimError
 
 REQUIRED = ("at_ms", "caller", "dialled", "queue", "talk_ms", "patience_ms", "wrapup_ms")
 OPTIONAL = ("priority", "language", "district", "category", "skills", "site")
@@ -47,7 +48,7 @@ class Arrival(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     site: str = ""
 
 
-class ArrivalsError(Exception):
+class ArrivalsError(SimError):
     """The file can't be used; `problems` are the first of `count`."""
 
     def __init__(self, problems: tuple[str, ...], count: int) -> None:

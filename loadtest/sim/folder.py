@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import msgspec
+
+from loadtest.sim.errors import SimError
 
 MADE_BY = "santral sim"
 SUMMARY = "summary.json"
@@ -15,7 +19,7 @@ PLOTS = ("arrivals.png", "waiting.png", "service_level_by_hour.png", "waits.png"
 _NAMES_SHOWN = 3
 
 
-class FolderError(Exception):
+class FolderError(SimError):
     """Nothing may be written there; the text says why."""
 
 
@@ -43,6 +47,19 @@ def prepare(folder: Path, *, also: tuple[str, ...] = ()) -> None:
 def mark(folder: Path) -> None:
     """Say that what is written here from now on is ours, also when the run does not come to its end."""
     (folder / SUMMARY).write_bytes(msgspec.json.encode({"made_by": MADE_BY, "finished": False}) + b"\n")
+
+
+@contextmanager
+def draft_beside(path: Path) -> Iterator[Path]:
+    """A file to be written, which takes the place of `path` when all went well and is gone otherwise."""
+    draft = path.with_name(path.name + ".draft")
+    try:
+        yield draft
+        draft.replace(path)
+    except OSError as error:
+        raise SimError(f"{path}: can't be written ({error.strerror})") from error
+    finally:
+        draft.unlink(missing_ok=True)
 
 
 def _is_ours(folder: Path) -> bool:

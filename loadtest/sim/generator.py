@@ -25,6 +25,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from loadtest.sim.arrivals import DURATION_MS_MAX, Arrival
+from loadtest.sim.errors import SimError
 from loadtest.sim.traffic import Profile, Span
 
 T = TypeVar("T")
@@ -39,7 +40,7 @@ _SATURDAY = 5
 _STORM = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d)\+(\d{1,3})h:x(\d{1,4}(?:\.\d{1,3})?)", re.ASCII)
 
 
-class GeneratorError(Exception):
+class GeneratorError(SimError):
     """It can't be made as asked; the text says why, in one line."""
 
 
@@ -52,7 +53,7 @@ class Storm(msgspec.Struct, frozen=True):
 
 
 class Asked(msgspec.Struct, frozen=True, kw_only=True):
-    """What is to be made; `contacts` is what is expected without storms, None: as the profile has it for this time of the year."""
+    """What is to be made; `contacts` is what is expected without storms, None: as the profile has it then."""
 
     first_day: date
     days: int

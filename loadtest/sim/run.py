@@ -114,8 +114,8 @@ def load_documents(plan_file: Path, roster_file: Path, years: range | None = Non
     return Documents(
         plan=plan,
         roster=load_roster(roster_text, plan, str(roster_file)),
-        plan_sha256=_sha256(plan_text),
-        roster_sha256=_sha256(roster_text),
+        plan_sha256=sha256_of(plan_text),
+        roster_sha256=sha256_of(roster_text),
     )
 
 
@@ -149,12 +149,12 @@ def read_text(path: Path) -> str:
 
 @contextmanager
 def progress_bar(
-    arrivals: Iterable[Arrival], count: int, *, shown: bool | None
+    arrivals: Iterable[Arrival], count: int, *, shown: bool | None, what: str = "simulating"
 ) -> Iterator[Iterable[Arrival]]:
     """The arrivals, with a bar on standard error as they are taken."""
     with tqdm(
         total=count,
-        desc="simulating",
+        desc=what,
         unit=" calls",
         unit_scale=True,
         disable=not (sys.stderr.isatty() if shown is None else shown),
@@ -176,5 +176,6 @@ def _counted(arrivals: Iterable[Arrival], update: Callable[[int], object]) -> It
     update(taken)
 
 
-def _sha256(text: str) -> str:
+def sha256_of(text: str) -> str:
+    """Of a document's text."""
     return hashlib.sha256(text.encode()).hexdigest()
