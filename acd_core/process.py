@@ -111,9 +111,10 @@ class Core:
         self._peers = Peers(recovered, self._writer.journal_id)
         self._engine = Engine(recovered, self._writer, self._clock, self._dispatch)
         self._board = Board(
-            lambda: self._engine.router.state,
+            self._engine.router,
             self._clock.now_ms,
-            lambda picture: self._peers.signal_all("web", picture),
+            self._peers.signal,
+            lambda: self._peers.connected("web"),
             lambda: self._engine.seq,
         )
         keeper = recovered.keeper

@@ -216,7 +216,7 @@ def combined(counters: Iterable[QueueCounters]) -> QueueCounters:
     return total
 
 
-def agent_time(spent_ms: Iterable[Mapping[str, int]]) -> AgentTime:
+def agent_time(spent_ms: Iterable[Mapping[AgentState, int]]) -> AgentTime:
     """The time of one or several agents, from what each spent in every state."""
     busy = ready = not_ready = 0
     for states in spent_ms:

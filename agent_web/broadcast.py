@@ -43,11 +43,15 @@ class Broadcast:
         """Queue a message; with `replaces` older ones of that name still waiting are dropped. False when too
         many wait.
         """
+        return self.tell_text(msgspec.json.encode(message).decode(), replaces=replaces)
+
+    def tell_text(self, text: str, *, replaces: str = "") -> bool:
+        """The same for a message that is encoded already."""
         if replaces:
             self._waiting = deque(waiting for waiting in self._waiting if waiting[1] != replaces)
         if len(self._waiting) >= OUTBOX_MAX:
             return False
-        self._waiting.append((msgspec.json.encode(message).decode(), replaces))
+        self._waiting.append((text, replaces))
         self._wake.set()
         return True
 

@@ -11,7 +11,8 @@ from typing import Any
 
 from acd_core.domain import commands, events
 from acd_core.link.aio import LinkClient
-from acd_core.link.signals import BrowserAnswer, BrowserEnded, FromCore, ToCore, Wallboard
+from acd_core.link.signals import BrowserAnswer, BrowserEnded, FromCore, ToCore, Wallboard, WallboardDelta
+from agent_web.calls.explanation import Explanations
 from agent_web.calls.service import Visitors
 from agent_web.desk.service import Desks
 from agent_web.wallboard.service import Boards
@@ -38,12 +39,17 @@ class CoreLink:
         self._inventory: Callable[[], tuple[events.OpenSession, ...]] = tuple
         self._changed: list[Callable[[], None]] = []
 
-    def attach(self, desks: Desks, boards: Boards, visitors: Visitors) -> None:
+    def attach(self, desks: Desks, boards: Boards, visitors: Visitors, explanations: Explanations) -> None:
         """The features that the core talks to."""
 
-        def pictured(picture: Wallboard) -> None:
-            boards.changed(picture)
-            desks.reasons_changed(picture.not_ready_reasons)
+        def pictured(whole: Wallboard) -> None:
+            boards.replaced(whole)
+            desks.reasons_changed(whole.not_ready_reasons)
+
+        def changed(delta: WallboardDelta) -> None:
+            boards.changed(delta)
+            if delta.not_ready_reasons is not None:
+                desks.reasons_changed(delta.not_ready_reasons)
 
         def answered(signal: BrowserAnswer) -> None:
             (visitors if signal.peer in visitors.by_peer else desks).audio_answered(signal)
@@ -57,7 +63,9 @@ class CoreLink:
             commands.RequestRefused: desks.refused,
             BrowserAnswer: answered,
             BrowserEnded: ended,
+            Explained: explanations.answered,
             Wallboard: pictured,
+            WallboardDelta: changed,
         }
         self._inventory = desks.inventory
         self._changed = [desks.core_changed, boards.core_changed, visitors.core_changed]

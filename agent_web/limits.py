@@ -49,12 +49,17 @@ FLUSH_TIMEOUT_S = 1.0  # for the last words before a socket is closed
 AUDIO_ANSWER_TIMEOUT_S = 10.0
 BROADCAST_CHUNK = 20  # pages served before the loop may do something else
 BROADCAST_PAUSE_S = 0.001
+BOARD_INTERVAL_S = 0.1  # between two pictures of the wallboard …
+BOARD_BYTES_A_SECOND = 1_000_000  # … and longer when they are large: so much for each page
 
 # --- work orders -------------------------------------------------------------------------------------------
 ORDERS_A_PAGE = 50
 ORDERS_A_PAGE_MAX = 200
 ORDERS_CHANGED_MAX = 1_000  # changes not yet told to the registers; more: they load again
 CALLS_A_PAGE_MAX = 200
+EXPLANATIONS_ASKED_MAX = 200  # of the core at once; more: told from the database alone
+EXPLAIN_TIMEOUT_S = 3.0
+CALL_ID_MAX_CHARS = 128
 SEARCH_WORDS_MAX = 8
 
 # --- the centre as a whole -----------------------------------------------------------------------------------

@@ -1,19 +1,24 @@
-"""The live picture for supervisors, published whole to every web process a few times a second,
-when it changed.
+"""The live picture for supervisors: changes to every web process a few times a second, the whole to one that connects.
+
+What is touched is noted at once and worked off by one task, some rows at a time, so that a storm costs the core's loop no pause
+(views.py). A web process whose connection had no room for a change is told the whole again, as soon as it has.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TypeAlias
 
 import trio
 
-from acd_core.domain.state import State
-from acd_core.link.signals import Wallboard
-from acd_core.views import wallboard
+from acd_core.domain.router import Router
+from acd_core.link.signals import Wallboard, WallboardDelta
+from acd_core.views import Picture
 
 PUBLISH_INTERVAL_S = 0.3
 STORE_SILENT_MS = 2_000  # a store that works reports within a fraction of this
+
+Tell: TypeAlias = Callable[[str, Wallboard | WallboardDelta], bool]
 
 
 class Board:
@@ -21,14 +26,20 @@ class Board:
 
     def __init__(
         self,
-        state: Callable[[], State],
+        router: Router,
         now_ms: Callable[[], int],
-        publish: Callable[[Wallboard], None],
+        tell: Tell,
+        webs: Callable[[], list[str]],
         journalled: Callable[[], int],
     ) -> None:
-        """`publish` sends a picture to all web processes; `journalled` is the last event's number."""
-        self._state, self._now_ms, self._publish, self._journalled = state, now_ms, publish, journalled
+        """`tell` sends to one web process and says whether there was room, `webs` names those connected; `journalled` is the
+        last event's number.
+        """
+        self._now_ms, self._tell, self._webs, self._journalled = now_ms, tell, webs, journalled
+        self._picture = Picture(router)
         self._changed = trio.Event()
+        self._changed.set()
+        self._to_tell_all: dict[str, None] = {}  # webs that need the whole
         self._shipped = journalled()  # until the store says how far it is
         self._reported_behind = self._shown_behind = 0
         # The store's last word, or the first look after something came.
@@ -43,21 +54,62 @@ class Board:
             self.touch()
 
     def touch(self) -> None:
-        """Something on the board changed."""
+        """Something happened: take a look before long. Calls and agents are named beforehand, since one event has many."""
         self._changed.set()
 
-    def picture(self) -> Wallboard:
-        """The whole picture now."""
-        self._shown_behind = self._store_behind()
-        return wallboard(self._state(), self._now_ms(), self._shown_behind)
+    def touch_call(self, id_: str) -> None:
+        """This call began, changed or ended."""
+        self._picture.touch_call(id_)
+
+    def touch_agent(self, id_: str) -> None:
+        """This agent changed."""
+        self._picture.touch_agent(id_)
+
+    def touch_queue(self, id_: str) -> None:
+        """This queue's counts changed."""
+        self._picture.touch_queue(id_)
+        self._changed.set()
+
+    def welcome(self, web: str) -> None:
+        """This web process connected: it is told the whole."""
+        self._to_tell_all[web] = None
+        self._changed.set()
 
     async def run(self) -> None:
         """Publish after changes until cancelled."""
         while True:
             await self._changed.wait()
             self._changed = trio.Event()
-            self._publish(self.picture())
+            await self._publish()
             await trio.sleep(PUBLISH_INTERVAL_S)
+
+    async def _publish(self) -> None:
+        self._shown_behind = self._store_behind()
+        while True:
+            change = self._picture.changes(self._now_ms(), self._shown_behind)
+            if change is not None:
+                self._tell_change(change)
+            if not self._picture.pending:
+                break
+            await trio.lowlevel.checkpoint()
+        for web in list(self._to_tell_all):
+            await self._tell_all(web)
+
+    def _tell_change(self, change: WallboardDelta) -> None:
+        for web in self._webs():
+            if web not in self._to_tell_all and not self._tell(web, change):
+                self._to_tell_all[web] = None
+                self._changed.set()
+
+    async def _tell_all(self, web: str) -> None:
+        del self._to_tell_all[web]
+        if web not in self._webs():
+            return  # it will be welcomed again
+        for part in self._picture.whole(self._now_ms(), self._shown_behind):
+            if not self._tell(web, part):
+                self.welcome(web)
+                return
+            await trio.lowlevel.checkpoint()
 
     def _store_behind(self) -> int:
         """What the store said last, or, when it has been silent for too long, all that has come since."""

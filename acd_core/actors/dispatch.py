@@ -57,7 +57,7 @@ class Dispatcher:
             **dict.fromkeys(typing.get_args(ToEdge), self._to_edge),
             **dict.fromkeys(typing.get_args(ToWeb), self._to_web),
             DeskView: self._to_desk,
-            SetDeadline: lambda command, number: registry.set_deadline(command),
+            SetDeadline: self._on_deadline,
             ClearDeadline: lambda command, number: registry.clear_deadline(command),
             EntityGone: lambda command, number: registry.entity_gone(command),
             CallStory: self._on_call,
@@ -71,6 +71,7 @@ class Dispatcher:
         ways = self._ways
         for number, command in enumerate(commands, command_number(seq, 0)):
             ways[type(command)](command, number)
+        self._board.touch()  # what concerns no one call, agent or queue, such as the centre's mode
 
     def _to_edge(self, command: Any, number: int) -> None:
         if command.edge:
@@ -83,24 +84,31 @@ class Dispatcher:
     def _to_desk(self, view: DeskView, number: int) -> None:
         if view.web:
             self._peers.send(view.web, number, view)
-            self._board.touch()  # an operator's audio is on the board, and no step of a story
+            self._board.touch_agent(view.agent)  # an operator's audio is on the board, and no step of a story
 
     def _on_call(self, story: CallStory, number: int) -> None:
         self._keep(story)
+        self._board.touch_call(story.call)
+        if story.agent:
+            self._board.touch_agent(story.agent)  # whose page may be away, so that nothing else tells of their audio
         if story.queue:
             self._registry.touch_queues((story.queue,))
-        else:
-            self._board.touch()
 
     def _on_agent(self, story: AgentStory, number: int) -> None:
         roster = self._state.roster
         agent = roster.agents.get(story.agent) if roster is not None else None
         self._registry.touch_queues(agent.queues if agent is not None else ())
-        self._board.touch()
+        self._board.touch_agent(story.agent)
 
     def _on_decided(self, decision: Decided, number: int) -> None:
         self._keep(decision)
+        self._board.touch_call(decision.call)
         self._registry.touch_queues((decision.queue,))
+
+    def _on_deadline(self, deadline: SetDeadline, number: int) -> None:
+        self._registry.set_deadline(deadline)
+        if deadline.entity == "agent":
+            self._board.touch_agent(deadline.id)  # the grace of one whose page went away is all that tells of it
 
     def _on_stale(self, stale: StaleEvent, number: int) -> None:
         name = f"{stale.event} while {stale.state}"

@@ -61,10 +61,10 @@ class Reception:
             self._refuse(peer, message)
 
     def on_up(self, peer: CorePeer, fresh: bool) -> None:
-        """A peer connected; its inventory follows. A web process gets the present picture at once."""
+        """A peer connected; its inventory follows. A web process is told the whole picture."""
         _log.info("%s %s connected%s", peer.role, peer.name, ", new" if fresh else "")
         if peer.role == "web":
-            peer.signal(self._board.picture())
+            self._board.welcome(peer.name)
         if peer.role != "control":
             self._board.touch()
 

@@ -75,7 +75,9 @@ class Registry:
         """Make the actors of the plan's queues."""
         for id_ in self._state().queues:
             if id_ not in self._queues:
-                actor = self._queues[id_] = QueueActor(partial(self._queue_lives, id_), self._board.touch)
+                actor = self._queues[id_] = QueueActor(
+                    partial(self._queue_lives, id_), partial(self._board.touch_queue, id_)
+                )
                 self._supervisor.start(f"queue {id_}", actor.run, restart="transient")
 
     def touch_queues(self, queues: Iterable[str]) -> None:

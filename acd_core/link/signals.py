@@ -12,6 +12,7 @@ import msgspec
 
 from acd_core.domain.commands import AgentState, AudioKind, ToEdge, ToWeb
 from acd_core.domain.events import CentreMode, EdgeEvent, WebEvent
+from acd_core.domain.plan import Strategy
 from acd_core.explain.story import Told
 
 
@@ -63,17 +64,28 @@ class BrowserEnded(Signal, frozen=True, kw_only=True):
 
 
 class QueueRow(msgspec.Struct, frozen=True, kw_only=True):
-    """One queue on the wallboard."""
+    """One queue on the wallboard; counts are of the plan's day, and what they mean is in docs/statistics.md."""
 
     queue: str
     name: str
+    strategy: Strategy
+    priority: int
+    aging_per_min: int
+    aging_max: int
     waiting: int
-    longest_since_ms: int  # 0: nobody waits
+    longest_since_ms: int  # who has waited longest of those who wait; 0: nobody waits
     talking: int
-    agents: int
+    agents: int  # logged in
     ready: int
-    answered: int  # since the core's day began
-    abandoned: int
+    entered: int
+    answered: int
+    abandoned: int  # short ones too
+    short_abandoned: int
+    service_level: float | None  # without short abandons; None: of nothing
+    service_level_ms: int  # what is in time
+    asa_ms: int | None
+    aht_ms: int | None
+    longest_wait_ms: int  # of the day, of those who no longer wait
 
 
 class AgentRow(msgspec.Struct, frozen=True, kw_only=True):
@@ -81,12 +93,17 @@ class AgentRow(msgspec.Struct, frozen=True, kw_only=True):
 
     agent: str
     name: str
+    team: str
     state: AgentState
     reason: str
     since_ms: int
     audio: AudioKind
     call: str
     queues: tuple[str, ...]
+    calls: int  # since the log-in
+    occupancy: float | None  # since the log-in, as of `since_ms`
+    overdue: bool  # not ready for longer than planned
+    paused: bool  # ready, but offered nothing for a moment
 
 
 class CallRow(msgspec.Struct, frozen=True, kw_only=True):
@@ -99,7 +116,25 @@ class CallRow(msgspec.Struct, frozen=True, kw_only=True):
     since_ms: int
     arrived_ms: int
     queue: str
-    agent: str
+    agent: str  # who speaks with the caller
+    ringing: tuple[str, ...]  # at whom it rings
+    vip: bool
+    hazard: bool
+    repeat: int  # calls of this caller before
+    only: str  # kept for this agent
+    priority: int  # beside the queue's own
+    steps: tuple[int, ...]  # of the queue's, that were taken
+
+
+class CallbackRow(msgspec.Struct, frozen=True, kw_only=True):
+    """Somebody who asked to be called back."""
+
+    id: str  # of the call
+    caller: str
+    number: str
+    queue: str
+    asked_at_ms: int
+    arrived_ms: int
 
 
 class ReasonRow(msgspec.Struct, frozen=True, kw_only=True):
@@ -110,17 +145,42 @@ class ReasonRow(msgspec.Struct, frozen=True, kw_only=True):
     planned_ms: int
 
 
-class Wallboard(Signal, frozen=True, kw_only=True):
-    """core → web: the live picture, whole, at most a few times a second and only when it changed."""
+class WallboardHead(msgspec.Struct, frozen=True, kw_only=True):
+    """What is said with every picture and every change."""
 
     at_ms: int
+    calls_live: int  # the first 200 by arrival are shown
+    callbacks_open: int  # the first 100 asked for are shown
+    mode: CentreMode
+    store_behind: int  # journal events not yet in the database
+    edges: tuple[str, ...]
+
+
+class Wallboard(Signal, frozen=True, kw_only=True):
+    """core → web: the live picture, to a web process that connects or lost a change. The agents of a large centre follow in
+    changes.
+    """
+
+    head: WallboardHead
     queues: tuple[QueueRow, ...]
     agents: tuple[AgentRow, ...]
     calls: tuple[CallRow, ...]
-    calls_live: int  # `calls` shows the first 200 by arrival
+    callbacks: tuple[CallbackRow, ...]
     not_ready_reasons: tuple[ReasonRow, ...]
-    store_behind: int  # journal events not yet in the database
-    edges: tuple[str, ...]
+
+
+class WallboardDelta(Signal, frozen=True, kw_only=True):
+    """core → web: rows that changed or are new, and ids of those that are gone; a few times a second at most."""
+
+    head: WallboardHead
+    queues: tuple[QueueRow, ...] = ()
+    queues_gone: tuple[str, ...] = ()
+    agents: tuple[AgentRow, ...] = ()
+    agents_gone: tuple[str, ...] = ()
+    calls: tuple[CallRow, ...] = ()
+    calls_gone: tuple[str, ...] = ()
+    callbacks: tuple[CallbackRow, ...] | None = None  # None: as before
+    not_ready_reasons: tuple[ReasonRow, ...] | None = None  # None: as before
 
 
 class StoreProgress(Signal, frozen=True, kw_only=True):
@@ -169,6 +229,7 @@ FromCore: TypeAlias = (
     | BrowserAnswer
     | BrowserEnded
     | Wallboard
+    | WallboardDelta
     | Explained
     | ModeTold
 )

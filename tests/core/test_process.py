@@ -26,6 +26,7 @@ from acd_core.link.aio import LinkClient
 from tests.core.documents_toml import write_documents
 
 GUARD_S = 30.0
+PICTURED: Any = (signals.Wallboard, signals.WallboardDelta)
 C = TypeVar("C")
 
 
@@ -271,7 +272,9 @@ def test_signals_between_web_and_edge_are_passed_on_and_the_board_is_published(c
         edge.link.signal(signals.BrowserAnswer(web="web1", peer="s", sdp="v=1"))
         assert (await web.hear(signals.BrowserAnswer)).sdp == "v=1"
         edge.link.send(ev.CallerHungUp(call="c1"))
-        board = await web.hear(signals.Wallboard, lambda picture: picture.calls_live == 0)
+        board = await web.hear(
+            PICTURED, lambda picture: picture.head.calls_live == 0 and bool(picture.queues)
+        )
         assert [(row.queue, row.abandoned) for row in board.queues] == [("water", 1)]
 
     core.start()
@@ -309,7 +312,7 @@ def test_garbage_on_the_socket_disturbs_nobody(core: CoreProcess) -> None:
                 if goodbye:
                     assert b"frame_size" in await asyncio.to_thread(stranger.recv, 4096)
         edge.link.send(ev.CallerHungUp(call="c1"))
-        await web.hear(signals.Wallboard, lambda picture: picture.calls_live == 0)
+        await web.hear(PICTURED, lambda picture: picture.head.calls_live == 0)
         assert edge.ups == [True]
 
     core.start()
@@ -328,7 +331,7 @@ def test_a_second_core_on_the_same_journal_is_refused(core: CoreProcess) -> None
         assert second._child.returncode == 2
         assert b"another core serves this journal" in errors
         edge.link.send(ev.CallerHungUp(call="c1"))
-        await web.hear(signals.Wallboard, lambda picture: picture.calls_live == 0)
+        await web.hear(PICTURED, lambda picture: picture.head.calls_live == 0)
 
     core.start()
     asyncio.run(_with_peers(core.config, story))

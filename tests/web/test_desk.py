@@ -18,6 +18,7 @@ from acd_core.link.signals import (
     BrowserOffer,
     ReasonRow,
     Wallboard,
+    WallboardHead,
 )
 from agent_web import page_audio
 from agent_web.limits import MESSAGE_BURST
@@ -409,12 +410,10 @@ def test_the_plans_reasons_reach_the_desk(config: Config) -> None:
 
 def _picture(reasons: tuple[ReasonRow, ...]) -> Wallboard:
     return Wallboard(
-        at_ms=1,
+        head=WallboardHead(at_ms=0, calls_live=0, callbacks_open=0, mode="normal", store_behind=0, edges=()),
         queues=(),
         agents=(),
         calls=(),
-        calls_live=0,
+        callbacks=(),
         not_ready_reasons=reasons,
-        store_behind=0,
-        edges=("edge1",),
     )

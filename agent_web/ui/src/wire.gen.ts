@@ -390,7 +390,7 @@ export type CallHangUp = {
   readonly type: "hang_up"
 }
 
-/** The live picture, whole; `calls` shows the first 200 by arrival of `calls_live`. */
+/** The live picture, whole; `calls` shows the first 200 by arrival of `calls_live`, `callbacks` the first 100 that were asked for of `callbacks_open`. */
 export type Board = {
   readonly type: "board"
   readonly at_ms: number
@@ -398,37 +398,56 @@ export type Board = {
   readonly queues: readonly (BoardQueue)[]
   readonly agents: readonly (BoardAgent)[]
   readonly calls: readonly (BoardCall)[]
+  readonly callbacks: readonly (BoardCallback)[]
   readonly calls_live: number
+  readonly callbacks_open: number
+  readonly mode: "closed" | "emergency" | "normal"
   readonly store_behind: number
   readonly edges: readonly (string)[]
 }
 
-/** One queue; `longest_since_ms` is 0 when nobody waits. */
+/** One queue; `longest_since_ms` is 0 when nobody waits. Counts are of the plan's day, `abandoned` has the short ones too. `service_level` (0 to 1) leaves short abandons out; it and the means are null of nothing (docs/statistics.md). Who waits here has the priority of the queue, that of the call, and `aging_per_min` for each minute since they arrived, up to `aging_max`. `longest_wait_ms` is that of the day, of those who no longer wait. */
 export type BoardQueue = {
   readonly queue: string
   readonly name: string
+  readonly strategy: "fewest_calls" | "least_occupied" | "longest_idle" | "proficiency" | "random" | "ring_all" | "round_robin" | "top_down"
+  readonly priority: number
+  readonly aging_per_min: number
+  readonly aging_max: number
   readonly waiting: number
   readonly longest_since_ms: number
   readonly talking: number
   readonly agents: number
   readonly ready: number
+  readonly entered: number
   readonly answered: number
   readonly abandoned: number
+  readonly short_abandoned: number
+  readonly service_level: number | null
+  readonly service_level_ms: number
+  readonly asa_ms: number | null
+  readonly aht_ms: number | null
+  readonly longest_wait_ms: number
 }
 
-/** One operator. */
+/** One operator. `calls` and `occupancy` (0 to 1) count since the log-in; `overdue`: not ready for longer than planned; `paused`: ready, but offered nothing for a moment. */
 export type BoardAgent = {
   readonly agent: string
   readonly name: string
+  readonly team: string
   readonly state: "logged_out" | "not_ready" | "ready" | "ringing" | "talking" | "wrap_up"
   readonly reason: string
   readonly since_ms: number
   readonly audio: "browser" | "none" | "phone"
   readonly call: string
   readonly queues: readonly (string)[]
+  readonly calls: number
+  readonly occupancy: number | null
+  readonly overdue: boolean
+  readonly paused: boolean
 }
 
-/** One live call. */
+/** One live call: `agent` speaks with the caller, it rings at those in `ringing`, and is kept for `only`. `repeat` counts earlier calls of this caller; `steps` are those of the queue that were taken. */
 export type BoardCall = {
   readonly call: string
   readonly caller: string
@@ -438,6 +457,23 @@ export type BoardCall = {
   readonly arrived_ms: number
   readonly queue: string
   readonly agent: string
+  readonly ringing: readonly (string)[]
+  readonly vip: boolean
+  readonly hazard: boolean
+  readonly repeat: number
+  readonly only: string
+  readonly priority: number
+  readonly steps: readonly (number)[]
+}
+
+/** Somebody who asked to be called back; `id` is that of their call. */
+export type BoardCallback = {
+  readonly id: string
+  readonly caller: string
+  readonly number: string
+  readonly queue: string
+  readonly asked_at_ms: number
+  readonly arrived_ms: number
 }
 
 /** A work order is new or changed; the one with the larger `version` counts. */
