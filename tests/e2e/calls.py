@@ -13,6 +13,9 @@ from tests.e2e.phone import Baresip
 from tests.e2e.stack import Stack
 from tests.support.tones import heard_when, read_wav
 
+_WAV_HEADER_BYTES = 44
+_NOTHING = np.zeros(0, dtype=np.int16)
+
 
 def call_of(stack: Stack, phone: Baresip) -> str:
     """The id of the phone's latest call."""
@@ -78,6 +81,18 @@ def phone_heard(phone: Baresip) -> NDArray[np.int16]:
     files: list[Path] = phone.heard()
     assert files, phone.log_tail()
     return read_wav(files[-1])[0]
+
+
+def wait_heard(phone: Baresip, frequency_hz: float, seconds: float) -> None:
+    """Wait until the phone has heard this tone for so long in its present call."""
+
+    def heard() -> bool:
+        files = phone.heard()
+        # Until the call ends the header of the file says that nothing is in it.
+        samples = np.fromfile(files[-1], dtype="<i2", offset=_WAV_HEADER_BYTES) if files else _NOTHING
+        return seconds_heard(samples, frequency_hz) >= seconds
+
+    phone.until(heard)
 
 
 def order_of(samples: NDArray[np.int16], *frequencies_hz: int) -> list[int]:

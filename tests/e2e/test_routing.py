@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from playwright.sync_api import Browser, expect
 
-from tests.e2e.calls import call_of, phone_heard, seconds_heard, wait_steps
+from tests.e2e.calls import phone_heard, seconds_heard, wait_heard, wait_steps
 from tests.e2e.city import CALLBACK, CALLBACK_HZ, IN_ORDER, KNOWN, RING_ALL, SHORT, SORRY_HZ, VIP, WIDENING
 from tests.e2e.operator_page import GUARD_MS, Operator
 from tests.e2e.phone import Baresip
@@ -147,6 +147,7 @@ def test_a_caller_asks_to_be_called_back(stack: Stack, phone: MakePhone, browser
     caller = phone()
     call = dial(stack, caller, CALLBACK)
     wait_steps(stack, call, "queued", "callback_offered")
+    wait_heard(caller, CALLBACK_HZ, 0.5)
     caller.press("1")
     caller.wait_for("CALL_CLOSED")
     wait_steps(stack, call, "callback_offered", "callback_asked", "ended")
@@ -164,6 +165,3 @@ def test_a_caller_asks_to_be_called_back(stack: Stack, phone: MakePhone, browser
     wait_steps(stack, call, "callback_settled")
     assert board.errors == []
     board.close()
-    assert call_of(stack, caller) == call
-    caller.close()
-    assert seconds_heard(phone_heard(caller), CALLBACK_HZ) > 0.2, "it was offered aloud"
