@@ -16,6 +16,7 @@ from acd_core.domain.commands import (
     AnswerCaller,
     DropAudio,
     EndCall,
+    EndPhone,
     EntityGone,
     Part,
     PreparePrompts,
@@ -114,6 +115,7 @@ def texts(plan: Plan) -> tuple[Prompt, ...]:
 
 
 def _mend(turn: Turn, call: Call, held: HeldCall, sound: bool) -> None:
+    _silence(turn, call, held)
     if not held.answered:
         turn.emit(AnswerCaller(edge=call.edge, call=call.id))
         sound = True
@@ -130,6 +132,14 @@ def _mend(turn: Turn, call: Call, held: HeldCall, sound: bool) -> None:
     for id_ in sorted(call.ringing):
         if call.ringing[id_].audio == "phone":
             ring_phone(turn, call, turn.state.agents[id_])
+
+
+def _silence(turn: Turn, call: Call, held: HeldCall) -> None:
+    """End phones that ring, or were answered, for an offer that no longer stands."""
+    stand = {ring.offer for ring in call.ringing.values()} | {call.offer}
+    for offer in held.ringing:
+        if offer not in stand:
+            turn.emit(EndPhone(edge=call.edge, call=call.id, agent="", offer=offer))
 
 
 def _reconcile_legs(turn: Turn, edge: Edge, event: EdgeInventory) -> None:

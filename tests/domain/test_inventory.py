@@ -11,6 +11,7 @@ from acd_core.domain.commands import (
     DeskView,
     DropAudio,
     EndCall,
+    EndPhone,
     EntityGone,
     Join,
     Part,
@@ -208,6 +209,17 @@ def test_a_restart_of_the_core_is_not_heard() -> None:
     assert world.who("bob") == "ringing", "their phone rings on"
     world.do(inventory(world))
     assert world.names() == ["ClearDeadline", "PreparePrompts"]
+
+
+def test_a_phone_that_rings_for_an_offer_of_the_past_is_ended() -> None:
+    world = everything()
+    ring = world.call("c0").ringing["bob"]
+    held = ev.HeldCall(call="c0", answered=True, ringing=(ring.offer, 77))
+    others = tuple(call for call in inventory(world).calls if call.call != "c0")
+    down_and_up(world, inventory(world, calls=(held, *others)))
+    ended = world.the(EndPhone)
+    assert (ended.call, ended.offer) == ("c0", 77)
+    assert world.who("bob") == "ringing"
 
 
 def test_a_new_edge_process_that_holds_calls_nevertheless_is_told_what_should_be_heard() -> None:
