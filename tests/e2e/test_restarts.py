@@ -3,15 +3,18 @@ works."""
 
 from __future__ import annotations
 
+import os
+import signal
 import time
 from collections.abc import Callable
 
 import pytest
 from playwright.sync_api import expect
 
-from acd_core.domain.events import SessionOpened
-from tests.e2e.calls import wait_steps
+from acd_core.domain.events import EdgeDown, EdgeInventory, Event, SessionOpened, WebDown, WebInventory
+from tests.e2e.calls import channels, seconds_heard, wait_heard, wait_recordings, wait_steps
 from tests.e2e.city import PATIENT
+from tests.e2e.conftest import CALLER_HZ, OPERATOR_HZ
 from tests.e2e.operator_page import Operator
 from tests.e2e.phone import Baresip
 from tests.e2e.stack import PROCESSES, Stack
@@ -51,7 +54,7 @@ def test_a_call_goes_on_ringing_while_the_pages_come_back(
     killed_at = stack.events()[-1].seq
     killed = stack.kill("web")
     stack.until(lambda: stack.pid("web") not in (0, killed), "web is back")
-    stack.until(lambda: _came_again(stack, killed_at), "the page is back")
+    stack.until(lambda: _since(stack, killed_at, SessionOpened), "the page is back")
     expect(desk.find("offer-caller")).to_have_text(caller.name)
     desk.accept()
     caller.hang_up()
@@ -61,5 +64,54 @@ def test_a_call_goes_on_ringing_while_the_pages_come_back(
     assert "withdrawn" not in steps
 
 
-def _came_again(stack: Stack, seq: int) -> bool:
-    return any(record.seq > seq and isinstance(record.event, SessionOpened) for record in stack.events())
+@pytest.mark.parametrize(
+    ("name", "away", "back"), [("edge", EdgeDown, EdgeInventory), ("web", WebDown, WebInventory)]
+)
+def test_a_stopped_process_is_noticed_and_goes_on_when_it_runs_again(
+    stack: Stack,
+    phone: Callable[..., Baresip],
+    operator: Callable[..., Operator],
+    name: str,
+    away: type[Event],
+    back: type[Event],
+) -> None:
+    pid, before = stack.pid(name), stack.events()[-1].seq
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        gone = stack.until(lambda: _since(stack, before, away), f"{name} is noticed to be away")
+    finally:
+        os.kill(pid, signal.SIGCONT)
+    stack.until(lambda: _since(stack, gone, back), f"{name} is back")
+    assert stack.pid(name) == pid
+    desk = operator("op01")
+    caller = phone()
+    call = dial(stack, caller)
+    desk.accept()
+    caller.hang_up()
+    desk.wait_state("wrap_up")
+    wait_steps(stack, call, "queued", "connected", "ended")
+
+
+def test_a_conversation_that_an_edges_death_cut_off_is_recorded(
+    stack: Stack, phone: Callable[..., Baresip], operator: Callable[..., Operator]
+) -> None:
+    desk = operator("op01")
+    caller = phone()
+    call = dial(stack, caller)
+    desk.accept()
+    wait_heard(caller, OPERATOR_HZ, 1.0)
+    killed = stack.kill("edge")
+    stack.until(lambda: stack.pid("edge") not in (0, killed), "edge is back")
+    desk.wait_state("wrap_up")
+    wait_steps(stack, call, "connected", "ended", "recorded")
+    (recording,) = wait_recordings(stack, call, 1)
+    assert recording["agent"] == "op01"
+    left, right = channels(stack, recording)
+    assert seconds_heard(left, CALLER_HZ) > 0.5
+    assert seconds_heard(right, OPERATOR_HZ) > 0.5
+    desk.wait_audio("connected")
+
+
+def _since(stack: Stack, seq: int, kind: type[Event]) -> int:
+    """The number of the first event of this kind behind that one; 0 when there is none."""
+    return next((one.seq for one in stack.events() if one.seq > seq and isinstance(one.event, kind)), 0)
