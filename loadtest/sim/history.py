@@ -14,7 +14,7 @@ import msgspec
 
 from acd_core.domain.commands import AgentStory, CallStory, Story
 from acd_core.domain.events import AnyEvent, CallArrived, PlanChanged, RosterChanged
-from acd_core.domain.plan import Plan, QueueStep
+from acd_core.domain.plan import Plan
 from acd_core.domain.roster import Roster
 from acd_core.journal.reader import read_journal
 from acd_core.journal.records import EventRecord
@@ -28,8 +28,7 @@ class PastCall(msgspec.Struct, kw_only=True):
     """One call that waited. Times are 0 for what did not happen."""
 
     arrived: CallArrived
-    language: str
-    step: str = ""  # of the flow, the last one
+    language: str = ""
     queue: str = ""
     queued_ms: int = 0
     offered_ms: int = 0
@@ -38,8 +37,6 @@ class PastCall(msgspec.Struct, kw_only=True):
     agent: str = ""
     gave_up: bool = False
     wrap_up_ms: int | None = None
-    priority: int = 0
-    skills: dict[str, int] = msgspec.field(default_factory=dict)
 
     @property
     def waited_ms(self) -> int:
@@ -98,7 +95,7 @@ class _Reader:
         elif isinstance(event, RosterChanged):
             self.roster = event.roster
         elif isinstance(event, CallArrived) and event.call not in self._live:
-            self._live[event.call] = PastCall(arrived=event, language=event.language)
+            self._live[event.call] = PastCall(arrived=event)
 
     def story(self, story: Story) -> None:
         if isinstance(story, AgentStory):
@@ -107,9 +104,7 @@ class _Reader:
             self._call(self._live[story.call], story)
 
     def _call(self, call: PastCall, story: CallStory) -> None:
-        if story.step == "flow":
-            call.step = story.detail
-        elif story.step == "queued" and not call.queued_ms:
+        if story.step == "queued" and not call.queued_ms:
             call.queue, call.queued_ms = story.queue, story.at_ms
             self._need(call)
         elif story.step == "offered":
@@ -127,19 +122,10 @@ class _Reader:
                 self._left_out += 1
 
     def _need(self, call: PastCall) -> None:
-        """What the dialled number's step asked for, beside the number itself: a simulated call goes straight into the queue."""
-        arrived = call.arrived
-        call.priority, call.skills = arrived.priority, dict(arrived.skills)
+        """What the edge asked for; what number and flow ask for comes with the way into the queue, simulated or not."""
         numbers = self.plan.numbers if self.plan is not None else ()
-        number = next((number for number in numbers if number.dialled == arrived.dialled), None)
-        if self.plan is None or number is None:
-            return
-        call.language = call.language or number.language
-        step = self.plan.flows[number.flow].steps.get(call.step)
-        if isinstance(step, QueueStep) and step.queue == call.queue:
-            call.priority += step.priority
-            for skill, level in step.skills.items():
-                call.skills[skill] = max(level, call.skills.get(skill, 0))
+        language = next((number.language for number in numbers if number.dialled == call.arrived.dialled), "")
+        call.language = call.arrived.language or language
 
     def _agent(self, story: AgentStory) -> None:
         id_ = story.agent

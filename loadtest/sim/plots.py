@@ -18,7 +18,7 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, MaxNLocator, PercentFormatter
+from matplotlib.ticker import FuncFormatter, MaxNLocator, MultipleLocator, PercentFormatter
 
 from acd_core.domain.plan import Plan
 from acd_core.statistics import agent_time
@@ -30,6 +30,8 @@ from loadtest.sim.watcher import INTERVAL_MS
 BLUE, ORANGE, GREEN, RED, GREY, SKY = "#0072B2", "#E69F00", "#009E73", "#D55E00", "#666666", "#56B4E9"
 _STEPS_MAX = 400
 _STEPS = (1, 2, 4, 8, 12, 24, 48, 336)  # in half hours: up to a week
+_TICKS_S = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 1_800, 3_600, 7_200, 14_400, 86_400)
+_TITLE_PAD = 24  # room for the legend
 _NAMES_MAX = 40  # operators named one by one
 _STYLE: dict[Any, Any] = {
     "font.family": "DejaVu Sans",
@@ -120,8 +122,15 @@ def _arrivals(axes: Axes, tally: Tally, plan: Plan) -> None:
         color=RED,
         label=f"abandoned ({series.abandoned.total():,})",
     )
-    axes.stairs(entered, times, color="black", linewidth=0.8, label=f"queued ({series.entered.total():,})")
-    axes.set_title("Calls that began to wait, and what became of them")
+    axes.stairs(
+        entered,
+        times,
+        baseline=None,
+        color="black",
+        linewidth=0.8,
+        label=f"queued ({series.entered.total():,})",
+    )
+    axes.set_title("Calls that began to wait, and what became of them", pad=_TITLE_PAD)
     axes.set_ylabel(f"calls per {steps.name}")
     _time_axis(axes, steps)
     _legend(axes)
@@ -131,16 +140,24 @@ def _waiting(axes: Axes, tally: Tally, plan: Plan) -> None:
     steps = _Steps(tally, plan)
     times = steps.times()
     waiting = steps.gather(tally.all.waiting_max.__getitem__, peak=True)
-    hours = INTERVAL_MS * steps.width
-    staff = steps.gather(lambda interval: tally.staff(ALL, interval).staffed_ms) / hours
-    busy = steps.gather(lambda interval: tally.staff(ALL, interval).busy_ms) / hours
+    lasted_ms = np.maximum(1, steps.gather(tally.lasted_ms))
+    staff = steps.gather(lambda interval: tally.staff(ALL, interval).staffed_ms) / lasted_ms
+    busy = steps.gather(lambda interval: tally.staff(ALL, interval).busy_ms) / lasted_ms
     axes.stairs(waiting, times, fill=True, color=ORANGE, alpha=0.9, label="callers waiting, most at once")
-    axes.stairs(staff, times, color=BLUE, linewidth=1.8, label="operators at work, mean")
-    axes.stairs(busy, times, color=GREEN, linewidth=1.4, linestyle=(0, (4, 2)), label="of them busy, mean")
+    axes.stairs(staff, times, baseline=None, color=BLUE, linewidth=1.8, label="operators at work, mean")
+    axes.stairs(
+        busy,
+        times,
+        baseline=None,
+        color=GREEN,
+        linewidth=1.4,
+        linestyle=(0, (4, 2)),
+        label="of them busy, mean",
+    )
     top = max(float(staff.max(initial=1.0)), float(waiting.max(initial=1.0)))
     if top > 20 * max(1.0, float(staff.max(initial=1.0))):
         axes.set_yscale("symlog", linthresh=max(1.0, float(staff.max(initial=1.0))))
-    axes.set_title(f"Callers waiting and operators at work, by {steps.name}")
+    axes.set_title(f"Callers waiting and operators at work, by {steps.name}", pad=_TITLE_PAD)
     axes.set_ylabel("callers, operators")
     axes.set_ylim(bottom=0)
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
@@ -173,7 +190,7 @@ def _service_level_by_hour(axes: Axes, tally: Tally, plan: Plan) -> None:
     axes.axhline(0.8, color=GREY, linewidth=1, linestyle=(0, (6, 3)), label="80 %")
     seconds = sorted({queue.service_level_ms // 1000 for queue in plan.queues.values()})
     within = f"{seconds[0]} s" if len(seconds) == 1 else "each queue's target"
-    axes.set_title(f"Share of queued calls answered within {within}, by hour of day")
+    axes.set_title(f"Share of queued calls answered within {within}, by hour of day", pad=_TITLE_PAD)
     axes.set_ylabel("share of queued calls")
     axes.set_xlabel(f"hour of day ({plan.timezone})")
     axes.set_ylim(0, 1.0)
@@ -189,33 +206,31 @@ def _waits(axes: Axes, tally: Tally, plan: Plan) -> None:
     abandoned = np.array(tally.abandoned_waits_ms, dtype=float) / 1000
     both = np.concatenate((answered, abandoned))
     # The longest waits would leave the others no room: the last bar holds what is beyond.
-    reach = float(np.quantile(both, 0.99)) if both.size else 1.0
-    reach = max(1.0, reach)
+    reach = max(1.0, float(np.quantile(both, 0.99))) if both.size else 1.0
     edges = np.linspace(0, reach, 61)
-    axes.hist(
-        [np.clip(answered, 0, reach), np.clip(abandoned, 0, reach)],
-        bins=list(edges),
-        stacked=True,
-        color=[SKY, RED],
-        label=[f"answered ({answered.size:,})", f"abandoned ({abandoned.size:,})"],
-    )
+    counts, _ = np.histogram(np.clip(answered, 0, reach), bins=edges)
+    axes.stairs(counts, edges, fill=True, color=SKY, label=f"answered ({answered.size:,})")
+    counts, _ = np.histogram(np.clip(abandoned, 0, reach), bins=edges)
+    axes.stairs(counts, edges, color=RED, linewidth=1.8, label=f"abandoned ({abandoned.size:,})")
     if both.size:
         axes.set_yscale("symlog", linthresh=10)
         axes.set_ylim(bottom=0)
     found = quantiles(tally.answered_waits_ms)
-    for name, style in (("p50_ms", "-"), ("p90_ms", "--"), ("p99_ms", ":")):
+    for name, line in (("p50_ms", "-"), ("p90_ms", "--"), ("p99_ms", ":")):
         if name in found:
             at_s = found[name] / 1000
-            label = f"{name[1:3]} % of the answered within {_duration(at_s)}"
-            axes.axvline(min(at_s, reach), color="black", linestyle=style, linewidth=1.2, label=label)
-    axes.set_title("How long callers waited")
+            label = f"{name[1:3]} % answered in {_duration(at_s)}"
+            axes.axvline(min(at_s, reach), color="black", linestyle=line, linewidth=1.2, label=label)
+    axes.set_title("How long callers waited", pad=_TITLE_PAD)
     axes.set_xlabel(f"wait; the last bar holds all from {_duration(reach)} on")
     axes.set_ylabel("calls (logarithmic above 10)")
     axes.set_xlim(0, reach * 1.005)
+    ticks = next((step for step in _TICKS_S if reach / step <= 10), _TICKS_S[-1])
+    axes.xaxis.set_major_locator(MultipleLocator(ticks))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: _duration(value)))
-    axes.xaxis.set_major_locator(MaxNLocator(10, steps=[1, 1.5, 3, 6, 10]))
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
-    axes.legend(loc="upper right", fontsize=9)
+    axes.grid(visible=False, axis="x")
+    _legend(axes)
 
 
 def _occupancy(axes: Axes, tally: Tally, plan: Plan) -> None:
@@ -232,17 +247,17 @@ def _occupancy(axes: Axes, tally: Tally, plan: Plan) -> None:
         mean = agent_time(tally.spent_ms().values()).occupancy or 0.0
         axes.axhline(mean, color=RED, linewidth=1.4, linestyle=(0, (6, 3)), label=f"all together {mean:.0%}")
         _legend(axes)
-    axes.set_title("Occupancy by operator: busy, of busy and ready")
+    axes.set_title("Occupancy by operator: busy, of busy and ready", pad=_TITLE_PAD)
     axes.set_ylabel("occupancy")
     axes.set_ylim(0, 1.0)
     axes.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
     axes.grid(visible=False, axis="x")
+    axes.set_xlim(-0.6, max(1.0, len(values) - 0.4))
     if len(values) <= _NAMES_MAX:
         axes.set_xticks(list(places), [id_ for _, id_ in shares], rotation=60, ha="right", fontsize=8)
     else:
         axes.set_xlabel(f"{len(values)} operators, the busiest first")
         axes.xaxis.set_major_locator(MaxNLocator(10, integer=True))
-        axes.set_xlim(-1, len(values))
 
 
 def _time_axis(axes: Axes, steps: _Steps) -> None:
@@ -258,11 +273,22 @@ def _time_axis(axes: Axes, steps: _Steps) -> None:
 
 
 def _legend(axes: Axes) -> None:
-    """Above the picture, where it covers nothing."""
-    axes.legend(loc="lower right", bbox_to_anchor=(1.0, 1.0), ncols=3, fontsize=9, borderaxespad=0.1)
+    """Between title and picture, where it covers nothing."""
+    axes.legend(
+        loc="lower left",
+        bbox_to_anchor=(0.0, 1.0),
+        ncols=5,
+        fontsize=9,
+        borderaxespad=0.2,
+        borderpad=0.0,
+        handlelength=1.6,
+        columnspacing=1.4,
+    )
 
 
 def _duration(seconds: float) -> str:
-    if seconds < 120:
+    if seconds < 60:
         return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"
+    if seconds < 3600:
+        return f"{seconds // 60:.0f} min" + (f" {seconds % 60:.0f} s" if round(seconds % 60) else "")
+    return f"{seconds / 3600:.3g} h"

@@ -253,14 +253,17 @@ class Tally(Watcher):
         """Of one queue, or of `ALL`."""
         return self.all if queue == ALL else self.queues[queue]
 
+    def lasted_ms(self, interval: int) -> int:
+        """How long this interval was; the last one may have been cut short."""
+        return max(0, min(self.end_ms - self.start_ms - interval * INTERVAL_MS, INTERVAL_MS))
+
     def staff(self, queue: str, interval: int) -> Staff:
         """Who served this queue in this interval, each counted whole for every queue they serve."""
         crews = [crew for crew in self.crews if queue == ALL or queue in crew.queues]
         staffed_ms = sum(crew.staffed_ms[interval] for crew in crews)
-        begin_ms = self.start_ms + interval * INTERVAL_MS
-        lasted_ms = min(self.end_ms - begin_ms, INTERVAL_MS)
+        lasted_ms = self.lasted_ms(interval)
         return Staff(
-            staffed_ms / lasted_ms if lasted_ms > 0 else 0.0,
+            staffed_ms / lasted_ms if lasted_ms else 0.0,
             sum(crew.busy_ms[interval] for crew in crews),
             staffed_ms,
         )

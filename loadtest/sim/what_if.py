@@ -116,9 +116,9 @@ def arrivals_of(history: History, seed: int) -> Iterator[Arrival]:
             talk_ms=talk_ms,
             patience_ms=patience_ms,
             wrapup_ms=wrap_up_ms,
-            priority=call.priority,
+            priority=call.arrived.priority,
             language=call.language,
-            skills=";".join(f"{skill}:{level}" for skill, level in call.skills.items()),
+            skills=";".join(f"{skill}:{level}" for skill, level in call.arrived.skills.items()),
         )
 
 
