@@ -16,6 +16,7 @@ from agent_web.auth import routes as auth_routes
 from agent_web.auth.service import Auth, Login
 from agent_web.auth.watch import Watch
 from agent_web.calls import routes as calls_routes
+from agent_web.calls.explanation import Explanations
 from agent_web.calls.history import PastCalls
 from agent_web.calls.service import Visitors
 from agent_web.catalogue import routes as catalogue_routes
@@ -74,6 +75,7 @@ class Features(msgspec.Struct, frozen=True, kw_only=True):
     centre: Centre
     visitors: Visitors
     past_calls: PastCalls
+    explanations: Explanations
     categories: Categories
     orders: Orders
     live_orders: LiveOrders
@@ -105,7 +107,9 @@ def create_app(features: Features, now_ms: Callable[[], int]) -> Quart:
     app.register_blueprint(desk_routes.blueprint(features.desks, features.watch))
     app.register_blueprint(wallboard_routes.blueprint(features.boards, features.watch))
     app.register_blueprint(centre_routes.blueprint(features.centre))
-    app.register_blueprint(calls_routes.blueprint(features.visitors, features.past_calls))
+    app.register_blueprint(
+        calls_routes.blueprint(features.visitors, features.past_calls, features.explanations)
+    )
     app.register_blueprint(
         orders_routes.blueprint(features.orders, features.live_orders, features.categories, features.watch)
     )

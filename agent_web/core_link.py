@@ -11,7 +11,15 @@ from typing import Any
 
 from acd_core.domain import commands, events
 from acd_core.link.aio import LinkClient
-from acd_core.link.signals import BrowserAnswer, BrowserEnded, FromCore, ToCore, Wallboard, WallboardDelta
+from acd_core.link.signals import (
+    BrowserAnswer,
+    BrowserEnded,
+    Explained,
+    FromCore,
+    ToCore,
+    Wallboard,
+    WallboardDelta,
+)
 from agent_web.calls.explanation import Explanations
 from agent_web.calls.service import Visitors
 from agent_web.desk.service import Desks

@@ -23,6 +23,7 @@ from agent_web.auth.passwords import Passwords
 from agent_web.auth.service import Auth
 from agent_web.auth.throttle import Throttle
 from agent_web.auth.watch import Watch
+from agent_web.calls.explanation import Explanations
 from agent_web.calls.history import PastCalls
 from agent_web.calls.service import Visitors
 from agent_web.catalogue.service import Categories
@@ -130,11 +131,12 @@ class WebProcess:
             centre=Centre(core, time.monotonic),
             visitors=Visitors(core, LINK_NAME, time.monotonic),
             past_calls=PastCalls(database),
+            explanations=Explanations(core, database),
             categories=Categories(database),
             orders=Orders(database, now_ms),
             live_orders=LiveOrders(config, database),
         )
-        core.attach(features.desks, features.boards, features.visitors)
+        core.attach(features.desks, features.boards, features.visitors, features.explanations)
         return features, core
 
     async def _watch_over(self, tasks: Sequence[asyncio.Task[Any]]) -> None:

@@ -26,6 +26,7 @@ HTTP_BODIES = (
     wire.OrderPage,
     wire.OrderPatch,
     wire.PastCalls,
+    wire.Explanation,
     wire.NewMode,
     wire.SettleCallback,
 )

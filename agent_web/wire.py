@@ -227,6 +227,24 @@ class SettleCallback(Asked, frozen=True, kw_only=True):
     callback: Annotated[ShortText, msgspec.Meta(min_length=1)]
 
 
+class ExplanationLine(Said, frozen=True, kw_only=True):
+    """One sentence of a story; `at_ms` is 0 and `clock` empty for a remark that belongs to no moment. `clock` is the centre's."""
+
+    at_ms: int
+    clock: str
+    text: str
+
+
+class Explanation(Said, frozen=True, kw_only=True):
+    """GET /api/calls/{call}/explanation: why the call went where it went, and for one that waits (`now`), what keeps it."""
+
+    call: str
+    live: bool
+    timezone: str
+    lines: list[ExplanationLine]
+    now: list[str]
+
+
 # --- every socket ------------------------------------------------------------
 
 

@@ -21,7 +21,8 @@ DATABASE = "web_tests"
 USER_NAMES = ", ".join(f"'{user}'" for user, *_ in USERS)
 # One database for all tests: a new one each time costs more than the tests.
 AS_NEW = f"""
-TRUNCATE order_history, orders, order_numbers, categories, web_sessions, login_audit, calls RESTART IDENTITY;
+TRUNCATE order_history, orders, order_numbers, categories, web_sessions, login_audit, calls, journals
+    RESTART IDENTITY CASCADE;
 DELETE FROM users WHERE user_name NOT IN ({USER_NAMES});
 UPDATE users SET disabled = false WHERE disabled
 """

@@ -156,6 +156,22 @@ export type PastCall = {
   readonly order: string
 }
 
+/** GET /api/calls/{call}/explanation: why the call went where it went, and for one that waits (`now`), what keeps it. */
+export type Explanation = {
+  readonly call: string
+  readonly live: boolean
+  readonly timezone: string
+  readonly lines: readonly (ExplanationLine)[]
+  readonly now: readonly (string)[]
+}
+
+/** One sentence of a story; `at_ms` is 0 and `clock` empty for a remark that belongs to no moment. `clock` is the centre's. */
+export type ExplanationLine = {
+  readonly at_ms: number
+  readonly clock: string
+  readonly text: string
+}
+
 /** PUT /api/mode: the centre works as ever, is closed, or is in an emergency; flows go by it. */
 export type NewMode = {
   readonly mode: "closed" | "emergency" | "normal"
