@@ -53,6 +53,7 @@ names = { tr = "Öneri", en = "Suggestion" }
 """
 
 _T = TypeVar("_T")
+_S = TypeVar("_S", bound=msgspec.Struct)
 
 
 async def make_template(config: Config) -> None:
@@ -381,5 +382,5 @@ def desk_call() -> commands.DeskCall:
     )
 
 
-def replace(struct: _T, **changes: Any) -> _T:
+def replace(struct: _S, **changes: Any) -> _S:
     return msgspec.structs.replace(struct, **changes)

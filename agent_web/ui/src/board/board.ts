@@ -1,10 +1,11 @@
-/** The live picture: replaced whole with every message. */
+/** The live picture, and the orders in which it is read. */
 import { batch, signal } from '@preact/signals'
-import type { Board as Picture, BoardAgent, BoardToPage, BoardToServer } from '../wire.gen'
+import type { Board as Picture, BoardAgent, BoardCall, BoardQueue, BoardToPage, BoardToServer } from '../wire.gen'
 import { learnTime } from '../shared/clock'
 import { Line } from '../shared/socket'
 
-/** The published promise is 80 % within 20 s; after two minutes a caller belongs to an operator. */
+/** The published promise is 80 % within the queue's time; after two minutes a caller belongs to an operator. */
+export const LEVEL_TARGET = 0.8
 const WAIT_WARN_MS = 20_000
 const WAIT_BAD_MS = 120_000
 const BEHIND_WARN_EVENTS = 1_000
@@ -38,9 +39,53 @@ export function behindLevel(events: number): Level {
   return events >= BEHIND_WARN_EVENTS ? 'warn' : undefined
 }
 
-/** By name in the reader's alphabet, those who are logged out last; nobody jumps about when a state changes. */
-export function inOrder(agents: readonly BoardAgent[], language: string): readonly BoardAgent[] {
+/** Of nothing there is no level. */
+export function levelMet(share: number | null): boolean | undefined {
+  return share === null ? undefined : share >= LEVEL_TARGET
+}
+
+export type AgentOrder = 'name' | 'team' | 'state' | 'since' | 'calls' | 'occupancy'
+
+const STATES: readonly BoardAgent['state'][] = ['ringing', 'talking', 'wrap_up', 'ready', 'not_ready', 'logged_out']
+
+/** Those who are logged out last, equals by name in the reader's alphabet; by name nobody jumps about when a state changes. */
+export function inOrder(agents: readonly BoardAgent[], language: string, order: AgentOrder): readonly BoardAgent[] {
   const { compare } = new Intl.Collator(language)
   const away = (one: BoardAgent): number => (one.state === 'logged_out' ? 1 : 0)
-  return agents.toSorted((one, other) => away(one) - away(other) || compare(one.name, other.name) || compare(one.agent, other.agent))
+  const by: Record<AgentOrder, (one: BoardAgent, other: BoardAgent) => number> = {
+    name: () => 0,
+    team: (one, other) => compare(one.team, other.team),
+    state: (one, other) => STATES.indexOf(one.state) - STATES.indexOf(other.state),
+    since: (one, other) => one.since_ms - other.since_ms,
+    calls: (one, other) => other.calls - one.calls,
+    occupancy: (one, other) => (other.occupancy ?? -1) - (one.occupancy ?? -1),
+  }
+  return agents.toSorted(
+    (one, other) => away(one) - away(other) || by[order](one, other) || compare(one.name, other.name) || compare(one.agent, other.agent),
+  )
+}
+
+const MINUTE_MS = 60_000
+const NEXT: readonly string[] = ['ringing', 'waiting']
+
+/**
+ * Those who wait in the order in which they will be taken, then everybody else by arrival. Over all queues: hazards first, then
+ * by effective priority, which grows with the wait up to the queue's limit, then by arrival, then by id.
+ */
+export function byTurn(calls: readonly BoardCall[], queues: readonly BoardQueue[], now_ms: number): readonly BoardCall[] {
+  const known = new Map(queues.map((one) => [one.queue, one]))
+  const effective = (one: BoardCall): number => {
+    const queue = known.get(one.queue)
+    if (!queue) return one.priority
+    const aged = Math.min((queue.aging_per_min * (now_ms - one.arrived_ms)) / MINUTE_MS, queue.aging_max)
+    return queue.priority + one.priority + aged
+  }
+  const group = (one: BoardCall): number => (NEXT.includes(one.state) ? 0 : 1)
+  return calls.toSorted(
+    (one, other) =>
+      group(one) - group(other) ||
+      (group(one) === 0 ? Number(other.hazard) - Number(one.hazard) || effective(other) - effective(one) : 0) ||
+      one.arrived_ms - other.arrived_ms ||
+      (one.call < other.call ? -1 : 1),
+  )
 }

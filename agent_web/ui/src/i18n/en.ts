@@ -55,6 +55,13 @@ export const en = {
   queues: 'Queues', calls_live: 'Calls', call_waiting: 'waiting', call_ringing: 'ringing', call_talking: 'talking', call_held: 'held', call_playing: 'announcement', call_menu: 'menu',
   since_state: 'In this state', since_arrival: 'In all', operator: 'Operator', edges: 'SIP', database: 'Database', store_behind: '{count} events behind', up_to_date: 'up to date',
   no_calls: 'No calls.', calls_more: '{count} more calls are not shown.', state: 'State', audio_kind_none: 'no audio', audio_kind_browser: 'audio in the browser', audio_kind_phone: 'phone',
+  mode: 'Mode', mode_normal: 'Normal', mode_closed: 'Closed', mode_emergency: 'Emergency', mode_change: 'Change mode', mode_apply: 'Change for all new calls',
+  mode_normal_text: 'New calls go by the plan and its hours.', mode_closed_text: 'New calls go the way that the plan has for closing time.', mode_emergency_text: 'New calls go the way that the plan has for an emergency.',
+  callbacks: 'Callbacks', callback_asked: 'Asked for it', callback_done: 'Done', callback_done_sure: 'Take {caller} off the list of callbacks?', operators_more: 'Operators not shown: {count}.', callbacks_more: 'Not shown: {count}.',
+  waited_for: 'Since then',
+  entered: 'Entered', abandoned_short: '{count} short', service_level: 'Service level', level_target: '{share} in {time}', level_met: 'on target', level_missed: 'below target',
+  mean_answer: 'Mean answer', mean_handling: 'Mean handling', sort_by: 'Sort by', team: 'Team', calls_taken: 'Calls', occupancy: 'Occupancy',
+  mark_overdue: 'overdue', mark_paused: 'paused', mark_kept_for: 'Kept for {agent}', mark_widened: 'Search widened {count}×',
   core_away_board: 'Call control is restarting. This is the last picture; conversations go on.', no_picture: 'Waiting for the first picture …',
   // test call
   call_page_title: 'Call the hotline', call_page_text: 'Talk to the hotline from this page, with your microphone.', number: 'Number', own_number: 'Your number (optional)',

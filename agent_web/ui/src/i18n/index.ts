@@ -61,6 +61,16 @@ export function count(value: number): string {
   return new Intl.NumberFormat(locale.value).format(value)
 }
 
+/** A share between 0 and 1. */
+export function percent(share: number): string {
+  return new Intl.NumberFormat(locale.value, { style: 'percent', maximumFractionDigits: 0 }).format(share)
+}
+
+/** A short time, such as "20 s". */
+export function seconds(length_ms: number): string {
+  return new Intl.NumberFormat(locale.value, { style: 'unit', unit: 'second', maximumFractionDigits: 1 }).format(length_ms / 1000)
+}
+
 if (globalThis.document) {
   effect(() => {
     document.documentElement.lang = language.value

@@ -1,0 +1,81 @@
+/** The operators: who does what since when, how much of the day's work is theirs. */
+import { useSignal } from '@preact/signals'
+import type { BoardAgent } from '../wire.gen'
+import { count, language, percent, t, told } from '../i18n'
+import type { Key } from '../i18n/en'
+import { Since } from '../shared/parts'
+import { inOrder, type AgentOrder } from './board'
+
+const ORDERS: readonly [AgentOrder, Key][] = [
+  ['name', 'order_name'],
+  ['team', 'team'],
+  ['state', 'state'],
+  ['since', 'since_state'],
+  ['calls', 'calls_taken'],
+  ['occupancy', 'occupancy'],
+]
+
+const SHOWN_MAX = 500
+
+export function Operators({ agents }: { readonly agents: readonly BoardAgent[] }) {
+  const order = useSignal<AgentOrder>('name')
+  const shown = inOrder(agents, language.value, order.value)
+  const here = agents.filter((one) => one.state !== 'logged_out').length
+  return (
+    <section class="panel flush" aria-label={t('operators')}>
+      <div class="section-head">
+        <h2>
+          {t('operators')}{' '}
+          <small class="quiet">
+            {count(here)} / {count(agents.length)}
+          </small>
+        </h2>
+        <label class="sort">
+          {t('sort_by')}
+          <select value={order.value} onChange={(event) => (order.value = event.currentTarget.value as AgentOrder)} data-testid="board-sort">
+            {ORDERS.map(([one, text]) => (
+              <option key={one} value={one}>
+                {t(text)}
+              </option>
+            ))}
+          </select>
+        </label>
+      </div>
+      <ul class="operators">
+        {shown.slice(0, SHOWN_MAX).map((agent) => (
+          <Operator key={agent.agent} agent={agent} />
+        ))}
+      </ul>
+      {shown.length > SHOWN_MAX && <p class="quiet">{t('operators_more', { count: count(shown.length - SHOWN_MAX) })}</p>}
+    </section>
+  )
+}
+
+function Operator({ agent }: { readonly agent: BoardAgent }) {
+  const out = agent.state === 'logged_out'
+  return (
+    <li class="operator" data-testid={`board-agent-${agent.agent}`} data-state={agent.state}>
+      <span class="operator-line">
+        <span class="operator-name" title={agent.name}>
+          {agent.name}
+        </span>
+        {!out && <Since since_ms={agent.since_ms} />}
+      </span>
+      <span class="operator-state">
+        {told(agent.state, 'state_')}
+        {agent.reason && !out && ` · ${told(agent.reason, 'reason_')}`}
+        {agent.paused && <span class="mark" data-testid="mark-paused">{t('mark_paused')}</span>}
+        {agent.overdue && <span class="mark" data-mark="hazard" data-testid="mark-overdue">{t('mark_overdue')}</span>}
+      </span>
+      <small>
+        {[agent.team, out ? '' : told(agent.audio, 'audio_kind_')].filter(Boolean).join(' · ')}
+      </small>
+      {!out && (
+        <small data-field="work">
+          {t('calls_taken')}: {count(agent.calls)}
+          {agent.occupancy !== null && ` · ${t('occupancy')}: ${percent(agent.occupancy)}`}
+        </small>
+      )}
+    </li>
+  )
+}
