@@ -1,9 +1,10 @@
 /** The live calls: those who wait first, in the order in which they will be taken. */
 import type { Board, BoardCall } from '../wire.gen'
-import { callerText, count, t, told } from '../i18n'
+import { count, t, told } from '../i18n'
 import { Marks } from '../shared/Marks'
 import { Since } from '../shared/parts'
 import { byTurn } from './board'
+import { ExplanationDialog, openExplanation, WhyButton } from './Explanation'
 
 export function Calls({ picture, queues }: { readonly picture: Board; readonly queues: ReadonlyMap<string, string> }) {
   const hidden = picture.calls_live - picture.calls.length
@@ -39,6 +40,7 @@ export function Calls({ picture, queues }: { readonly picture: Board; readonly q
         </table>
       )}
       {hidden > 0 && <p class="quiet">{t('calls_more', { count: count(hidden) })}</p>}
+      <ExplanationDialog />
     </section>
   )
 }
@@ -52,9 +54,9 @@ interface RowProps {
 function CallRow({ call, queue, agents }: RowProps) {
   const name = (id: string): string => agents.get(id) ?? id
   return (
-    <tr data-testid="board-call" data-call={call.call} class={call.hazard ? 'hazard' : undefined}>
+    <tr data-testid="board-call" data-call={call.call} class={call.hazard ? 'opens hazard' : 'opens'} onClick={() => openExplanation(call)}>
       <td class="tracking">
-        {callerText(call.caller)}
+        <WhyButton call={call} />
         <Marks of={call} />
       </td>
       <td>

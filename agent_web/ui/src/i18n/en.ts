@@ -63,6 +63,7 @@ export const en = {
   mean_answer: 'Mean answer', mean_handling: 'Mean handling', sort_by: 'Sort by', team: 'Team', calls_taken: 'Calls', occupancy: 'Occupancy',
   mark_overdue: 'overdue', mark_paused: 'paused', mark_kept_for: 'Kept for {agent}', mark_widened: 'Search widened {count}×',
   core_away_board: 'Call control is restarting. This is the last picture; conversations go on.', no_picture: 'Waiting for the first picture …',
+  explain_title: 'Why this call went where it went', explain_now: 'Right now', explain_away: 'The story of this call is in the database, which can’t be reached now.',
   // test call
   call_page_title: 'Call the hotline', call_page_text: 'Talk to the hotline from this page, with your microphone.', number: 'Number', own_number: 'Your number (optional)',
   call_now: 'Call', call_idle: 'Ready to call', call_connecting: 'Connecting …', call_connected: 'Connected', call_ended: 'Call ended', keypad: 'Keypad',

@@ -57,6 +57,7 @@ export const pl: Texts = {
   mean_answer: 'Śr. odebranie', mean_handling: 'Śr. obsługa', sort_by: 'Sortowanie', team: 'Zespół', calls_taken: 'Liczba rozmów', occupancy: 'Zajętość',
   mark_overdue: 'po czasie', mark_paused: 'pauza', mark_kept_for: 'Zachowane dla: {agent}', mark_widened: 'Rozszerzono wyszukiwanie: {count}×',
   core_away_board: 'Sterowanie połączeniami uruchamia się ponownie. To ostatni znany obraz; rozmowy trwają.', no_picture: 'Oczekiwanie na pierwszy obraz …',
+  explain_title: 'Dlaczego połączenie trafiło właśnie tam', explain_now: 'Teraz', explain_away: 'Historia tego połączenia jest w bazie danych, która jest teraz nieosiągalna.',
   call_page_title: 'Zadzwoń na infolinię', call_page_text: 'Porozmawiaj z infolinią z tej strony, przez swój mikrofon.', number: 'Numer', own_number: 'Twój numer (nieobowiązkowo)',
   call_now: 'Zadzwoń', call_idle: 'Można dzwonić', call_connecting: 'Łączenie …', call_connected: 'Połączono', call_ended: 'Połączenie zakończone', keypad: 'Klawiatura',
   insecure_page: 'Przeglądarka nie udostępnia mikrofonu niezabezpieczonej stronie. Otwórz ją przez HTTPS albo na localhost.',

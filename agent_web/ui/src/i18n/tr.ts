@@ -57,6 +57,7 @@ export const tr: Texts = {
   mean_answer: 'Ort. yanıt', mean_handling: 'Ort. işlem', sort_by: 'Sıralama', team: 'Ekip', calls_taken: 'Çağrı sayısı', occupancy: 'Doluluk',
   mark_overdue: 'süre aşıldı', mark_paused: 'kısa ara', mark_kept_for: '{agent} için bekletiliyor', mark_widened: 'Arama {count} kez genişletildi',
   core_away_board: 'Çağrı yönetimi yeniden başlıyor. Bu son görüntüdür; görüşmeler sürer.', no_picture: 'İlk görüntü bekleniyor …',
+  explain_title: 'Bu çağrı neden buraya gitti?', explain_now: 'Şu anda', explain_away: 'Bu çağrının öyküsü veritabanında, ona da şu anda ulaşılamıyor.',
   call_page_title: 'Hattı arayın', call_page_text: 'Mikrofonunuzla bu sayfadan hatla konuşun.', number: 'Numara', own_number: 'Numaranız (isteğe bağlı)',
   call_now: 'Ara', call_idle: 'Aramaya hazır', call_connecting: 'Bağlanıyor …', call_connected: 'Bağlandı', call_ended: 'Çağrı bitti', keypad: 'Tuşlar',
   insecure_page: 'Tarayıcı güvenli olmayan sayfaya mikrofon vermez. Sayfayı HTTPS ile ya da localhost üzerinden açın.',

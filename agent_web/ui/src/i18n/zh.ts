@@ -57,6 +57,7 @@ export const zh: Texts = {
   mean_answer: '平均应答', mean_handling: '平均处理', sort_by: '排序', team: '班组', calls_taken: '接听数', occupancy: '占用率',
   mark_overdue: '超时', mark_paused: '暂停', mark_kept_for: '为 {agent} 保留', mark_widened: '已扩大搜索 {count} 次',
   core_away_board: '呼叫控制正在重启。这是最后一次的画面，通话不受影响。', no_picture: '正在等待首个画面……',
+  explain_title: '为什么来电这样分配', explain_now: '现在', explain_away: '该来电的记录在数据库中，目前无法访问。',
   call_page_title: '拨打热线', call_page_text: '使用麦克风，直接在此页面与热线通话。', number: '号码', own_number: '您的号码（选填）',
   call_now: '呼叫', call_idle: '可以呼叫', call_connecting: '正在连接……', call_connected: '已接通', call_ended: '通话已结束', keypad: '拨号键盘',
   insecure_page: '浏览器不允许不安全的页面使用麦克风。请通过 HTTPS 或 localhost 打开。',

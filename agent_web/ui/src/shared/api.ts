@@ -1,6 +1,6 @@
 /** HTTP towards the web process. Every failure is a `Failure` whose `error` is a key of the page's texts. */
 import { signal } from '@preact/signals'
-import type { Catalogue, LoginRequest, Me, NewMode, NewOrder, Order, OrderPage, OrderPatch, Problem } from '../wire.gen'
+import type { Catalogue, Explanation, LoginRequest, Me, NewMode, NewOrder, Order, OrderPage, OrderPatch, Problem } from '../wire.gen'
 import { learnTime } from './clock'
 
 export class Failure extends Error {
@@ -90,3 +90,5 @@ export function loadOrders(filter: Record<string, string>): Promise<OrderPage> {
 
 export const changeMode = (mode: NewMode['mode']): Promise<void> => call('PUT', '/api/mode', { mode })
 export const settleCallback = (callback: string): Promise<void> => call('POST', '/api/callbacks/settle', { callback })
+export const loadExplanation = (id: string, language: string): Promise<Explanation> =>
+  call('GET', `/api/calls/${encodeURIComponent(id)}/explanation?language=${language}`)
