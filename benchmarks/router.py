@@ -1,143 +1,96 @@
-"""How many calls a second the router alone can take through their whole life, and what that is of a bare dispatch loop.
+"""How many calls a second the router alone takes through their whole life, and what that is of a bare dispatch loop.
 
-A call arrives straight into one of 20 queues, is offered, accepted, ended by the caller, and the operator finishes the wrap-up:
-four events. Every agent serves three queues. The floor, measured in the same run on the same events, looks a handler up by
-the event's type and calls it, and does nothing else.
+A call arrives straight into one of 20 queues that ask for a skill, is offered, accepted, ended by the caller, and the operator finishes
+the wrap-up: four events. Every agent serves three queues at three levels (city.py); in two tenths of the calls callers have to wait.
+The floor, measured in the same run on the same events, looks a handler up by the event's type, calls it, and does nothing else.
 
-    .venv/bin/python -m benchmarks.router [CALLS] [AGENTS]
+    python -m benchmarks.router [--calls N] [--agents N ...]
 """
 
 from __future__ import annotations
 
-import gc
-import os
-import platform
-import sys
-import time
-from collections import deque
-from collections.abc import Callable
-from typing import TypeAlias
+import argparse
 
-from acd_core.domain import events as ev
-from acd_core.domain.commands import AnyCommand, DeskView
-from acd_core.domain.plan import Flow, Number, Plan, PromptText, Queue, QueueStep
-from acd_core.domain.roster import Agent, Roster
 from acd_core.domain.router import Router
+from acd_core.domain.state import decode_state, encode_state
+from benchmarks.city import EVENTS_A_CALL, History, mixed_day
+from benchmarks.figures import bare_dispatch, processor_s, settled, spread, table, write_results
 
-History: TypeAlias = list[tuple[ev.AnyEvent, int]]
-
-QUEUES = 20
-IN_FLIGHT = 500
-REPEATS = 5
-
-
-def documents(agents: int) -> tuple[Plan, Roster]:
-    """Twenty queues with a number each; agents that serve three of them."""
-    queues = [f"q{number:02}" for number in range(QUEUES)]
-    plan = Plan(
-        name="benchmark",
-        numbers=tuple(Number(dialled=queue, service=queue, flow=queue) for queue in queues),
-        prompts={"music": PromptText(text={"tr": "Müzik"})},
-        flows={queue: Flow(start="wait", steps={"wait": QueueStep(queue=queue)}) for queue in queues},
-        queues={queue: Queue(name=queue) for queue in queues},
-    )
-    roster = Roster(
-        agents={
-            f"a{number:06}": Agent(
-                name="A", queues=tuple(queues[(number + step) % QUEUES] for step in (0, 7, 13))
-            )
-            for number in range(agents)
-        }
-    )
-    return plan, roster
+BUDGET = 25_000  # calls a second, at 1,000 agents
 
 
-def ready_router(agents: int) -> Router:
-    """A router with all agents ready."""
-    router = Router()
-    plan, roster = documents(agents)
-    now_ms = 1_000
-    router.apply(ev.PlanChanged(version=1, plan=plan), now_ms)
-    router.apply(ev.RosterChanged(version=1, roster=roster), now_ms)
-    router.apply(ev.EdgeInventory(edge="e", instance="1"), now_ms)
-    router.apply(ev.WebInventory(web="w", instance="1"), now_ms)
-    for number, agent in enumerate(roster.agents):
-        now_ms += 1
-        router.apply(ev.SessionOpened(agent=agent, session=agent, web="w"), now_ms)
-        router.apply(ev.AudioConnected(agent=agent, session=agent, edge="e", leg=f"l{number}"), now_ms)
-        router.apply(ev.ReadyRequested(agent=agent, session=agent), now_ms)
-    return router
+def lives(router: Router, history: History) -> float:
+    """Processor time to take all of it."""
+
+    def run() -> None:
+        apply = router.apply
+        for event, now_ms in history:
+            apply(event, now_ms)
+
+    with settled():
+        return processor_s(run)[0]
 
 
-def lives(router: Router, calls: int) -> History:
-    """Take so many calls through their life, some hundred at a time, and write down what happened."""
-    talking: deque[tuple[str, str]] = deque()
-    history: History = []
-    now_ms = router.state.now_ms
-
-    def tell(event: ev.AnyEvent) -> tuple[AnyCommand, ...]:
-        history.append((event, now_ms))
-        return router.apply(event, now_ms)
-
-    def end_one() -> None:
-        call, agent = talking.popleft()
-        tell(ev.CallerHungUp(call=call))
-        tell(ev.WrapUpFinished(agent=agent, session=agent))
-
-    for number in range(calls):
-        now_ms += 1
-        call = f"c{number:08}"
-        dialled = f"q{number % QUEUES:02}"
-        desk = tell(ev.CallArrived(call=call, edge="e", caller="05", dialled=dialled, at_ms=now_ms))[-1]
-        if not isinstance(desk, DeskView) or desk.offer is None:
-            raise SystemExit("nobody was free: more agents or fewer calls at a time")
-        tell(ev.OfferAccepted(agent=desk.agent, session=desk.agent, call=call, offer=desk.offer.offer))
-        talking.append((call, desk.agent))
-        if len(talking) >= min(IN_FLIGHT, len(router.state.agents) // 4):
-            end_one()
-    while talking:
-        end_one()
-    return history
-
-
-def seconds(apply: Callable[[ev.AnyEvent, int], tuple[AnyCommand, ...]], history: History) -> float:
-    """Processor time to tell all of it, so that a busy machine shows less."""
-    begin = time.thread_time()
-    for event, now_ms in history:
-        apply(event, now_ms)
-    return time.thread_time() - begin
-
-
-def bare(history: History) -> Callable[[ev.AnyEvent, int], tuple[AnyCommand, ...]]:
-    """Looks a handler up by the event's type and calls it, and nothing else."""
-
-    def nothing(event: ev.AnyEvent, now_ms: int) -> tuple[AnyCommand, ...]:
-        return ()
-
-    handlers = {type(event): nothing for event, _ in history}
-    return lambda event, now_ms: handlers[type(event)](event, now_ms)
-
-
-def main(calls: int = 20_000, agents: int = 1_000) -> None:
-    """Measure a few times; the best run says what the code costs, the spread what the machine was doing."""
-    write = sys.stdout.write
-    write(f"{platform.machine()}, Python {platform.python_version()}, load {os.getloadavg()[0]:.1f}\n")
-    write(f"{agents} agents x 3 of {QUEUES} queues, {calls} calls, best of {REPEATS}\n")
-    history = lives(ready_router(agents), calls)
+def measure(agents: int, calls: int, repeats: int) -> list[str]:
+    """One row of the table."""
+    day, history, waited = mixed_day(agents, calls)
+    opened = Router()
+    for event, now_ms in day.history:
+        opened.apply(event, now_ms)
+    state = encode_state(opened.state)
+    del opened
     spent, floor = [], []
-    for _ in range(REPEATS):
-        router = ready_router(agents)
-        gc.collect()
-        gc.freeze()  # what a long-lived core holds is not what a call costs
-        spent.append(seconds(router.apply, history))
-        floor.append(seconds(bare(history), history))
-        gc.unfreeze()
-    write(f"router        {calls / min(spent):12,.0f} calls/s {len(history) / min(spent):12,.0f} events/s\n")
-    write(f"bare dispatch {calls / min(floor):12,.0f} calls/s {len(history) / min(floor):12,.0f} events/s\n")
-    write(
-        f"ratio {min(spent) / min(floor):.0f}; slowest run {calls / max(spent):,.0f} calls/s; budget 25,000\n"
+    for _ in range(repeats):
+        spent.append(lives(Router(decode_state(state)), history))
+        floor.append(bare_dispatch(history))
+    ended = len(history) / EVENTS_A_CALL
+    rate = spread([ended / seconds for seconds in spent], higher_is_better=True)
+    bare = spread([ended / seconds for seconds in floor], higher_is_better=True)
+    return [
+        f"{agents:,}",
+        f"{rate.best:,.0f}",
+        f"{rate.median:,.0f}",
+        f"{rate.worst:,.0f}",
+        f"{rate.best * EVENTS_A_CALL:,.0f}",
+        f"{bare.best:,.0f}",
+        f"{bare.best / rate.best:.0f}",
+        f"{waited / ended:.0%}",
+    ]
+
+
+def main() -> None:
+    """Measure and write the table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--calls", type=int, default=20_000)
+    parser.add_argument("--agents", type=int, nargs="+", default=[100, 1_000, 10_000])
+    parser.add_argument("--repeats", type=int, default=5)
+    asked = parser.parse_args()
+    rows = [measure(agents, asked.calls, asked.repeats) for agents in asked.agents]
+    write_results(
+        "router",
+        "Whole lives of calls through the router alone",
+        [
+            f"`python -m benchmarks.router`: {asked.calls:,} calls of four events, agents with 3 skills at levels 1 to 5 "
+            "for 3 of 20 queues, each queue with a skill and two steps. Processor time, "
+            f"{asked.repeats} interleaved repeats; the floor is a loop that looks a handler up by the event's type and "
+            "calls it.\n",
+            table(
+                [
+                    "agents",
+                    "calls/s, best",
+                    "median",
+                    "worst",
+                    "events/s, best",
+                    "floor, calls/s",
+                    "times the floor",
+                    "calls that wait",
+                ],
+                rows,
+            ),
+            f"Budget: at least {BUDGET:,} calls/s with 1,000 agents.\n",
+        ],
     )
 
 
 if __name__ == "__main__":
-    main(*(int(argument) for argument in sys.argv[1:]))
+    main()
