@@ -123,13 +123,16 @@ class _Staff:
     def _steps(self, id_: str, queue: Queue, able: set[str]) -> Iterator[str]:
         """A step that is to widen the search, and does not."""
         serving, lowered = set(self._of_queue[id_]), 0
+        helping: set[str] = set()
         for index, step in enumerate(queue.steps):
             if not (step.lower_levels or step.add_teams or step.add_queues):
                 continue
             lowered += step.lower_levels
             serving.update(*(self._of_team.get(team, ()) for team in step.add_teams))
-            serving.update(*(self._of_queue[other] for other in step.add_queues))
-            now_able = self._able(serving, queue, lowered)
+            # Another queue's agents are asked for what that queue asks for.
+            for other in step.add_queues:
+                helping |= self._able(self._of_queue[other], self._plan.queues[other], lowered=0)
+            now_able = self._able(serving, queue, lowered) | helping
             if now_able == able:
                 yield f"queues.{id_}.steps[{index + 1}]: it admits nobody new"
             able = now_able

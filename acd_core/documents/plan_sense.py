@@ -26,8 +26,10 @@ _DIALLED = re.compile(r"[A-Za-z0-9+*#][A-Za-z0-9+*#._-]{0,63}")
 _OWN_REASONS = frozenset(
     {
         agents.LOGGED_IN,
+        agents.LOGIN_OVER,
         agents.NO_ANSWER,
         agents.NO_AUDIO,
+        agents.NOT_READY_TOO_LONG,
         agents.PAGE_LOST,
         agents.PHONE_UNREACHABLE,
         agents.REJECTED,

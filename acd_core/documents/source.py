@@ -110,7 +110,7 @@ class Source:
     def _step_kind(self, value: Any, kinds: tuple[Any, ...], place: Place) -> Any:
         by_tag = {kind.__struct_config__.tag: kind for kind in kinds}
         tag = value.get("type") if isinstance(value, dict) else None
-        if tag not in by_tag:
+        if not isinstance(tag, str) or tag not in by_tag:
             self.fail(place, f"the type must be one of {', '.join(sorted(by_tag))}, not {tag!r}")
         return by_tag[tag]
 

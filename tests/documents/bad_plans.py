@@ -60,6 +60,11 @@ SHAPE: dict[str, Bad] = {
         f"{STEPS}.bye: the type must be one of hang_up, hours, menu, play, queue, not 'hangup'",
     ),
     "step without a type": ('type = "hang_up"', "", f"{STEPS}.bye: the type must be one of"),
+    "step whose type is a list": (
+        'type = "hang_up"',
+        "type = []",
+        f"{STEPS}.bye: the type must be one of hang_up, ",
+    ),
     "unknown strategy": _add(
         "queue",
         'strategy = "fastest"',

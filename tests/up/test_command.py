@@ -214,4 +214,4 @@ def test_a_roster_is_checked_alone_and_beside_a_plan(
     roster.write_text(ROSTER)
     assert main(["roster", "check", str(roster)]) == 0
     assert main(["roster", "check", str(roster), "--plan", str(plan)]) == 1
-    assert "the plan has no queue water" in capsys.readouterr().err
+    assert "there is no queue water" in capsys.readouterr().err
