@@ -12,6 +12,7 @@ from tests.e2e.city import CALLBACK, CALLBACK_HZ, IN_ORDER, KNOWN, RING_ALL, SHO
 from tests.e2e.operator_page import GUARD_MS, Operator
 from tests.e2e.phone import Baresip
 from tests.e2e.stack import Stack
+from tests.e2e.test_sip_operator import PHONE_HZ, registered_phone
 from tests.e2e.test_unhappy_calls import cause_of, dial
 
 MakePhone = Callable[..., Baresip]
@@ -55,6 +56,42 @@ def test_three_ring_one_is_faster_and_the_others_stop(
     steps = wait_steps(stack, call, "offered", "connected", "ended")
     assert steps.count("offered") == 3
     assert steps.count("connected") == 1
+
+
+def test_pages_and_a_phone_ring_together(
+    stack: Stack, phone: MakePhone, operator: MakeOperator, browser: Browser
+) -> None:
+    desk_phone = registered_phone(stack, phone, "203")
+    third = Operator(browser, stack.url, "op03", stack.logins()["op03"])
+    third.log_in()
+    third.find("use-phone").click()
+    third.wait_audio("phone")
+    third.go_ready()
+    desks = [operator(user) for user in ("op01", "op02")]
+    caller = phone()
+    dial(stack, caller, RING_ALL)
+    desk_phone.wait_for("CALL_INCOMING")
+    for desk in desks:
+        expect(desk.find("offer")).to_be_visible()
+    desks[0].accept()
+    desk_phone.wait_for("CALL_CLOSED")
+    third.wait_state("ready")
+    caller.hang_up()
+    caller.wait_for("CALL_CLOSED")
+    desks[0].wait_state("wrap_up")
+    call = dial(stack, caller, RING_ALL)
+    desk_phone.wait_for("CALL_INCOMING")
+    expect(desks[1].find("offer")).to_be_visible()
+    desk_phone.accept()
+    third.wait_state("talking")
+    expect(desks[1].find("offer")).to_be_hidden()
+    wait_heard(caller, PHONE_HZ, 0.5)
+    caller.hang_up()
+    desk_phone.wait_for("CALL_CLOSED")
+    third.wait_state("wrap_up")
+    assert wait_steps(stack, call, "offered", "connected", "ended").count("connected") == 1
+    third.log_out()
+    third.close()
 
 
 def test_all_who_ring_decline_and_the_caller_keeps_waiting(

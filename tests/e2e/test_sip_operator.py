@@ -18,17 +18,23 @@ from tests.e2e.test_unhappy_calls import dial
 PHONE_HZ = 760
 
 
+def registered_phone(stack: Stack, phone: Callable[..., Baresip], user: str) -> Baresip:
+    """The desk phone of an operator, known to the system."""
+    rows = (stack.config.data_path / "demo-phones.txt").read_text().splitlines()
+    password = {row.split("\t")[0]: row.split("\t")[1] for row in rows}[user]
+    one = phone(
+        tone_hz=PHONE_HZ,
+        account=f"<sip:{user}@127.0.0.1:{stack.sip_port}>;auth_user={user};auth_pass={password};regint=60",
+    )
+    one.until(lambda: "[1 binding]" in one.log_tail())
+    return one
+
+
 @pytest.mark.parametrize("ends", ["caller", "operator"])
 def test_a_call_on_the_operators_phone(
     stack: Stack, phone: Callable[..., Baresip], browser: Browser, ends: str
 ) -> None:
-    rows = (stack.config.data_path / "demo-phones.txt").read_text().splitlines()
-    password = {row.split("\t")[0]: row.split("\t")[1] for row in rows}["206"]
-    desk_phone = phone(
-        tone_hz=PHONE_HZ,
-        account=f"<sip:206@127.0.0.1:{stack.sip_port}>;auth_user=206;auth_pass={password};regint=60",
-    )
-    desk_phone.until(lambda: "[1 binding]" in desk_phone.log_tail())
+    desk_phone = registered_phone(stack, phone, "206")
     desk = Operator(browser, stack.url, "op06", stack.logins()["op06"])
     desk.log_in()
     desk.find("use-phone").click()
