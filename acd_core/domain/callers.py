@@ -17,6 +17,8 @@ from acd_core.domain.turn import Turn
 def recognise(turn: Turn, call: Call, event: CallArrived, number: Number) -> None:
     """Note what the dialled number, the caller and the event ask for."""
     call.asked_priority = number.priority + event.priority
+    if not call.number and not number.skills and not event.skills:
+        return
     skills = dict(number.skills)
     if call.number:
         caller = turn.index.look.callers.get(call.number)
@@ -84,6 +86,8 @@ def spoke(turn: Turn, call: Call) -> None:
 def keep(turn: Turn, call: Call) -> None:
     """Keep a call that enters a queue for the agent the caller prefers or spoke with last, when they are at work."""
     definition = turn.state.queues[call.queue].definition
+    if not call.preferred and not (call.number and definition.last_operator_ms):
+        return
     id_ = call.preferred or _last_operator(turn, call, definition.last_operator_ms)
     agent = turn.state.agents.get(id_) if id_ and not call.hazard else None
     if agent is None or agent.state in ("logged_out", "not_ready"):

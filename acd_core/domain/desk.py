@@ -14,9 +14,9 @@ from acd_core.domain.turn import Turn
 
 def audio_kind(state: State, agent: Agent) -> AudioKind:
     """What the agent hears and speaks with now."""
-    if not audio_edge(state, agent):
-        return "none"
-    return "phone" if agent.phone_chosen else "browser"
+    if not agent.phone_chosen:
+        return "browser" if agent.leg_edge else "none"
+    return "phone" if audio_edge(state, agent) else "none"
 
 
 def show(turn: Turn, agent: Agent) -> None:
@@ -24,8 +24,10 @@ def show(turn: Turn, agent: Agent) -> None:
     if not agent.online:
         return
     state = turn.state
-    entry = None if state.roster is None else state.roster.agents.get(agent.id)
+    entry = turn.index.look.agents.get(agent.id)
     phone = "" if entry is None else entry.phone
+    deadlines = agent.deadlines
+    deadline = deadlines.get(_SHOWN[agent.state])
     state.revisions += 1
     turn.emit(
         DeskView(
@@ -37,10 +39,10 @@ def show(turn: Turn, agent: Agent) -> None:
             since_ms=agent.since_ms,
             reason=agent.reason,
             next_reason=agent.next_reason,
-            deadline_ms=_deadline_ms(agent),
-            paused="pause" in agent.deadlines,
+            deadline_ms=0 if deadline is None else deadline.at_ms,
+            paused="pause" in deadlines,
             overdue=agent.overdue,
-            can_extend=can_extend(state, agent),
+            can_extend=agent.state == "wrap_up" and can_extend(state, agent),
             audio=audio_kind(state, agent),
             phone=phone,
             phone_registered=phone in state.phones,
@@ -83,7 +85,7 @@ def put_on_air(agent: Agent, on_air: bool) -> None:
 
 def can_extend(state: State, agent: Agent) -> bool:
     """Whether the wrap-up may be made longer still."""
-    return agent.state == "wrap_up" and longest_wrap_up_ms(state, agent) > _deadline_ms(agent)
+    return agent.state == "wrap_up" and longest_wrap_up_ms(state, agent) > agent.deadlines["wrap_up"].at_ms
 
 
 def longest_wrap_up_ms(state: State, agent: Agent) -> int:
@@ -92,14 +94,12 @@ def longest_wrap_up_ms(state: State, agent: Agent) -> int:
     return 0 if queue is None else agent.since_ms + queue.definition.wrap_up_max_ms
 
 
+# The deadline of each state that a page shows.
 _SHOWN: dict[AgentState, str] = {
+    "logged_out": "",
+    "talking": "",
     "ringing": "offer",
     "wrap_up": "wrap_up",
     "ready": "pause",
     "not_ready": "planned",
 }
-
-
-def _deadline_ms(agent: Agent) -> int:
-    deadline = agent.deadlines.get(_SHOWN.get(agent.state, ""))
-    return 0 if deadline is None else deadline.at_ms

@@ -15,7 +15,7 @@ class Lookups:
         """For the documents of this state; made anew when one changes."""
         plan, roster = state.plan, state.roster
         self._state = state
-        self._agents: dict[str, Entry] = {} if roster is None else roster.agents
+        self.agents: dict[str, Entry] = {} if roster is None else roster.agents
         self.numbers: dict[str, Number] = (
             {} if plan is None else {number.dialled: number for number in plan.numbers}
         )
@@ -24,7 +24,7 @@ class Lookups:
             if plan is None
             else {number: caller for caller in plan.callers.values() for number in caller.numbers}
         )
-        agents = self._agents
+        agents = self.agents
         self.phone_owner = {agents[id_].phone: id_ for id_ in sorted(agents) if agents[id_].phone}
         self.asked_skills = _asked_skills(plan, state.arrived_skills)
         self.least_occupied = any(
@@ -52,7 +52,7 @@ class Lookups:
 
     def entry(self, agent: str) -> Entry | None:
         """Their entry in the roster."""
-        return self._agents.get(agent)
+        return self.agents.get(agent)
 
     def serves(self, entry: Entry) -> tuple[str, ...]:
         """The queues whose calls are this agent's from the beginning."""

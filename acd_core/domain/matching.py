@@ -44,7 +44,7 @@ def _match_agents(turn: Turn) -> None:
     state, index = turn.state, turn.index
     fresh = []
     for agent in turn.touched.values():
-        if index.place(state, agent):
+        if (agent.state == "ready" or agent.id in index.standing) and index.place(state, agent):
             fresh.append(agent)
         elif agent.state in ("not_ready", "logged_out") and agent.id in index.kept:
             _release_kept(turn, agent.id)
@@ -55,7 +55,8 @@ def _match_agents(turn: Turn) -> None:
             call = index.first_call(agent.id, turn.now_ms)
             if not call:
                 break
-            _pair(turn, state.calls[call])
+            waiting = state.calls[call]
+            _pair(turn, waiting, index.first_agent(state, waiting))
 
 
 def _release_kept(turn: Turn, agent: str) -> None:
@@ -69,14 +70,17 @@ def _release_kept(turn: Turn, agent: str) -> None:
 
 def _match_calls(turn: Turn) -> None:
     state, index = turn.state, turn.index
-    calls = [call for call in turn.fresh_calls if call.id in index.bucket_of]
+    calls = turn.fresh_calls
     if len(calls) > 1:
-        calls = list({call.id: call for call in calls}.values())
+        calls = [call for call in {call.id: call for call in calls}.values() if call.id in index.bucket_of]
         calls.sort(key=lambda call: index.rank(call, turn.now_ms))
     for call in calls:
         # A call may have been taken by now; one that rings at all it may ring at is out of its line.
-        while call.id in index.bucket_of and index.first_agent(state, call):
-            _pair(turn, call)
+        while call.id in index.bucket_of:
+            agent = index.first_agent(state, call)
+            if not agent:
+                break
+            _pair(turn, call, agent)
     for call in calls:
         if call.state == "waiting" and call.id in index.bucket_of:
             if "wait" not in call.deadlines:
@@ -84,13 +88,13 @@ def _match_calls(turn: Turn) -> None:
             arm(turn, call)
 
 
-def _pair(turn: Turn, call: Call) -> None:
-    """Offer this call, or one before it that its first agent has to take instead."""
+def _pair(turn: Turn, call: Call, agent: str) -> None:
+    """Offer this call to its first agent, or one before it that this agent has to take instead."""
     state, index = turn.state, turn.index
     while True:
-        agent = index.first_agent(state, call)
         first = index.first_call(agent, turn.now_ms)
         if first == call.id:
             offer(turn, call, state.agents[agent])
             return
         call = state.calls[first]
+        agent = index.first_agent(state, call)

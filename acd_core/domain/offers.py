@@ -41,21 +41,24 @@ def offer(turn: Turn, call: Call, agent: Agent) -> None:
     audio: AudioChannel = "phone" if agent.phone_chosen else "browser"
     timeout_ms = queue.definition.offer_timeout_by_channel_ms.get(audio, queue.definition.offer_timeout_ms)
     bucket = index.bucket_of[call.id]
-    way = _way_of(bucket, turn, agent)
+    ways = bucket.ways
+    way = ways[0] if len(ways) == 1 else _way_of(bucket, turn, agent)
     chosen = Considered(agent=agent.id, score=score(turn, way, agent))
     index.remove_agent(agent.id)
     following = index.first_agent(state, call)
     next_one = None
     if following:
         other = state.agents[following]
-        next_one = Considered(agent=following, score=score(turn, _way_of(bucket, turn, other), other))
+        others_way = ways[0] if len(ways) == 1 else _way_of(bucket, turn, other)
+        next_one = Considered(agent=following, score=score(turn, others_way, other))
     if way.crew.strategy == "round_robin":
         agent.rounds[way.crew.queue] = number
-    turn.clear_deadline("call", call, "wait")
+    if "wait" in call.deadlines:
+        turn.clear_deadline("call", call, "wait")
     call.ringing[agent.id] = Ring(number, audio)
     if call.state == "waiting":
         move(call, "ringing", now)
-    ring_max = index.ring_max(call)
+    ring_max = queue.definition.ring_max if queue.definition.strategy == "ring_all" else 1
     if len(call.ringing) >= ring_max:
         index.remove_call(call)
     agent.call, agent.offer = call.id, number

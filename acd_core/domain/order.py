@@ -44,6 +44,7 @@ class Index:
         self.look = Lookups(state)
         self.crews: dict[str, Crew] = {}
         self.squads_of: dict[str, tuple[Squad, ...]] = {}
+        self._counts_of: dict[str, list[dict[AgentState, int]]] = {}
         self.standing: dict[str, Standing] = {}
         self.bucket_of: dict[
             str, Bucket
@@ -57,7 +58,8 @@ class Index:
         self.look = Lookups(state)
         asked = self.look.asked_skills
         self.crews = {id_: Crew(id_, queue.definition, asked) for id_, queue in state.queues.items()}
-        self.squads_of, self.standing, self.bucket_of, self.kept, self._buckets = {}, {}, {}, {}, {}
+        self.squads_of, self._counts_of, self.standing = {}, {}, {}
+        self.bucket_of, self.kept, self._buckets = {}, {}, {}
         for agent in state.agents.values():
             self.enrol(state, agent)
         for call in state.calls.values():
@@ -75,6 +77,7 @@ class Index:
         entry = self.look.entry(agent.id)
         squads = () if entry is None else self._squads(entry)
         self.squads_of[agent.id] = squads
+        self._counts_of[agent.id] = [squad.counts for squad in squads]
         for squad in squads:
             squad.counts[agent.state] += 1
             squad.crew.members[agent.id] = squad
@@ -83,14 +86,14 @@ class Index:
         """Forget an agent, whose entry is about to change or to go."""
         if agent.id in self.standing:
             self.remove_agent(agent.id)
+        self._counts_of.pop(agent.id, None)
         for squad in self.squads_of.pop(agent.id, ()):
             squad.counts[agent.state] -= 1
             del squad.crew.members[agent.id]
 
     def moved(self, id_: str, before: AgentState, after: AgentState) -> None:
         """An agent came into another state."""
-        for squad in self.squads_of[id_]:
-            counts = squad.counts
+        for counts in self._counts_of[id_]:
             counts[before] -= 1
             counts[after] += 1
 
@@ -118,12 +121,14 @@ class Index:
             if same and before.squads is squads:
                 return False
             self.remove_agent(id_)
-        entry = self.look.entry(id_)
-        assert entry is not None
+        entry = self.look.agents[id_]
         lines = []
+        idle_since_ms = agent.idle_since_ms
         for squad in squads:
-            line = squad.lines.get(edge) or squad.line(edge)
-            line.join(squad.key(agent, entry), id_)
+            line = squad.lines.get(edge)
+            if line is None:
+                line = squad.line(edge)
+            line.join(idle_since_ms if squad.by_idle else squad.key(agent, entry), id_)
             lines.append(line)
         self.standing[id_] = Standing(agent.idle_since_ms, edge, squads, lines)
         return True

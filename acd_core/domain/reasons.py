@@ -6,19 +6,32 @@ agents of a large queue who stand in no line are counted as paused: their page i
 
 from __future__ import annotations
 
+from typing import Literal
+
 from acd_core.domain.agent import Agent
 from acd_core.domain.call import Call
-from acd_core.domain.commands import AgentState, Considered, Decided, DecisionKind, Reject, Rejected
+from acd_core.domain.commands import Considered, Decided, DecisionKind, Reject, Rejected
 from acd_core.domain.limits import CREW_NAMED_MAX, REJECTED_NAMED_MAX
 from acd_core.domain.occupancy import occupied
 from acd_core.domain.squads import POINT, Bucket, Squad, Way
 from acd_core.domain.turn import Turn
 
-_BUSY: tuple[tuple[AgentState, Reject], ...] = (
-    ("not_ready", "not_ready"),
-    ("ringing", "ringing"),
-    ("talking", "talking"),
-    ("wrap_up", "wrap_up"),
+_BUSY: tuple[Literal["not_ready", "ringing", "talking", "wrap_up"], ...] = (
+    "not_ready",
+    "ringing",
+    "talking",
+    "wrap_up",
+)
+_WHYS: tuple[Reject, ...] = (
+    "kept_for_another",
+    "level_too_low",
+    "not_in_team",
+    "not_ready",
+    "other_edge",
+    "paused",
+    "ringing",
+    "talking",
+    "wrap_up",
 )
 
 
@@ -72,13 +85,9 @@ def _tell(
     offer: int,
     considered: tuple[Considered, ...],
 ) -> None:
-    ready = 0
-    edge = bucket.edge
-    for way in bucket.ways:
-        for squad in way.squads:
-            line = squad.lines.get(edge)
-            if line is not None:
-                ready += len(line)
+    candidates, rejected = _candidates(bucket, agent)
+    if sum([len(way.crew.members) for way in bucket.ways]) <= CREW_NAMED_MAX:
+        rejected = _each(turn, bucket, agent)
     turn.emit(
         Decided(
             call=call.id,
@@ -92,9 +101,9 @@ def _tell(
             waited_ms=turn.now_ms - call.queued_ms,
             waiting=turn.state.queues[call.queue].waiting,
             steps=call.steps,
-            candidates=ready + (kind == "offered"),
+            candidates=candidates + (kind == "offered"),
             considered=considered,
-            rejected=_rejected(turn, bucket, agent),
+            rejected=rejected,
             until_ms=call.only_until_ms,
         )
     )
@@ -104,6 +113,8 @@ def score(turn: Turn, way: Way, agent: Agent) -> int:
     """What the strategy of this way's queue goes by, as people would put it."""
     crew = way.crew
     strategy = crew.strategy
+    if strategy == "longest_idle":
+        return turn.now_ms - agent.idle_since_ms
     if strategy == "fewest_calls":
         return agent.calls
     if strategy == "least_occupied":
@@ -119,68 +130,47 @@ def score(turn: Turn, way: Way, agent: Agent) -> int:
     return 0 if strategy == "random" else turn.now_ms - agent.idle_since_ms
 
 
-def _rejected(turn: Turn, bucket: Bucket, chosen: str) -> tuple[Rejected, ...]:
-    counts: dict[Reject, int] = {}
-    names: dict[Reject, list[str]] = {}
-    if sum([len(way.crew.members) for way in bucket.ways]) <= CREW_NAMED_MAX:
-        _count_each(turn, bucket, chosen, counts, names)
-    else:
-        _count_squads(bucket, chosen, counts)
-    return tuple(
-        [
-            Rejected(why=why, count=counts[why], agents=tuple(names.get(why, ())))
-            for why in sorted(counts)
-            if counts[why] > 0
-        ]
-    )
-
-
-def _count_squads(bucket: Bucket, chosen: str, counts: dict[Reject, int]) -> None:
-    """By squads; who serves two of the queues counts in both."""
+def _candidates(bucket: Bucket, chosen: str) -> tuple[int, tuple[Rejected, ...]]:
+    """How many ready agents might have the call, and by squads how many might not; who serves two of the queues counts twice."""
+    edge, here = bucket.edge, 0
+    counts = dict.fromkeys(_WHYS, 0)
     for way in bucket.ways:
         admitted = way.squads
         for squad in way.crew.squads.values():
-            if squad in admitted:
-                _count_admitted(squad, bucket, counts)
-            else:
-                number = sum(squad.counts.values()) - squad.counts["logged_out"]
-                if number:
-                    why = way.refuses(squad)
-                    assert why
-                    counts[why] = counts.get(why, 0) + number
+            by_state = squad.counts
+            if squad not in admitted:
+                why = way.refuses(squad)
+                assert why
+                counts[why] += sum(by_state.values()) - by_state["logged_out"]
+                continue
+            for state in _BUSY:
+                counts[state] += by_state[state]
+            standing = 0
+            for place, line in squad.lines.items():
+                number = len(line)
+                standing += number
+                if place == edge:
+                    here += number
+                else:
+                    counts["other_edge"] += number
+            counts["paused"] += by_state["ready"] - standing
         if chosen and not bucket.only and way.crew.members.get(chosen) in admitted:
             counts["paused"] -= 1  # out of the lines already, and ready still
+    if bucket.only:
+        counts["kept_for_another"], here = here, 0
+    return here, tuple([Rejected(why=why, count=number) for why, number in counts.items() if number])
 
 
-def _count_admitted(squad: Squad, bucket: Bucket, counts: dict[Reject, int]) -> None:
-    by_state = squad.counts
-    for state, why in _BUSY:
-        number = by_state[state]
-        if number:
-            counts[why] = counts.get(why, 0) + number
-    if by_state["ready"]:
-        here = elsewhere = 0
-        for edge, line in squad.lines.items():
-            if edge == bucket.edge:
-                here = len(line)
-            else:
-                elsewhere += len(line)
-        if bucket.only and here:
-            counts["kept_for_another"] = counts.get("kept_for_another", 0) + here
-        if elsewhere:
-            counts["other_edge"] = counts.get("other_edge", 0) + elsewhere
-        counts["paused"] = counts.get("paused", 0) + by_state["ready"] - here - elsewhere
-
-
-def _count_each(
-    turn: Turn, bucket: Bucket, chosen: str, counts: dict[Reject, int], names: dict[Reject, list[str]]
-) -> None:
+def _each(turn: Turn, bucket: Bucket, chosen: str) -> tuple[Rejected, ...]:
+    """Agent by agent, where they are few."""
     reasons: dict[str, Reject | None] = {}
     for way in bucket.ways:
         for id_, squad in way.crew.members.items():
             # Whom one of the queues admits is not refused by another.
             if reasons.get(id_, "level_too_low") in ("level_too_low", "not_in_team"):
                 reasons[id_] = _why(turn, way, squad, bucket, turn.state.agents[id_])
+    counts: dict[Reject, int] = {}
+    names: dict[Reject, list[str]] = {}
     named = 0
     for id_ in sorted(reasons):
         why = reasons[id_]
@@ -190,6 +180,9 @@ def _count_each(
         if named < REJECTED_NAMED_MAX:
             names.setdefault(why, []).append(id_)
             named += 1
+    return tuple(
+        [Rejected(why=why, count=counts[why], agents=tuple(names.get(why, ()))) for why in sorted(counts)]
+    )
 
 
 def _why(turn: Turn, way: Way, squad: Squad, bucket: Bucket, agent: Agent) -> Reject | None:

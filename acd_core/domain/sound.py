@@ -21,12 +21,9 @@ def play(turn: Turn, call: Call, prompts: tuple[str, ...]) -> None:
 
 def play_music(turn: Turn, call: Call, announce: tuple[str, ...] = ()) -> None:
     """Loop the queue's music to the caller, after these prompts."""
-    music = turn.prompts((turn.state.queues[call.queue].definition.music,), call.language)
-    turn.emit(
-        PlayMusic(
-            edge=call.edge, call=call.id, music=music[0], announce=turn.prompts(announce, call.language)
-        )
-    )
+    music = turn.prompts((turn.state.queues[call.queue].definition.music,), call.language)[0]
+    said = turn.prompts(announce, call.language) if announce else ()
+    turn.emit(PlayMusic(edge=call.edge, call=call.id, music=music, announce=said))
 
 
 def sound_again(turn: Turn, call: Call) -> None:

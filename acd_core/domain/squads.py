@@ -49,10 +49,11 @@ class Way:
 class Squad:
     """Agents who are the same to one queue."""
 
-    __slots__ = ("buckets", "counts", "crew", "levels", "lines", "score", "serves", "team")
+    __slots__ = ("buckets", "by_idle", "counts", "crew", "levels", "lines", "score", "serves", "team")
 
     def __init__(self, crew: Crew, serves: bool, team: str, levels: dict[str, int]) -> None:
         self.crew, self.serves, self.team, self.levels = crew, serves, team, levels
+        self.by_idle = crew.strategy in ("longest_idle", "ring_all", "random")
         self.score = sum(levels.get(skill, 0) for skill in crew.definition.skills)
         self.lines: dict[str, Line] = {}  # by edge
         self.buckets: dict[str, list[Bucket]] = {}  # by edge: whose calls they may have

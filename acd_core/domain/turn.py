@@ -99,13 +99,17 @@ class Turn:
         """Put an agent into another state; a move that the table does not know is our bug."""
         before = agent.state
         assert state in MOVES[before], f"agent {agent.id}: {before} to {state}"
+        deadlines = agent.deadlines
         for key in DEADLINES_OF[before]:
-            if key in agent.deadlines:
+            if key in deadlines:
                 self.clear_deadline("agent", agent, key)
         if before == "logged_out" or state == "logged_out":
             self.staffing.append(agent.id)
         else:
-            self._account(agent, before, state)
+            spent = agent.spent_ms
+            spent[before] = spent.get(before, 0) + self.now_ms - agent.since_ms
+            if before == "not_ready" or self.index.look.least_occupied:
+                self._account(agent, before)
         agent.state = state
         agent.reason = reason
         agent.overdue = False
@@ -114,10 +118,9 @@ class Turn:
         self.index.moved(agent.id, before, state)
         self.emit(AgentStory(agent=agent.id, state=state, at_ms=self.now_ms, reason=reason))
 
-    def _account(self, agent: Agent, before: AgentState, state: AgentState) -> None:
-        """Where their time went."""
+    def _account(self, agent: Agent, before: AgentState) -> None:
+        """Whether their time was paid, and how occupied they are."""
         spent_ms = self.now_ms - agent.since_ms
-        agent.spent_ms[before] = agent.spent_ms.get(before, 0) + spent_ms
         if before == "not_ready":
             reason = None if self.state.plan is None else self.state.plan.not_ready_reasons.get(agent.reason)
             if reason is not None and not reason.paid:
