@@ -1,3 +1,3 @@
-"""The thin layer on trio: one actor per call, queue and agent, their supervisor, and the dispatcher between them
-and the domain.
+"""The thin layer on trio: the agenda of all deadlines, an actor a queue, the board, their supervisor, and the dispatcher
+between them and the domain.
 """

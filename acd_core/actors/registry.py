@@ -1,21 +1,17 @@
-"""Which actors live: one a queue, and one for each call, agent, edge and callback that has had a deadline to wait for, until the
-domain says that it is gone.
-"""
+"""Which actors live: one a queue, made when the plan has it, and the agenda, which waits on the deadlines of all entities."""
 
 from __future__ import annotations
 
-import typing
 from collections.abc import Callable, Iterable
 from functools import partial
 
+from acd_core.actors.agenda import Agenda
 from acd_core.actors.board import Board
-from acd_core.actors.entity import EntityActor
 from acd_core.actors.queue import QueueActor
 from acd_core.actors.supervisor import Supervisor
 from acd_core.domain.commands import ClearDeadline, EntityGone, SetDeadline
-from acd_core.domain.deadline import EntityKind
 from acd_core.domain.events import DeadlinePassed
-from acd_core.domain.state import State, deadlines, timed
+from acd_core.domain.state import State, deadlines
 
 
 class Registry:
@@ -30,46 +26,17 @@ class Registry:
         board: Board,
     ) -> None:
         """`due` takes a passed deadline into the engine."""
-        self._supervisor, self._state, self._now_ms, self._due, self._board = (
-            supervisor,
-            state,
-            now_ms,
-            due,
-            board,
-        )
-        self._entities: dict[EntityKind, dict[str, EntityActor]] = {
-            kind: {} for kind in typing.get_args(EntityKind)
-        }
+        self._supervisor, self._state, self._board = supervisor, state, board
+        self._agenda = Agenda(lambda: deadlines(state()), now_ms, due)
         self._queues: dict[str, QueueActor] = {}
-
-    def __len__(self) -> int:
-        return sum(len(actors) for actors in self._entities.values()) + len(self._queues)
+        self.set_deadline: Callable[[SetDeadline], None] = self._agenda.set
+        self.clear_deadline: Callable[[ClearDeadline], None] = self._agenda.clear
+        self.entity_gone: Callable[[EntityGone], None] = self._agenda.gone
 
     def rebuild(self) -> None:
-        """Make the actors of everything that has a deadline in a recovered state, and of its queues."""
-        for deadline in deadlines(self._state()):
-            self.set_deadline(deadline)
+        """Make the actors of a recovered state."""
+        self._supervisor.start("agenda", self._agenda.run)
         self.ensure_queues()
-
-    def set_deadline(self, deadline: SetDeadline) -> None:
-        """Hand it to the entity's actor, made when there is none."""
-        actors = self._entities[deadline.entity]
-        actor = actors.get(deadline.id)
-        if actor is None:
-            actor = actors[deadline.id] = self._make(deadline.entity, deadline.id)
-        actor.set(deadline)
-
-    def clear_deadline(self, note: ClearDeadline) -> None:
-        """Tell the entity's actor."""
-        actor = self._entities[note.entity].get(note.id)
-        if actor is not None:
-            actor.clear(note.key)
-
-    def entity_gone(self, note: EntityGone) -> None:
-        """Let the entity's actor end."""
-        actor = self._entities[note.entity].pop(note.id, None)
-        if actor is not None:
-            actor.gone()
 
     def ensure_queues(self) -> None:
         """Make the actors of the plan's queues."""
@@ -87,25 +54,8 @@ class Registry:
             if actor is not None and not actor.touched:
                 actor.touch()
 
-    def _make(self, kind: EntityKind, id_: str) -> EntityActor:
-        return EntityActor(
-            partial(self._pending, kind, id_), self._now_ms, self._due, partial(self._start, f"{kind} {id_}")
-        )
-
-    def _start(self, name: str, actor: EntityActor) -> None:
-        self._supervisor.start(name, actor.run, restart="transient")
-
     def _queue_lives(self, queue: str) -> bool:
         if queue in self._state().queues:
             return True
         self._queues.pop(queue, None)
         return False
-
-    def _pending(self, kind: EntityKind, id_: str) -> list[SetDeadline]:
-        entity = timed(self._state()).get(kind, {}).get(id_)
-        if entity is None:
-            return []
-        return [
-            SetDeadline(entity=kind, id=id_, key=key, generation=deadline.generation, at_ms=deadline.at_ms)
-            for key, deadline in entity.deadlines.items()
-        ]

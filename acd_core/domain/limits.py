@@ -19,8 +19,6 @@ CREW_NAMED_MAX = 64  # a queue with more agents names none
 # A playback that is not reported done by then counts as done: no caller hears silence for ever.
 PLAYBACK_MAX_MS = 300_000
 
-# Notes one actor may have before it; full: the actor is rebuilt from the domain's state.
-MAILBOX_ACTOR_MAX = 256
 # Unacknowledged messages towards one peer; full: the oldest go, and the inventory reconciles.
 LINK_OUTBOX_MAX = 100_000
 LINK_FRAME_MAX_BYTES = 8 * 1024 * 1024
