@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import tomllib
 from collections import Counter
 
 import pytest
 
 from acd_core.documents import load_plan, load_roster, warnings
-from acd_core.documents.calendars import WEEKDAYS
+from acd_core.documents.calendars import WEEKDAYS, zone_of
 from acd_core.documents.values import minutes_of
 from acd_core.domain.plan import HoursStep, MenuStep, PlayStep, QueueStep
 from acd_core.domain.roster import Shift
 from agent_web.demo import DEMO_OPERATORS_MAX
 from tests.documents.base import EXAMPLE
+from tests.domain.world import World
 
-PLAN = load_plan((EXAMPLE / "plan.toml").read_text(encoding="utf-8"), EXAMPLE)
+PLAN_TEXT = (EXAMPLE / "plan.toml").read_text(encoding="utf-8")
+PLAN = load_plan(PLAN_TEXT, EXAMPLE)
 ROSTER = load_roster((EXAMPLE / "roster.toml").read_text(encoding="utf-8"), PLAN)
 HOURS_A_WEEK = 7 * 24
 
@@ -117,3 +120,39 @@ def test_the_examples_categories_have_all_names() -> None:
     assert len({entry["id"] for entry in categories}) == len(categories) == 22
     for entry in categories:
         assert set(entry["names"]) == {"tr", "en", "pl", "zh"}
+
+
+A_WEDNESDAY = dt.datetime(2026, 6, 3, 10, tzinfo=zone_of(PLAN))
+REPUBLIC_DAY = dt.datetime(2026, 10, 29, 10, tzinfo=zone_of(PLAN))
+
+
+def dialled(key: str, number: str = "185", at: dt.datetime = A_WEDNESDAY) -> World:
+    """The demo's operators are ready, somebody calls, presses this key at the menu and listens to what follows."""
+    city = World(load_plan(PLAN_TEXT, EXAMPLE, years=range(2026, 2027)), ROSTER)
+    city.now_ms = int(at.timestamp()) * 1000
+    city.make_ready(*list(ROSTER.agents)[:DEMO_OPERATORS_MAX])
+    city.arrive("c1", number)
+    city.played("c1")
+    city.press("c1", key)
+    while "c1" in city.state.calls and not city.call("c1").ringing:
+        city.played("c1")
+    return city
+
+
+@pytest.mark.parametrize("number", ["185", "1850"])
+@pytest.mark.parametrize(
+    ("key", "queue"),
+    [
+        *(("1", "faults"), ("2", "sewer"), ("3", "meters"), ("4", "invoices")),
+        *(("5", "information"), ("6", "complaints"), ("9", "hazards")),
+    ],
+)
+def test_every_key_reaches_an_operator_of_the_demo(key: str, queue: str, number: str) -> None:
+    call = dialled(key, number).call("c1")
+    assert call.queue == queue
+    assert set(call.ringing) <= serve(queue)
+
+
+def test_the_invoice_desk_is_closed_on_a_public_holiday() -> None:
+    assert "c1" not in dialled("4", at=REPUBLIC_DAY).state.calls
+    assert dialled("1", at=REPUBLIC_DAY).call("c1").queue == "faults"
