@@ -1,0 +1,138 @@
+"""Why a call waits now, asked of the real router; asking changes nothing."""
+
+from __future__ import annotations
+
+import msgspec
+
+from acd_core.domain import events as ev
+from acd_core.domain.commands import CallStory, Decided
+from acd_core.domain.plan import Queue, SearchStep, WayOut
+from acd_core.domain.roster import Agent, Roster, Team
+from acd_core.domain.state import encode_state
+from acd_core.explain.clock import wall_clock
+from acd_core.explain.explainer import explain
+from acd_core.explain.keeper import Keeper
+from acd_core.explain.sentences import tell, tell_waiting
+from acd_core.explain.story import Told
+from tests.domain.world import PLAN, World
+
+WATER = Queue(
+    name="Su",
+    skills={"canal": 3},
+    aging_per_min=1,
+    aging_max=10,
+    steps=(SearchStep(after_ms=20_000, lower_levels=1), SearchStep(after_ms=60_000, add_teams=("night",))),
+    wait_max_ms=600_000,
+    when_waited=WayOut(),
+    unstaffed_max_ms=300_000,
+)
+HERE = msgspec.structs.replace(
+    PLAN, queues={**PLAN.queues, "water": WATER}, skills={"canal": "Kanal"}, timezone="UTC"
+)
+PEOPLE = Roster(
+    agents={
+        "ann": Agent(name="Ann", queues=("water", "bills"), skills={"canal": 3}),
+        "bob": Agent(name="Bob", queues=("water",), skills={"canal": 2}),
+        "cem": Agent(name="Cem", team="night", skills={"canal": 5}),
+    },
+    teams={"night": Team(name="Night")},
+)
+
+
+class Watched(World):
+    """A world whose stories are kept as the core keeps them."""
+
+    def __init__(self) -> None:
+        super().__init__(HERE, PEOPLE)
+
+    def explain(self, call: str) -> Told | None:
+        kept = Keeper()
+        for _, _, commands in self.history:
+            for command in commands:
+                if isinstance(command, CallStory | Decided):
+                    kept.add(command)
+        return explain(self.router, kept, call, self.now_ms)
+
+    def now(self, call: str) -> tuple[str, ...]:
+        before = encode_state(self.state)
+        told = self.explain(call)
+        assert told is not None
+        assert told.waiting is not None
+        assert encode_state(self.state) == before
+        return tell_waiting(told.waiting, told.names, "en", wall_clock(told.names.timezone))
+
+    def said(self, call: str) -> list[str]:  # type: ignore[override]
+        told = self.explain(call)
+        assert told is not None
+        assert told.whole
+        return [line.text for line in tell(told, "en", wall_clock(told.names.timezone))]
+
+
+def clock(world: World, after_ms: int, call: str) -> str:
+    return wall_clock("UTC")(world.call(call).queued_ms + after_ms)
+
+
+def test_who_could_not_have_it_and_what_comes() -> None:
+    world = Watched()
+    world.make_ready("ann", "bob", "cem")
+    world.talk("c1", "ann")
+    world.arrive("c2")
+    world.arrive("c3")
+    assert world.now("c3") == (
+        "It has waited in ‘Su’ for 0 s. 1 call goes first.",
+        "Nobody is free: 1 lacks the level asked for (Bob); 1 is in a team that is not let in yet (Cem); 1 talking (Ann).",
+        "Asked for: Kanal 3.",
+        f"Step 1 comes at {clock(world, 20_000, 'c3')}: the levels asked for go down by 1.",
+        f"At {clock(world, 600_000, 'c3')} at the latest it leaves the queue.",
+    )
+    assert world.explain("c1") is not None
+    assert world.explain("c1").waiting is None  # type: ignore[union-attr]
+    assert world.explain("c-unknown") is None
+
+
+def test_a_step_lets_somebody_in_and_the_story_says_so() -> None:
+    world = Watched()
+    world.make_ready("ann", "bob")
+    world.talk("c1", "ann")
+    world.arrive("c2")
+    world.deadline("call", "c2", "wait")
+    assert world.agent("bob").call == "c2"
+    told = world.said("c2")
+    assert told[-2] == "Step 1: the levels asked for go down by 1."
+    assert told[-1].startswith("1 operator was free. Bob was chosen: idle longest (20 s).")
+    assert "The others: 1 talking (Ann)." in told[-1]
+    assert any(
+        text.startswith("Nobody was free: 1 lacks the level asked for (Bob); 1 talking (Ann).")
+        for text in told
+    )
+
+
+def test_an_empty_centre_says_when_callers_are_let_go() -> None:
+    world = Watched()
+    world.arrive("c1")
+    texts = world.now("c1")
+    assert texts[1] == "Nobody is there who serves the queue ‘Su’."
+    assert f"Unless somebody logs in, it leaves the queue at {clock(world, 300_000, 'c1')}." in texts
+    world.log_in("ann")
+    assert "Nobody is free: 1 not ready (Ann)." in world.now("c1")
+    world.do(ev.CallerHungUp(call="c1"))
+    ended = world.explain("c1")
+    assert ended is not None
+    assert (ended.live, ended.waiting) == (False, None)
+    assert world.said("c1")[-1] == "The call ended: the caller hung up."
+
+
+def test_every_cause_and_detail_of_these_stories_has_words() -> None:
+    world = Watched()
+    world.make_ready("ann")
+    for call in ("c1", "c2", "c3"):
+        world.arrive(call)
+    world.accept("ann")
+    world.lose_audio("ann")
+    world.deadline("call", "c1", "held")
+    world.do(ev.SessionClosed(agent="ann", session=world.agent("ann").session))
+    for call in ("c1", "c2", "c3"):
+        if call in world.state.calls:
+            world.hang_up(call)
+        for text in world.said(call):
+            assert "_" not in text, text
