@@ -46,6 +46,20 @@ def test_operators_and_calls_appear_as_they_come(window: Callable[..., Window]) 
     expect(tile).to_have_attribute("data-state", "logged_out", timeout=GUARD_MS)
 
 
+def test_the_mode_that_one_supervisor_changes_is_the_mode_that_another_sees(
+    window: Callable[..., Window],
+) -> None:
+    one, other = window(), window()
+    for supervisor in (one, other):
+        supervisor.log_in("supervisor", "/board")
+    for mode, shown in (("emergency", "Mode: Emergency"), ("normal", "Mode: Normal")):
+        one.find("mode-change").click()
+        one.find(f"mode-{mode}").check()
+        one.find("mode-apply").click()
+        for supervisor in (one, other):
+            expect(supervisor.find("board-mode")).to_have_text(shown, timeout=GUARD_MS)
+
+
 def test_the_board_says_when_the_core_is_away(window: Callable[..., Window]) -> None:
     board = window()
     lines: list[WebSocketRoute] = []

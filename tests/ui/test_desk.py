@@ -25,6 +25,12 @@ _WRITE_WHEN_IT_RINGS = """
 """
 
 
+# The countdown of the wrap-up, which only ever falls, shows more than it did.
+_LATER = """
+(before) => document.querySelector('[data-testid=countdown]').innerText.padStart(40) > before.padStart(40)
+"""
+
+
 def test_a_call_rings_on_every_page_and_goes_on_whatever_is_looked_at(window: Callable[..., Window]) -> None:
     operator, citizen = window(), window()
     operator.log_in("op05", "/desk")
@@ -72,6 +78,10 @@ def test_a_call_rings_on_every_page_and_goes_on_whatever_is_looked_at(window: Ca
     expect(operator.find("log-out-problem")).to_contain_text("Finish the conversation first")
     operator.find("hang-up").click()
     expect(operator.find("wrap-up-done")).to_be_visible(timeout=GUARD_MS)
+    expect(operator.find("countdown")).to_contain_text("Wrap-up ends in")
+    before = operator.find("countdown").inner_text()
+    operator.find("more-time").click()
+    operator.page.wait_for_function(_LATER, arg=before)
     operator.find("order-save").click()
     expect(operator.find("order-error-category")).to_have_text("is needed")
     expect(operator.find("order-category")).to_be_focused()
