@@ -68,6 +68,9 @@ def plan_changed(turn: Turn, event: PlanChanged) -> None:
         turn.stale(event, "old version")
         return
     before, state.plan, state.plan_version = state.plan, plan, event.version
+    # What the new plan may ask of nobody any more; agents are still told apart by it while such a call is there.
+    skills = (skill for call in state.calls.values() for skill, _ in call.asked_skills + call.skills)
+    state.arrived_skills = tuple(sorted(set(skills)))
     for id_ in sorted(plan.queues):
         queue = state.queues.get(id_)
         if queue is None:

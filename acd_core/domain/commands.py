@@ -293,7 +293,6 @@ class AgentStory(Command, frozen=True, kw_only=True):
 
 
 Reject: TypeAlias = Literal[
-    "logged_out",
     "not_ready",
     "ringing",
     "talking",

@@ -160,7 +160,7 @@ def take_back(
             turn.index.remove_call(call)
         move(call, "waiting", turn.now_ms)
         wait(turn, call)
-    else:
+    elif len(call.ringing) < turn.index.ring_max(call):  # a new plan may have lowered it since
         if call.id not in turn.index.bucket_of:
             turn.index.add_call(call)
         turn.fresh_calls.append(call)

@@ -26,7 +26,7 @@ NO_OPERATORS = "no_operators"
 CALLBACK = "callback"
 CALLBACK_KEY = "1"
 
-Way: TypeAlias = Literal["full", "waited_out", "unstaffed", "moved"]
+Way: TypeAlias = Literal["waited_out", "unstaffed", "moved"]
 
 
 def enter_by(turn: Turn, call: Call, step: QueueStep) -> None:
@@ -42,12 +42,14 @@ def enter(turn: Turn, call: Call, id_: str) -> None:
     """Wait in this queue from now on, if there is room; a hazard always has some."""
     queue = turn.state.queues[id_]
     definition = queue.definition
+    # A call that comes back from a conversation was counted when it came first (counters.py), also where it goes from here.
+    is_new = not call.answered_ms
     if queue.waiting >= definition.waiting_max and not call.hazard:
-        queue.day.full += 1
+        queue.day.full += is_new
         _way_out(turn, call, definition.when_full, QUEUE_FULL)
         return
     queue.waiting += 1
-    queue.day.entered += 1
+    queue.day.entered += is_new
     call.queue = id_
     call.queued_ms = call.search_ms = turn.now_ms
     call.steps, call.callback_offered = (), False
@@ -121,12 +123,13 @@ def leave(turn: Turn, call: Call, way: Way, out: WayOut, cause: str) -> None:
     turn.clear_deadline("call", call, "wait")
     queue.waiting -= 1
     queue.day.longest_wait_ms = max(queue.day.longest_wait_ms, turn.now_ms - call.queued_ms)
+    is_new = not call.answered_ms
     if way == "moved":
-        queue.day.moved += 1
+        queue.day.moved += is_new
     elif way == "waited_out":
-        queue.day.waited_out += 1
+        queue.day.waited_out += is_new
     else:
-        queue.day.unstaffed += 1
+        queue.day.unstaffed += is_new
     decided(turn, call, "left", detail=cause or out.queue)
     if way == "moved":
         turn.story(call, "moved", detail=out.queue)
@@ -158,7 +161,7 @@ def callback_asked(turn: Turn, call: Call) -> None:
     """The caller wants to be called back instead of waiting."""
     state = turn.state
     queue = state.queues[call.queue]
-    queue.day.callbacks += 1
+    queue.day.callbacks += not call.answered_ms
     callback = Callback(
         id=call.id,
         number=call.number,

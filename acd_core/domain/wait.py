@@ -89,6 +89,7 @@ def staffing_changed(turn: Turn, id_: str) -> None:
     if staffed != (queue.unstaffed_since_ms == 0):
         queue.unstaffed_since_ms = 0 if staffed else turn.now_ms
         if queue.definition.unstaffed_max_ms:
-            for call in turn.index.calls_of(id_):
-                if turn.state.calls[call].state == "waiting":
-                    arm(turn, turn.state.calls[call])
+            for waiting in turn.index.calls_of(id_):
+                call = turn.state.calls[waiting]
+                if "wait" in call.deadlines:  # else it has come to wait in this turn, and is armed at the end of it
+                    arm(turn, call)

@@ -11,59 +11,25 @@ from collections.abc import Callable
 import msgspec
 
 from acd_core.domain import events as ev
-from acd_core.domain.plan import Flow, MenuStep, PlayStep
-from acd_core.domain.roster import Agent as Entry
-from acd_core.domain.roster import Roster
+from acd_core.domain.call import Call
+from acd_core.domain.commands import AnyCommand
 from acd_core.domain.router import Router
 from acd_core.domain.state import State, deadlines, decode_state, encode_state
-from tests.domain.world import PLAN, ROSTER, START_MS
+from tests.domain.chaos_documents import ANNS_FRIEND, ENGLISH, OLD_CUSTOMER, PLANS, ROSTERS
+from tests.domain.world import START_MS
 
-CALLS = tuple(f"c{number}" for number in range(40))
-AGENTS = tuple(ROSTER.agents)
-EDGES = ("edge1", "edge2")
+CALLS = tuple(f"c{number}" for number in range(60))
+AGENTS = tuple(ROSTERS[0].agents)
+STRANGER = "eve"
+EDGES = ("edge1", "edge2", "edge3")
 WEBS = ("web1", "web2")
-LEGS = ("leg1", "leg2", "leg3")
+LEGS = tuple(f"leg{number}" for number in range(6))
 PAGES = ("page1", "page2")
-
-_MENU = PLAN.flows["hotline"].steps["menu"]
-assert isinstance(_MENU, MenuStep)
-PLANS = (
-    PLAN,
-    msgspec.structs.replace(
-        PLAN,
-        numbers=tuple(number for number in PLAN.numbers if number.dialled != "1850"),
-        prompts={id_: entry for id_, entry in PLAN.prompts.items() if id_ not in ("lost", "wait", "full")},
-        flows={
-            "hotline": Flow(
-                start="greeting",
-                steps={
-                    "greeting": msgspec.structs.replace(
-                        _MENU, keys={"1": "menu"}, otherwise="bills", repeats=0
-                    ),
-                    "menu": PlayStep(prompts=("menu",), next="bills"),
-                    "bills": PLAN.flows["hotline"].steps["bills"],
-                },
-            ),
-            "straight": msgspec.structs.replace(
-                PLAN.flows["hotline"], start="bills", steps={"bills": PLAN.flows["hotline"].steps["bills"]}
-            ),
-            "closed": PLAN.flows["closed"],
-        },
-        queues={"bills": msgspec.structs.replace(PLAN.queues["bills"], waiting_max=4, wrap_up_ms=0)},
-        session_grace_ms=5_000,
-    ),
-)
-ROSTERS = (
-    ROSTER,
-    Roster(
-        agents=ROSTER.agents
-        | {
-            "cem": Entry(name="Cem", queues=("water",), phone="201"),
-            "ann": Entry(name="Ann", queues=("bills",)),
-        }
-    ),
-    Roster(agents={"bob": Entry(name="Bob", queues=("bills", "water"), phone="201")}),
-)
+PHONES = ("201", "202", "203", "299")
+DIALLED = ("185", "185", "185", "1850", "186", "186", "187", "188", "189", "190", "190", "999")
+CALLERS = ("", "", OLD_CUSTOMER, ANNS_FRIEND, ENGLISH, *(f"+90533000000{number}" for number in range(5)))
+LATER_MS = (0, 0, 1, 10, 400, 2_500)
+LIVE_MAX = 30  # more callers than this make histories slow, not richer
 
 
 class Chaos:
@@ -73,31 +39,36 @@ class Chaos:
         self.router = Router()
         self.now_ms = START_MS
         self.history: list[tuple[ev.AnyEvent, int, bytes]] = []
-        self.kinds: tuple[tuple[int, Callable[[random.Random], ev.AnyEvent]], ...] = (
+        self.commands: tuple[AnyCommand, ...] = ()  # of the last event
+        kinds: tuple[tuple[int, Callable[[random.Random], ev.AnyEvent]], ...] = (
             (400, self.as_it_should),
-            (90, self.arrived),
+            (80, self.arrived),
             (15, self.hung_up),
             (20, self.played),
-            (20, self.key),
-            (15, self.page_opened),
-            (10, self.page_gone),
-            (15, self.audio),
-            (15, self.audio_lost),
+            (25, self.key),
+            (12, self.page_opened),
+            (8, self.page_gone),
+            (12, self.audio),
+            (10, self.audio_lost),
             (60, self.asked),
-            (40, self.phone_registration),
+            (20, self.phone_registration),
             (20, self.phone_said),
-            (40, self.deadline),
+            (130, self.deadline),
             (20, self.recorded),
-            (5, self.edge_down),
-            (5, self.edge_inventory),
-            (4, self.web_down),
+            (4, self.edge_down),
+            (6, self.edge_inventory),
+            (3, self.web_down),
             (5, self.web_inventory),
-            (3, self.core_started),
+            (2, self.core_started),
             (3, self.plan),
             (3, self.roster),
+            (4, self.mode),
+            (4, self.settled),
         )
-        self.tell(ev.PlanChanged(version=1, plan=PLAN))
-        self.tell(ev.RosterChanged(version=1, roster=ROSTER))
+        self.kinds = tuple(kind for _, kind in kinds)
+        self._weights = tuple(weight for weight, _ in kinds)
+        self.tell(ev.PlanChanged(version=1, plan=PLANS[0]))
+        self.tell(ev.RosterChanged(version=1, roster=ROSTERS[0]))
 
     @property
     def state(self) -> State:
@@ -105,16 +76,13 @@ class Chaos:
 
     def tell(self, event: ev.AnyEvent, later_ms: int = 0) -> None:
         self.now_ms += later_ms
-        commands = self.router.apply(event, self.now_ms)
-        self.history.append((event, self.now_ms, msgspec.msgpack.encode(commands)))
+        self.commands = self.router.apply(event, self.now_ms)
+        self.history.append((event, self.now_ms, msgspec.msgpack.encode(self.commands)))
 
     def any_event(self, chance: random.Random) -> ev.AnyEvent:
         """Something, the frequent more often."""
-        (kind,) = chance.choices(self.kinds_alone(), weights=[weight for weight, _ in self.kinds])
+        (kind,) = chance.choices(self.kinds, weights=self._weights)
         return kind(chance)
-
-    def kinds_alone(self) -> list[Callable[[random.Random], ev.AnyEvent]]:
-        return [kind for _, kind in self.kinds]
 
     def restore(self) -> None:
         """A new process goes on from a snapshot."""
@@ -134,7 +102,7 @@ class Chaos:
     def _next_of_call(self, chance: random.Random) -> ev.AnyEvent:
         call = self.state.calls[chance.choice(tuple(self.state.calls))]
         if call.state == "menu" and chance.random() < 0.8:
-            return ev.KeyPressed(call=call.id, key=chance.choice(("1", "2")))
+            return ev.KeyPressed(call=call.id, key=chance.choice("1234567801"))
         if call.state in ("playing", "menu"):
             return ev.PlaybackDone(call=call.id, play=call.play)
         if call.state == "talking" and chance.random() < 0.5:
@@ -142,21 +110,26 @@ class Chaos:
         return self._next_of_agent(chance)
 
     def _next_of_agent(self, chance: random.Random) -> ev.AnyEvent:
-        id_ = chance.choice(AGENTS)
+        roster = self.state.roster
+        id_ = chance.choice(AGENTS if roster is None else tuple(roster.agents))
         agent = self.state.agents.get(id_)
         if agent is None or not agent.online:
             session = agent.session if agent is not None and agent.session else PAGES[0]
             return ev.SessionOpened(agent=id_, session=session, web=WEBS[0])
         session, call, offer = agent.session, agent.call, agent.offer
         if agent.state == "ringing":
-            if self.state.calls[call].audio == "phone":
+            if self.state.calls[call].ringing[id_].audio == "phone":
                 if chance.random() < 0.3:
                     return ev.PhoneFailed(agent=id_, call=call, offer=offer, status=480)
                 return ev.PhoneAnswered(agent=id_, call=call, offer=offer)
+            if chance.random() < 0.15:
+                return ev.OfferRejected(agent=id_, session=session, call=call, offer=offer)
             return ev.OfferAccepted(agent=id_, session=session, call=call, offer=offer)
         if not agent.leg and not agent.phone_chosen:
-            return ev.AudioConnected(agent=id_, session=session, edge=EDGES[0], leg=chance.choice(LEGS))
-        if agent.state == "not_ready" and not agent.phone_chosen and chance.random() < 0.4:
+            return ev.AudioConnected(
+                agent=id_, session=session, edge=self._edge(chance), leg=chance.choice(LEGS)
+            )
+        if agent.state == "not_ready" and not agent.phone_chosen and chance.random() < 0.2:
             return ev.PhoneChosen(agent=id_, session=session)
         if agent.state == "wrap_up":
             return ev.WrapUpFinished(agent=id_, session=session)
@@ -165,10 +138,20 @@ class Chaos:
     # --- callers ---
 
     def arrived(self, chance: random.Random) -> ev.AnyEvent:
-        dialled = chance.choice(("185", "185", "186", "186", "1850", "187", "999"))
+        if len(self.state.calls) >= LIVE_MAX:
+            return self.hung_up(chance)
         at_ms = self.now_ms - chance.choice((0, 0, 5, 5_000, -5_000))
+        skills = {"polish": 1, "gas": 5} if chance.random() < 0.02 else {}
         return ev.CallArrived(
-            call=chance.choice(CALLS), edge=self._edge(chance), caller="05", dialled=dialled, at_ms=at_ms
+            call=chance.choice(CALLS),
+            edge=self._edge(chance),
+            caller="05",
+            dialled=chance.choice(DIALLED),
+            at_ms=at_ms,
+            number=chance.choice(CALLERS),
+            priority=chance.choice((0, 0, 0, 0, 2, -2)),
+            skills={**skills, "unknown": 2} if chance.random() < 0.02 else skills,
+            language=chance.choice(("", "", "en")),
         )
 
     def hung_up(self, chance: random.Random) -> ev.AnyEvent:
@@ -180,7 +163,9 @@ class Chaos:
         return ev.PlaybackDone(call="c0" if call is None else call.id, play=play)
 
     def key(self, chance: random.Random) -> ev.AnyEvent:
-        return ev.KeyPressed(call=self._call(chance), key=chance.choice(("1", "1", "2", "9", "#")))
+        offered = [call.id for call in self.state.calls.values() if call.callback_offered]
+        call = chance.choice(offered) if offered and chance.random() < 0.5 else self._call(chance)
+        return ev.KeyPressed(call=call, key=chance.choice(("1", "1", "1", "2", "9", "0", "#")))
 
     def recorded(self, chance: random.Random) -> ev.AnyEvent:
         return ev.RecordingFinished(
@@ -197,7 +182,7 @@ class Chaos:
     # --- operators ---
 
     def page_opened(self, chance: random.Random) -> ev.AnyEvent:
-        agent = chance.choice((*AGENTS, "eve"))
+        agent = chance.choice((*AGENTS, STRANGER))
         return ev.SessionOpened(agent=agent, session=chance.choice(PAGES), web=chance.choice(WEBS))
 
     def page_gone(self, chance: random.Random) -> ev.AnyEvent:
@@ -224,7 +209,7 @@ class Chaos:
         session = self._session(chance, agent)
         call, offer = ("c0", 1) if known is None or chance.random() < 0.1 else (known.call, known.offer)
         request = chance.choice(("r1", ""))
-        kind = chance.randrange(12)
+        kind = chance.randrange(14)
         if kind < 3:
             return ev.ReadyRequested(agent=agent, session=session, request=request)
         if kind < 7:
@@ -237,14 +222,16 @@ class Chaos:
             return ev.WrapUpFinished(agent=agent, session=session, request=request)
         if kind == 10:
             return ev.PhoneChosen(agent=agent, session=session, request=request, use=chance.random() < 0.6)
-        reason = chance.choice(("lunch", "break", "nap"))
+        if kind < 13:
+            return ev.WrapUpExtended(agent=agent, session=session, request=request)
+        reason = chance.choice(("lunch", "break", "training", "nap"))
         return ev.NotReadyRequested(agent=agent, session=session, request=request, reason=reason)
 
     def phone_registration(self, chance: random.Random) -> ev.AnyEvent:
         kind = chance.choice(
             (ev.PhoneRegistered, ev.PhoneRegistered, ev.PhoneRegistered, ev.PhoneUnregistered)
         )
-        return kind(edge=self._edge(chance), user=chance.choice(("201", "202", "203")))
+        return kind(edge=self._edge(chance), user=chance.choice(PHONES))
 
     def phone_said(self, chance: random.Random) -> ev.AnyEvent:
         agent = chance.choice(AGENTS)
@@ -264,8 +251,11 @@ class Chaos:
         pending = sorted(deadlines(self.state), key=lambda deadline: (deadline.at_ms, deadline.generation))
         if not pending:
             return ev.DeadlinePassed(entity="call", id="c0", key="flow", generation=1)
-        which = pending[0] if chance.random() < 0.7 else chance.choice(pending)
-        if chance.random() < 0.15:
+        soon = [deadline for deadline in pending if deadline.at_ms < self.now_ms + 60_000]
+        if not soon and chance.random() < 0.8:
+            return self.arrived(chance)  # nothing is near: rather than let an hour pass
+        which = pending[0] if chance.random() < 0.98 else chance.choice(pending)
+        if chance.random() < 0.1:
             generation = which.generation - 1
         else:
             generation = which.generation
@@ -289,15 +279,11 @@ class Chaos:
         calls.append(ev.HeldCall(call=self._call(chance), agent=chance.choice(("", *AGENTS))))
         legs = [leg for leg in event.browser_legs if chance.random() < 0.8]
         legs.append(ev.BrowserLeg(agent=chance.choice(AGENTS), leg=chance.choice(LEGS)))
-        phones = (*event.phones[1:], chance.choice(("201", "202")))
+        phones = (*event.phones[1:], chance.choice(PHONES[:2]))
         return msgspec.structs.replace(event, calls=tuple(calls), browser_legs=tuple(legs), phones=phones)
 
     def _inventory(self, edge: str, instance: str) -> ev.EdgeInventory:
-        calls = tuple(
-            ev.HeldCall(call=call.id, answered=True, agent=call.agent if call.state == "talking" else "")
-            for call in self.state.calls.values()
-            if call.edge == edge
-        )
+        calls = tuple(_held(call) for call in self.state.calls.values() if call.edge == edge)
         legs = tuple(
             ev.BrowserLeg(agent=agent.id, leg=agent.leg)
             for agent in self.state.agents.values()
@@ -326,20 +312,35 @@ class Chaos:
         return ev.CoreStarted(code_version=chance.choice(("1", "2")))
 
     def plan(self, chance: random.Random) -> ev.AnyEvent:
+        """The one in force once more, another, or one that comes too late; the richest most often."""
         version = self.state.plan_version + chance.choice((1, 1, 0))
-        return ev.PlanChanged(version=version, plan=chance.choice(PLANS))
+        return ev.PlanChanged(version=version, plan=chance.choice((PLANS[0], *PLANS)))
 
     def roster(self, chance: random.Random) -> ev.AnyEvent:
         version = self.state.roster_version + chance.choice((1, 1, 0))
-        return ev.RosterChanged(version=version, roster=chance.choice(ROSTERS))
+        return ev.RosterChanged(version=version, roster=chance.choice((ROSTERS[0], *ROSTERS)))
+
+    def mode(self, chance: random.Random) -> ev.AnyEvent:
+        return ev.ModeChanged(mode=chance.choice(("normal", "normal", "closed", "emergency")), by="eve")
+
+    def settled(self, chance: random.Random) -> ev.AnyEvent:
+        asked = tuple(self.state.callbacks)
+        callback = chance.choice(asked) if asked and chance.random() < 0.8 else "c0"
+        return ev.CallbackSettled(callback=callback, by="eve")
 
     def _call(self, chance: random.Random) -> str:
         live = tuple(self.state.calls)
         return chance.choice(live) if live and chance.random() < 0.8 else chance.choice(CALLS)
 
     def _edge(self, chance: random.Random) -> str:
-        return EDGES[0] if chance.random() < 0.8 else EDGES[1]
+        return EDGES[0] if chance.random() < 0.85 else chance.choice(EDGES[1:])
 
     def _session(self, chance: random.Random, agent: str) -> str:
         known = self.state.agents.get(agent)
         return known.session if known is not None and chance.random() < 0.9 else chance.choice(PAGES)
+
+
+def _held(call: Call) -> ev.HeldCall:
+    agent = call.agent if call.state == "talking" else ""
+    phones = tuple(ring.offer for ring in call.ringing.values() if ring.audio == "phone")
+    return ev.HeldCall(call=call.id, answered=True, agent=agent, ringing=phones)

@@ -1,0 +1,407 @@
+"""A second opinion on every step of a router, worked out the long way from documents, state and what was said.
+
+Nothing here uses the index, the squads or the lines of the domain. What the state does not say plainly (who was idle since when,
+how many calls an agent had, whose turn it was in a round) is counted again from the stories. A violation is an `AssertionError`
+that names the call or the agent.
+
+What is judged: every offer is of the first call, in the one total order, of all that its agent might take, and to the agent
+whom the queue's strategy names among all who might take it; steps are taken when they are due and their condition holds, no
+sooner and no later; a call does not come into the same queue twice by itself; every call that waits has a deadline no later than
+the next thing that may happen to it, and its decision told; the counts of every queue add up:
+
+    waiting when the day began + entered
+        = answered + abandoned + waited out + unstaffed + moved + callbacks + lost + waiting now
+
+where a call that was answered before, and waits again because its operator's audio was lost, is in none of these.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import TypeAlias
+
+import msgspec
+
+from acd_core.domain import events as ev
+from acd_core.domain.agent import LOGGED_IN, Agent
+from acd_core.domain.call import Call
+from acd_core.domain.commands import AgentStory, AnyCommand, CallStory, Decided
+from acd_core.domain.plan import Condition, SearchStep
+from acd_core.domain.plan import Queue as Definition
+from acd_core.domain.roster import Agent as Entry
+from acd_core.domain.state import State
+
+LOOK_AGAIN_MS = 5_000
+HALF_LIFE_MS = 1_800_000
+IN_QUEUE = ("waiting", "ringing")
+
+Order: TypeAlias = tuple[bool, int, int, str]
+
+
+class Memory(msgspec.Struct):
+    """What the stories told of an agent."""
+
+    state: str = "logged_out"
+    since_ms: int = 0
+    idle_since_ms: int = 0
+    calls: int = 0
+    rounds: dict[str, int] = {}
+    busy: float = 0.0  # the share, as of `since_ms`
+
+
+class Oracle:
+    """Told of an event before and after the router applies it."""
+
+    def __init__(self, state: State) -> None:
+        """Begin with a state in which nobody has been offered anything yet."""
+        self._agents: dict[str, Memory] = {}
+        self._visited: dict[
+            str, set[str]
+        ] = {}  # by call: queues entered since a key was pressed or the plan changed
+        self._waiting = _unanswered(state)
+        self._carried: dict[str, int] = {}  # unanswered calls in the queue when its counts began
+        self._day_ms = state.day_ms
+        self._stood: frozenset[str] = frozenset()  # who waited after the event before
+        self._due: tuple[str, list[int], str] | None = None
+
+    def before(self, state: State, event: ev.AnyEvent, now_ms: int) -> None:
+        """What has to happen, as far as that can be said beforehand."""
+        self._due = None
+        if isinstance(event, ev.DeadlinePassed) and event.entity == "call" and event.key == "wait":
+            call = state.calls.get(event.id)
+            deadline = None if call is None else call.deadlines.get("wait")
+            if call is not None and deadline is not None and deadline.generation == event.generation:
+                self._due = due(state, call, max(now_ms, state.now_ms))
+
+    def after(self, state: State, event: ev.AnyEvent, commands: Sequence[AnyCommand]) -> None:
+        """Judge what happened."""
+        decisions: dict[str, list[Decided]] = {}
+        for command in commands:
+            if isinstance(command, CallStory):
+                self._call_story(command)
+            elif isinstance(command, Decided):
+                decisions.setdefault(command.kind, []).append(command)
+        if isinstance(event, ev.PlanChanged):
+            self._visited.clear()
+        elif isinstance(event, ev.KeyPressed):
+            self._visited.pop(event.call, None)
+        self._judge_steps(decisions.get("widened", []), decisions.get("left", []))
+        # Whoever rings in the end was offered the call in the end: what they did before comes first.
+        for command in commands:
+            if isinstance(command, AgentStory) and command.state != "ringing":
+                self._agent_story(command)
+        self._judge_offers(state, decisions.get("offered", []))
+        for command in commands:
+            if isinstance(command, AgentStory) and command.state == "ringing":
+                self._agent_story(command)
+        if isinstance(event, ev.RosterChanged):
+            self._agents = {id_: known for id_, known in self._agents.items() if id_ in state.agents}
+        self._judge_waiting(state, {decision.call for decision in decisions.get("waits", [])})
+        self._judge_counts(state)
+
+    # --- what stories tell ---
+
+    def _call_story(self, story: CallStory) -> None:
+        if story.step == "queued":
+            visited = self._visited.setdefault(story.call, set())
+            assert story.queue not in visited, f"call {story.call} comes into {story.queue} by itself again"
+            visited.add(story.queue)
+        elif story.step == "ended":
+            self._visited.pop(story.call, None)
+        elif story.step == "connected":
+            self._memory(story.agent).calls += 1
+
+    def _agent_story(self, story: AgentStory) -> None:
+        known = self._memory(story.agent)
+        spent_ms = story.at_ms - known.since_ms
+        fallen = 2.0 ** (-spent_ms / HALF_LIFE_MS)
+        # A conversation that ends in a log-out is not looked at any more.
+        busy = known.state in ("talking", "wrap_up") and story.state != "logged_out"
+        known.busy = 1.0 - (1.0 - known.busy) * fallen if busy else known.busy * fallen
+        if story.state == "ready" and known.state != "ringing":
+            known.idle_since_ms = story.at_ms
+        if story.state == "not_ready" and story.reason == LOGGED_IN:
+            known.calls = 0
+        known.state, known.since_ms = story.state, story.at_ms
+
+    def _memory(self, agent: str) -> Memory:
+        known = self._agents.get(agent)
+        if known is None:
+            known = self._agents[agent] = Memory()
+        return known
+
+    # --- offers ---
+
+    def _judge_offers(self, state: State, offers: list[Decided]) -> None:
+        """All matching is done at the end of an event: before it stood who stands now, and who was offered something."""
+        if not offers:
+            return
+        now_ms = state.now_ms
+        stand = {agent.id: edge for agent in state.agents.values() if (edge := standing(state, agent))}
+        for offer in offers:
+            agent = state.agents[offer.agent]
+            edge = audio_edge(state, agent)
+            assert agent.online, f"agent {agent.id} is offered a call without a page"
+            assert edge in state.edges, f"agent {agent.id} is offered a call without audio"
+            assert state.edges[edge].up, f"agent {agent.id} is offered a call at an edge that is away"
+            stand[agent.id] = edge
+        to_come = Counter(offer.call for offer in offers)
+        for offer in offers:
+            call, agent = state.calls[offer.call], state.agents[offer.agent]
+            assert call.ringing[agent.id].offer == agent.offer == offer.offer
+            assert call.edge == stand[agent.id], f"call {call.id} rings at {agent.id}, at another edge"
+            first = min(
+                order(state, other, now_ms)
+                for other in state.calls.values()
+                if other.state in IN_QUEUE
+                and other.edge == call.edge
+                and len(other.ringing) - to_come[other.id] < ring_max(state, other)
+                and way_of(state, agent.id, other)
+            )
+            assert first[3] == call.id, f"{agent.id} is offered {call.id} before {first[3]}"
+            self._judge_agent(state, call, offer, stand)
+            to_come[call.id] -= 1
+            del stand[agent.id]
+
+    def _judge_agent(self, state: State, call: Call, offer: Decided, stand: dict[str, str]) -> None:
+        ways = {
+            id_: way for id_, edge in stand.items() if edge == call.edge and (way := way_of(state, id_, call))
+        }
+        assert offer.agent in ways, f"call {call.id} is offered to {offer.agent}, who may not take it"
+        first_way = min(ways.values())
+        group = sorted(id_ for id_, way in ways.items() if way == first_way)
+        queue = ways_of(state, call)[first_way[0] - 1][0]
+        strategy = state.queues[queue].definition.strategy
+        assert offer.agent in group, f"call {call.id} goes to {offer.agent} while its own queue has {group}"
+        if strategy == "least_occupied":
+            self._judge_least_occupied(state, offer.agent, group)
+        elif strategy != "random":
+            best = min(group, key=lambda id_: (self._key(state, strategy, queue, id_), id_))
+            assert offer.agent == best, f"call {call.id}: {strategy} names {best}, not {offer.agent}"
+        if strategy == "round_robin":
+            self._memory(offer.agent).rounds[queue] = offer.offer
+
+    def _key(self, state: State, strategy: str, queue: str, id_: str) -> tuple[int, ...]:
+        known, entry = self._memory(id_), entry_of(state, id_)
+        if strategy == "fewest_calls":
+            return (known.calls, known.idle_since_ms)
+        if strategy == "top_down":
+            return (entry.order,)
+        if strategy == "round_robin":
+            return (known.rounds.get(queue, 0),)
+        if strategy == "proficiency":
+            skills = state.queues[queue].definition.skills
+            return (-sum(entry.skills.get(skill, 0) for skill in skills), known.idle_since_ms)
+        return (known.idle_since_ms,)
+
+    def _judge_least_occupied(self, state: State, chosen: str, group: list[str]) -> None:
+        now_ms = state.now_ms
+        shares = {}
+        for id_ in group:
+            known = self._memory(id_)
+            shares[id_] = known.busy * 2.0 ** (-(now_ms - known.since_ms) / HALF_LIFE_MS)
+        least = min(shares.values())
+        # Ranks are whole milliseconds of the half life.
+        assert shares[chosen] <= least * 1.000_002 + 1e-15, f"{chosen} is not the least occupied of {shares}"
+        if not shares[chosen]:
+            idle = [(self._memory(id_).idle_since_ms, id_) for id_ in group if not shares[id_]]
+            assert chosen == min(idle)[1], f"{chosen} of {idle}, who had no call at all"
+
+    # --- waiting ---
+
+    def _judge_steps(self, widened: list[Decided], left: list[Decided]) -> None:
+        if self._due is None:
+            assert not widened, "a step without its time"
+            assert not left, "a queue is left without its time"
+            return
+        call, steps, cause = self._due
+        assert all(decision.call == call for decision in (*widened, *left)), f"call {call} alone was due"
+        taken = [decision.step for decision in widened]
+        assert taken == steps, f"call {call} takes steps {taken}, due are {steps}"
+        assert [decision.detail for decision in left] == ([cause] if cause else []), f"call {call} leaves"
+
+    def _judge_waiting(self, state: State, told: set[str]) -> None:
+        waiting = [call for call in state.calls.values() if call.state == "waiting"]
+        for call in waiting:
+            latest_ms = latest_look_ms(state, call)
+            at_ms = call.deadlines["wait"].at_ms
+            assert at_ms <= latest_ms, f"call {call.id} looks at the time at {at_ms}, {latest_ms} is due"
+            if call.id not in self._stood:
+                assert call.id in told, f"call {call.id} waits, and nobody is told why"
+        self._stood = frozenset(call.id for call in waiting)
+
+    def _judge_counts(self, state: State) -> None:
+        waiting = _unanswered(state)
+        if state.day_ms != self._day_ms:
+            self._day_ms, self._carried = state.day_ms, self._waiting
+        if self._carried and not self._carried.keys() <= state.queues.keys():
+            self._carried = {id_: count for id_, count in self._carried.items() if id_ in state.queues}
+        for id_, queue in state.queues.items():
+            day, still = queue.day, waiting.get(id_, 0)
+            came = self._carried.get(id_, 0) + day.entered
+            went = day.answered + day.abandoned + day.waited_out + day.unstaffed
+            went += day.moved + day.callbacks + day.lost
+            assert came == went + still, f"queue {id_}: {came} came, {went} went, {still} wait"
+        self._waiting = waiting
+
+
+def _unanswered(state: State) -> dict[str, int]:
+    counts: dict[str, int] = {}
+    for call in state.calls.values():
+        if call.state in IN_QUEUE and not call.answered_ms:
+            counts[call.queue] = counts.get(call.queue, 0) + 1
+    return counts
+
+
+# --- who may, and in which order -------------------------------------------------------------------------------------
+
+
+def order(state: State, call: Call, now_ms: int) -> Order:
+    """The one total order: hazards, effective priority, arrival, id. In points of a 60,000th, to stay exact."""
+    definition = state.queues[call.queue].definition
+    aged = definition.aging_per_min * (now_ms - call.arrived_ms)
+    points = (definition.priority + call.priority) * 60_000 + min(aged, definition.aging_max * 60_000)
+    return (not call.hazard, -points, call.arrived_ms, call.id)
+
+
+def ring_max(state: State, call: Call) -> int:
+    definition = state.queues[call.queue].definition
+    return definition.ring_max if definition.strategy == "ring_all" else 1
+
+
+def steps_taken(state: State, call: Call) -> list[SearchStep]:
+    steps = state.queues[call.queue].definition.steps
+    return [steps[number - 1] for number in call.steps if number <= len(steps)]
+
+
+def ways_of(state: State, call: Call) -> list[tuple[str, int, set[str]]]:
+    """Queues whose agents may take a call: levels lowered by how much, teams added."""
+    taken = steps_taken(state, call)
+    lowered = sum(step.lower_levels for step in taken)
+    ways = [(call.queue, lowered, {team for step in taken for team in step.add_teams})]
+    for step in taken:
+        for queue in step.add_queues:
+            if queue in state.queues and all(queue != known for known, _, _ in ways):
+                ways.append((queue, 0, set()))
+    return ways
+
+
+def way_of(state: State, agent: str, call: Call) -> tuple[int] | None:
+    """By the how manieth of the call's queues this agent may have it, from 1; `None` when by none."""
+    if call.only and call.only != agent:
+        return None
+    entry = entry_of(state, agent)
+    for number, (queue, lowered, teams) in enumerate(ways_of(state, call), 1):
+        if admitted(state, entry, call, queue, lowered, teams):
+            return (number,)
+    return None
+
+
+def entry_of(state: State, agent: str) -> Entry:
+    assert state.roster is not None
+    return state.roster.agents[agent]
+
+
+def serves(state: State, entry: Entry, queue: str) -> bool:
+    assert state.roster is not None
+    team = state.roster.teams.get(entry.team)
+    return (
+        queue in entry.queues
+        or entry.team in state.queues[queue].definition.teams
+        or (team is not None and queue in team.queues)
+    )
+
+
+def admitted(state: State, entry: Entry, call: Call, queue: str, lowered: int, teams: set[str]) -> bool:
+    if not serves(state, entry, queue) and entry.team not in teams:
+        return False
+    needs = (*state.queues[queue].definition.skills.items(), *call.skills)
+    return all(entry.skills.get(skill, 0) >= max(1, level - lowered) for skill, level in needs)
+
+
+def audio_edge(state: State, agent: Agent) -> str:
+    if not agent.phone_chosen:
+        return agent.leg_edge
+    return state.phones.get(entry_of(state, agent.id).phone, "")
+
+
+def standing(state: State, agent: Agent) -> str:
+    """The edge at which an agent may be offered calls now."""
+    roster = state.roster
+    if agent.state != "ready" or not agent.online or "pause" in agent.deadlines:
+        return ""
+    if roster is None or agent.id not in roster.agents:
+        return ""
+    edge = audio_edge(state, agent)
+    return edge if edge and state.edges[edge].up else ""
+
+
+# --- what is due -----------------------------------------------------------------------------------------------------
+
+
+def due(state: State, call: Call, now_ms: int) -> tuple[str, list[int], str]:
+    """What a call does that looks at the time now: the steps it takes, and why it leaves its queue."""
+    queue = state.queues[call.queue]
+    definition = queue.definition
+    waited_ms = now_ms - call.search_ms
+    if waited_ms >= definition.wait_max_ms:
+        return call.id, [], "waited_too_long"
+    if unstaffed_at_ms(state, call, definition) <= now_ms:
+        return call.id, [], "no_operators"
+    taken: list[int] = []
+    for number, step in enumerate(definition.steps, 1):
+        if number in call.steps or step.after_ms > waited_ms or not holds(state, call, step.when, now_ms):
+            continue
+        taken.append(number)
+        if step.move_to in state.queues:
+            return call.id, taken, step.move_to
+    return call.id, taken, ""
+
+
+def holds(state: State, call: Call, when: Condition, now_ms: int) -> bool:
+    queue, plan = state.queues[call.queue], state.plan
+    assert plan is not None
+    assert state.roster is not None
+    waiting = sum(1 for other in state.calls.values() if other.queue == queue.id and other.state in IN_QUEUE)
+    own = [
+        agent.state
+        for agent in state.agents.values()
+        if agent.id in state.roster.agents and serves(state, entry_of(state, agent.id), queue.id)
+    ]
+    if when.waiting_over >= 0 and not waiting > when.waiting_over:
+        return False
+    if when.ready_at_most >= 0 and own.count("ready") > when.ready_at_most:
+        return False
+    if when.expected_wait_over_ms >= 0:
+        working = len(own) - own.count("logged_out") - own.count("not_ready")
+        if working and waiting * queue.handling_ms // working <= when.expected_wait_over_ms:
+            return False
+    if when.during:
+        known = plan.compiled_ms[0] <= now_ms < plan.compiled_ms[1]
+        spans = plan.calendars[when.during].open_ms
+        return not known or any(start <= now_ms < end for start, end in spans)
+    return True
+
+
+def unstaffed_at_ms(state: State, call: Call, definition: Definition) -> int:
+    """When a call leaves its queue because nobody is logged in for it."""
+    since_ms = state.queues[call.queue].unstaffed_since_ms
+    if not definition.unstaffed_max_ms or not since_ms:
+        return 1 << 62
+    return max(since_ms, call.search_ms) + definition.unstaffed_max_ms
+
+
+def latest_look_ms(state: State, call: Call) -> int:
+    """When a waiting call has to look at the time again."""
+    definition, now_ms = state.queues[call.queue].definition, state.now_ms
+    latest_ms = min(
+        call.search_ms + definition.wait_max_ms,
+        unstaffed_at_ms(state, call, definition),
+        call.only_until_ms or 1 << 62,
+    )
+    for number, step in enumerate(definition.steps, 1):
+        if number not in call.steps:
+            due_ms = call.search_ms + step.after_ms
+            latest_ms = min(latest_ms, due_ms if due_ms > now_ms else now_ms + LOOK_AGAIN_MS)
+    return max(latest_ms, now_ms)
