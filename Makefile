@@ -7,7 +7,7 @@ ifeq ($(shell id -u),0)
 export SANTRAL_INSTALL_SYSTEM_PACKAGES ?= 1
 endif
 
-.PHONY: run ready ready-dev tools test lint unit e2e wire lock clean
+.PHONY: run ready ready-dev tools test lint unit e2e soak wire lock clean
 
 run: ready
 	.venv/bin/santral up --demo
@@ -37,6 +37,13 @@ unit: ready-dev
 
 e2e: tools
 	$(VENV_PYTHON) -m pytest -m e2e
+
+# The routing alone, judged event by event in histories of anything at all; goes on from the seed that is given.
+EVENTS ?= 10000000
+SEED ?= 1
+WORKERS ?= 1
+soak: ready-dev
+	$(VENV_PYTHON) -m tests.domain.soak --events $(EVENTS) --seed $(SEED) --workers $(WORKERS)
 
 # After a change of agent_web/wire.py: the page's types.
 wire: ready-dev
