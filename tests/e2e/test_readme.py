@@ -65,6 +65,7 @@ def test_the_readme_has_no_command_that_no_test_runs() -> None:
             "make run",
             "make test",
             ".venv/bin/santral trace CALL",
+            ".venv/bin/santral explain CALL",
             ".venv/bin/santral plan check examples/city-water/plan.toml",
             ".venv/bin/santral roster check examples/city-water/roster.toml",
             ".venv/bin/santral doctor",
@@ -193,3 +194,34 @@ def test_trace(stack: Stack, phone: Callable[..., Baresip], tmp_path: Path) -> N
     for step in ("INVITE", "100", "180", "200", "ACK", "CallArrived", "CallerHungUp"):
         assert step in ladder, f"{step} in\n{ladder}"
     assert call in trace("c-unknown"), "the latest calls are listed"
+
+
+def test_explain(stack: Stack, phone: Callable[..., Baresip], tmp_path: Path) -> None:
+    caller = phone()
+    caller.dial("186", "127.0.0.1", stack.sip_port)
+    caller.wait_for("CALL_ESTABLISHED")
+    call = call_of(stack, caller)
+
+    def explain(id_: str) -> subprocess.CompletedProcess[str]:
+        return run(
+            *SANTRAL,
+            "explain",
+            id_,
+            "--language",
+            "en",
+            "--config",
+            f"{stack.folder}/santral.toml",
+            folder=tmp_path,
+            SANTRAL_DATA_DIR=str(stack.config.data_path),
+        )
+
+    live = str(
+        stack.until(lambda: text if "Right now" in (text := explain(call).stdout) else "", "why it waits")
+    )
+    assert "The call arrived, dialling 186." in live
+    assert "It has waited in" in live
+    caller.hang_up()
+    stack.until(lambda: "The call ended: the caller hung up." in explain(call).stdout, "the end of the story")
+    unknown = explain("c-unknown")
+    assert unknown.returncode == 1
+    assert unknown.stderr == "santral: there is no call c-unknown\n"
