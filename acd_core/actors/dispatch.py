@@ -90,7 +90,8 @@ class Dispatcher:
         self._keep(story)
         self._board.touch_call(story.call)
         if story.agent:
-            self._board.touch_agent(story.agent)  # whose page may be away, so that nothing else tells of their audio
+            # Whose page may be away, so that nothing else tells of their audio.
+            self._board.touch_agent(story.agent)
         if story.queue:
             self._registry.touch_queues((story.queue,))
 
@@ -108,7 +109,9 @@ class Dispatcher:
     def _on_deadline(self, deadline: SetDeadline, number: int) -> None:
         self._registry.set_deadline(deadline)
         if deadline.entity == "agent":
-            self._board.touch_agent(deadline.id)  # the grace of one whose page went away is all that tells of it
+            self._board.touch_agent(
+                deadline.id
+            )  # the grace of one whose page went away is all that tells of it
 
     def _on_stale(self, stale: StaleEvent, number: int) -> None:
         name = f"{stale.event} while {stale.state}"

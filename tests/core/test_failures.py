@@ -8,17 +8,18 @@ import pytest
 import trio
 import trio.testing
 
-from acd_core.actors.board import STORE_SILENT_MS, Board
+from acd_core.actors.board import PUBLISH_INTERVAL_S, STORE_SILENT_MS, Board
 from acd_core.actors.supervisor import Supervisor
 from acd_core.config import Config, load_config
 from acd_core.domain import events as ev
 from acd_core.domain import tables
 from acd_core.domain.call import Call
-from acd_core.domain.state import State
+from acd_core.domain.router import Router
 from acd_core.domain.turn import Turn
 from acd_core.engine import EngineFailedError
 from acd_core.journal.reader import read_journal
 from acd_core.journal.records import EventRecord
+from acd_core.link.signals import Wallboard, WallboardDelta
 from acd_core.process import Core
 from acd_core.ready import ReadyFile
 from acd_core.recovery import recover
@@ -89,15 +90,35 @@ def test_a_fatal_failure_of_a_child_is_not_mended_by_a_restart() -> None:
 
 def test_the_board_says_how_far_a_silent_store_is_behind() -> None:
     now_ms, journalled = 0, 100
-    board = Board(State, lambda: now_ms, lambda picture: None, lambda: journalled)
-    board.shipped(100)
-    assert board.picture().store_behind == 0
-    journalled = 103
-    assert board.picture().store_behind == 0, "the store is about to take them"
-    now_ms += STORE_SILENT_MS
-    journalled = 150
-    assert board.picture().store_behind == 50
-    board.shipped(140)
-    assert board.picture().store_behind == 10
-    board.shipped(150)
-    assert board.picture().store_behind == 0
+    told: list[Wallboard | WallboardDelta] = []
+
+    def tell(web: str, message: Wallboard | WallboardDelta) -> bool:
+        told.append(message)
+        return True
+
+    async def story() -> None:
+        nonlocal now_ms, journalled
+        board = Board(Router(), lambda: now_ms, tell, lambda: ["web1"], lambda: journalled)
+        board.welcome("web1")
+
+        async def behind() -> int:
+            board.touch()
+            await trio.sleep(2 * PUBLISH_INTERVAL_S)
+            return told[-1].head.store_behind
+
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(board.run)
+            board.shipped(100)
+            assert await behind() == 0
+            journalled = 103
+            assert await behind() == 0, "the store is about to take them"
+            now_ms += STORE_SILENT_MS
+            journalled = 150
+            assert await behind() == 50
+            board.shipped(140)
+            assert await behind() == 10
+            board.shipped(150)
+            assert await behind() == 0
+            nursery.cancel_scope.cancel()
+
+    trio.run(story, clock=trio.testing.MockClock(autojump_threshold=0))
