@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable
+from operator import neg
 
 
 class Patience:
@@ -46,5 +47,5 @@ class Patience:
         """The patience of somebody who has waited `after_ms` already; None when it outlasts all that was observed."""
         wanted = (1 - chance) * self.beyond(after_ms)
         # The first time at which no more than the wanted share is left.
-        place = bisect_left([-left for left in self._left], -wanted) if self._left else 0
+        place = bisect_left(self._left, -wanted, lo=bisect_right(self._times, after_ms), key=neg)
         return self._times[place] if place < len(self._times) else None

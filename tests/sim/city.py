@@ -50,7 +50,9 @@ PLAN = Plan(
 )
 
 
-def roster(*agents: str, queues: tuple[str, ...] = ("water",), shifts: dict[str, Shift] | None = None) -> Roster:
+def roster(
+    *agents: str, queues: tuple[str, ...] = ("water",), shifts: dict[str, Shift] | None = None
+) -> Roster:
     """So many operators; with shifts, all of them work all of those."""
     shifts = shifts or {}
     return Roster(

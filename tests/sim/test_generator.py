@@ -73,9 +73,9 @@ def test_as_many_as_asked_for_in_order_and_in_time() -> None:
 def test_a_day_has_what_the_year_gives_it() -> None:
     weekdays = 1 + 1 + 1 + 1 + 1 + 0.5 + 0.25
     expected = 365_000 / 365 * 7 / weekdays  # of a Monday
-    assert Generator(profile(), Asked(first_day=date(2025, 1, 6), days=1), ISTANBUL).expected == pytest.approx(
-        expected, rel=0.05
-    )
+    assert Generator(
+        profile(), Asked(first_day=date(2025, 1, 6), days=1), ISTANBUL
+    ).expected == pytest.approx(expected, rel=0.05)
 
 
 def test_hours_follow_the_profile() -> None:
@@ -139,12 +139,21 @@ def test_a_storm_is_heavier_and_leaves_the_others_alone() -> None:
 def test_the_same_seed_the_same_calls() -> None:
     assert make(days=1) == make(days=1)
     assert make(days=1, seed=1) != make(days=1, seed=2)
-    assert make(days=3)[: len(make(days=1)) - 40] == make(days=1)[:-40], "a longer run begins as a shorter one"
+    assert make(days=3)[: len(make(days=1)) - 40] == make(days=1)[:-40], (
+        "a longer run begins as a shorter one"
+    )
 
 
 @pytest.mark.parametrize(
     "text",
-    ["", "2025-10-03", "2025-10-03T14:00+6h", "2025-13-03T14:00+6h:x2", "2025-10-03T14:00+0h:x2", "2025-10-03T14:00+6h:x2000"],
+    [
+        "",
+        "2025-10-03",
+        "2025-10-03T14:00+6h",
+        "2025-13-03T14:00+6h:x2",
+        "2025-10-03T14:00+0h:x2",
+        "2025-10-03T14:00+6h:x2000",
+    ],
 )
 def test_storms_that_are_none(text: str) -> None:
     with pytest.raises(GeneratorError, match="--storm"):
@@ -153,7 +162,7 @@ def test_storms_that_are_none(text: str) -> None:
 
 @pytest.mark.parametrize(("days", "contacts"), [(0, None), (4_000, None), (1, 0), (1, 10**9)])
 def test_out_of_range(days: int, contacts: int | None) -> None:
-    with pytest.raises(GeneratorError, match="--days|--contacts"):
+    with pytest.raises(GeneratorError, match=r"--days|--contacts"):
         make(days=days, contacts=contacts)
 
 
@@ -175,7 +184,11 @@ def test_out_of_range(days: int, contacts: int | None) -> None:
         ("sewer = 2", "sewer = 7", r"categories.bills.skills.sewer: 7 is not within 1 to 5"),
         ('dialled = "185"', 'dialled = "1"', r"channels.telephone.dialled: there is no number 1"),
         ("count = 9", "count = -9", r"channels.telephone.count: -9 is below 0"),
-        ('shape = "exponential" }\nwrap', 'shape = "normal" }\nwrap', r"'normal' is not one of lognormal, exponential"),
+        (
+            'shape = "exponential" }\nwrap',
+            'shape = "normal" }\nwrap',
+            r"'normal' is not one of lognormal, exponential",
+        ),
     ],
 )
 def test_profiles_that_cannot_be_used(before: str, after: str, reason: str) -> None:

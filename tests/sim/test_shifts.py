@@ -9,7 +9,9 @@ from zoneinfo import ZoneInfo
 from acd_core.domain.roster import Agent, Roster, Shift
 from loadtest.sim.shifts import stays
 
-WARSAW = ZoneInfo("Europe/Warsaw")  # clocks go forward on 30 March 2025 at 02:00 and back on 26 October at 03:00
+WARSAW = ZoneInfo(
+    "Europe/Warsaw"
+)  # clocks go forward on 30 March 2025 at 02:00 and back on 26 October at 03:00
 
 
 def ms(text: str, zone: ZoneInfo = WARSAW) -> int:
@@ -61,7 +63,9 @@ def test_the_nights_when_clocks_change() -> None:
 
 def test_a_local_time_that_does_not_exist() -> None:
     ((begin, _),) = first(1, "2025-03-30T00:00", Shift(start="02:30", end="10:00"))
-    assert begin == round(datetime(2025, 3, 30, 1, 30, tzinfo=UTC).timestamp()) * 1000  # 03:30 by the new clock
+    assert (
+        begin == round(datetime(2025, 3, 30, 1, 30, tzinfo=UTC).timestamp()) * 1000
+    )  # 03:30 by the new clock
 
 
 def test_shifts_that_overlap_or_touch_are_one_stay() -> None:

@@ -54,7 +54,11 @@ def test_the_operator_who_has_been_idle_longest_is_next() -> None:
 
 
 def test_wrap_up_is_the_queues_when_none_is_given_and_is_extended_when_more_is_wanted() -> None:
-    calls = [call(0, talk_ms=1_000, wrapup_ms=None), call(2_000, talk_ms=1_000, wrapup_ms=80_000), call(3_000)]
+    calls = [
+        call(0, talk_ms=1_000, wrapup_ms=None),
+        call(2_000, talk_ms=1_000, wrapup_ms=80_000),
+        call(3_000),
+    ]
     answered = [(outcome.answered_ms - MONDAY_MS) // 1000 for outcome in run(calls, roster("ann"))]
     assert answered == [0, 31, 31 + 1 + 80]
 
@@ -160,7 +164,12 @@ def test_every_caller_has_one_outcome_and_every_time_its_place() -> None:
     for outcome in outcomes:
         answered = outcome.outcome == "answered"
         assert answered == bool(outcome.answered_ms) == bool(outcome.agent)
-        assert outcome.arrived_ms <= outcome.queued_ms <= (outcome.answered_ms or outcome.ended_ms) <= outcome.ended_ms
+        assert (
+            outcome.arrived_ms
+            <= outcome.queued_ms
+            <= (outcome.answered_ms or outcome.ended_ms)
+            <= outcome.ended_ms
+        )
         assert outcome.waited_ms == (outcome.answered_ms or outcome.ended_ms) - outcome.queued_ms
     busy: dict[str, int] = {}
     for outcome in sorted(outcomes, key=lambda outcome: outcome.answered_ms):
@@ -191,9 +200,7 @@ def test_the_domains_counters_and_the_outcomes_agree() -> None:
 def test_the_same_twice_and_another_seed_differs() -> None:
     people = roster("ann", "bob")
     behaviour = Behaviour(answer_delay_ms=3_000)
-    first, again, other = (
-        run(arrivals(200), people, behaviour=behaviour, seed=seed) for seed in (1, 1, 2)
-    )
+    first, again, other = (run(arrivals(200), people, behaviour=behaviour, seed=seed) for seed in (1, 1, 2))
     assert first == again
     assert first != other
 
