@@ -20,6 +20,7 @@ from acd_core.domain.roster import Roster
 from loadtest.sim import folder
 from loadtest.sim.arrivals import Arrival, ArrivalsFile
 from loadtest.sim.behaviour import Behaviour
+from loadtest.sim.errors import SimError
 from loadtest.sim.operators import Stays
 from loadtest.sim.outcomes import CallsFile, Inputs, summary, summary_bytes, write_intervals
 from loadtest.sim.tally import Tally
@@ -52,9 +53,11 @@ class Documents(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def run_sim(options: SimOptions) -> dict[str, Any]:
-    """The summary, also written; raises `DocumentError`, `ArrivalsError` or `FolderError`."""
+    """The summary, also written; raises `DocumentError` or `SimError`."""
     documents = load_documents(options.plan, options.roster)
     arrivals = ArrivalsFile(options.arrivals, documents.plan)
+    if not len(arrivals):
+        raise SimError(f"{options.arrivals}: holds no arrivals")
     documents = for_years(documents, options.plan, arrivals.first_ms, arrivals.last_ms)
     seed = documents.plan.seed if options.seed is None else options.seed
     inputs = Inputs(
