@@ -1,7 +1,7 @@
 """A core without sockets: journal, engine, dispatcher and actors as the process puts them together (acd_core/process.py).
 
-What leaves for the edge and the pages stands in the peers' outboxes, and is confirmed at the end, as over a link. Events are told with
-the times they were worked out with (city.py), so that the same operators are offered the same calls: the clock is set by them.
+What leaves for the edge and the pages stands in the peers' outboxes until it is confirmed, a batch later. Events are told with the
+times they were worked out with (city.py), so that the same operators are offered the same calls: the clock is set by them.
 """
 
 from __future__ import annotations
@@ -102,6 +102,7 @@ class InnerCore:
         for number, (event, at_ms) in enumerate(history):
             self.handle(event, at_ms)
             if number % BATCH == 0:
+                self.confirm()
                 await trio.lowlevel.checkpoint()
         self.confirm()
 
