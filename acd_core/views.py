@@ -21,6 +21,7 @@ from acd_core.domain.agent import Agent
 from acd_core.domain.call import Call
 from acd_core.domain.desk import audio_kind
 from acd_core.domain.queue import Queue
+from acd_core.domain.roster import Agent as Entry
 from acd_core.domain.router import Router
 from acd_core.domain.state import State
 from acd_core.link.signals import (
@@ -228,7 +229,7 @@ class Picture:
                 state,
                 agent or Agent(id=id_),
                 id_ if entry is None else entry.name,
-                "" if entry is None else entry.team,
+                _team(state, entry),
                 queues,
             )
             if row != before:
@@ -307,6 +308,13 @@ def _take(touched: dict[str, None], most: int) -> list[str]:
     for id_ in taken:
         del touched[id_]
     return taken
+
+
+def _team(state: State, entry: Entry | None) -> str:
+    """Its name, for people."""
+    if entry is None or not entry.team or state.roster is None:
+        return ""
+    return state.roster.teams[entry.team].name
 
 
 def _agent(state: State, agent: Agent, name: str, team: str, queues: tuple[str, ...]) -> AgentRow:

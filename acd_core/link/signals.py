@@ -93,7 +93,7 @@ class AgentRow(msgspec.Struct, frozen=True, kw_only=True):
 
     agent: str
     name: str
-    team: str
+    team: str  # its name
     state: AgentState
     reason: str
     since_ms: int

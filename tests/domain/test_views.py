@@ -88,7 +88,7 @@ def test_teams_serve_queues() -> None:
     world.do(ev.RosterChanged(version=2, roster=roster))
     world.make_ready("ann")
     board = wallboard(world.router)
-    assert (board.agents[0].team, board.agents[0].queues) == ("night", ("bills",))
+    assert (board.agents[0].team, board.agents[0].queues) == ("Night", ("bills",))
     assert (board.queues[0].agents, board.queues[0].ready) == (1, 1)
     assert (board.queues[1].agents, board.queues[1].ready) == (0, 0)
 

@@ -19,8 +19,10 @@ const SHOWN_MAX = 500
 
 export function Operators({ agents }: { readonly agents: readonly BoardAgent[] }) {
   const order = useSignal<AgentOrder>('name')
-  const shown = inOrder(agents, language.value, order.value)
-  const here = agents.filter((one) => one.state !== 'logged_out').length
+  const sorted = inOrder(agents, language.value, order.value)
+  const shown = sorted.slice(0, SHOWN_MAX)
+  const here = sorted.filter((one) => one.state !== 'logged_out').length
+  const away = shown.slice(here)
   return (
     <section class="panel flush" aria-label={t('operators')}>
       <div class="section-head">
@@ -42,40 +44,51 @@ export function Operators({ agents }: { readonly agents: readonly BoardAgent[] }
         </label>
       </div>
       <ul class="operators">
-        {shown.slice(0, SHOWN_MAX).map((agent) => (
+        {shown.slice(0, here).map((agent) => (
           <Operator key={agent.agent} agent={agent} />
         ))}
       </ul>
-      {shown.length > SHOWN_MAX && <p class="quiet">{t('operators_more', { count: count(shown.length - SHOWN_MAX) })}</p>}
+      {away.length > 0 && (
+        <>
+          <h3>
+            {t('state_logged_out')} <small class="quiet">{count(agents.length - here)}</small>
+          </h3>
+          <ul class="operators away">
+            {away.map((agent) => (
+              <li key={agent.agent} class="operator" data-testid={`board-agent-${agent.agent}`} data-state={agent.state} title={agent.team}>
+                {agent.name}
+              </li>
+            ))}
+          </ul>
+        </>
+      )}
+      {sorted.length > SHOWN_MAX && <p class="quiet">{t('operators_more', { count: count(sorted.length - SHOWN_MAX) })}</p>}
     </section>
   )
 }
 
 function Operator({ agent }: { readonly agent: BoardAgent }) {
-  const out = agent.state === 'logged_out'
   return (
     <li class="operator" data-testid={`board-agent-${agent.agent}`} data-state={agent.state}>
       <span class="operator-line">
         <span class="operator-name" title={agent.name}>
           {agent.name}
         </span>
-        {!out && <Since since_ms={agent.since_ms} />}
+        <Since since_ms={agent.since_ms} />
       </span>
       <span class="operator-state">
         {told(agent.state, 'state_')}
-        {agent.reason && !out && ` · ${told(agent.reason, 'reason_')}`}
+        {agent.reason && ` · ${told(agent.reason, 'reason_')}`}
         {agent.paused && <span class="mark" data-testid="mark-paused">{t('mark_paused')}</span>}
         {agent.overdue && <span class="mark" data-mark="hazard" data-testid="mark-overdue">{t('mark_overdue')}</span>}
       </span>
       <small>
-        {[agent.team, out ? '' : told(agent.audio, 'audio_kind_')].filter(Boolean).join(' · ')}
+        {[agent.team, told(agent.audio, 'audio_kind_')].filter(Boolean).join(' · ')}
       </small>
-      {!out && (
-        <small data-field="work">
-          {t('calls_taken')}: {count(agent.calls)}
-          {agent.occupancy !== null && ` · ${t('occupancy')}: ${percent(agent.occupancy)}`}
-        </small>
-      )}
+      <small data-field="work">
+        {t('calls_taken')}: {count(agent.calls)}
+        {agent.occupancy !== null && ` · ${t('occupancy')}: ${percent(agent.occupancy)}`}
+      </small>
     </li>
   )
 }
