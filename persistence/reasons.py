@@ -50,7 +50,7 @@ async def read_told(connection: asyncpg.Connection, call: str) -> Told | None:
     found = await connection.fetch(_REASONS, rows.storable(call), REASONS_READ_MAX)
     if not found:
         return None
-    reasons = tuple(_reason(row) for row in found)
+    reasons = tuple(reason for row in found if (reason := _reason(row)) is not None)
     last = found[-1]
     return Told(
         call=call,
@@ -58,13 +58,19 @@ async def read_told(connection: asyncpg.Connection, call: str) -> Told | None:
         whole=True,
         reasons=reasons,
         names=await _names(connection, last["journal"], last["seq"], sorted(agents_in(reasons))),
-        left_out=last["in_all"] - len(found),
-        gap_at=len(found),
+        left_out=last["in_all"] - len(reasons),
+        gap_at=len(reasons),
     )
 
 
-def _reason(row: Any) -> Reason:
-    return rows.to_call_story(row) if row["step"] else rows.to_decision(row)
+def _reason(row: Any) -> Reason | None:
+    """None for a decision of another release, whose reasons have another shape: it is counted among those not shown."""
+    if row["step"]:
+        return rows.to_call_story(row)
+    try:
+        return rows.to_decision(row)
+    except msgspec.ValidationError:
+        return None
 
 
 async def _names(connection: asyncpg.Connection, journal: int, seq: int, agents: list[str]) -> Names:

@@ -102,7 +102,7 @@ async def _stored(config: Config, call: str) -> Told | None:
             return await read_told(connection, call)
     except EmbeddedPostgresError as error:
         raise _DatabaseAwayError(str(error)) from error
-    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError) as error:
         reason = str(error) or type(error).__name__
         raise _DatabaseAwayError(f"the database can't be read ({reason})") from error
     except ValueError as error:

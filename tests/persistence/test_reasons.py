@@ -129,6 +129,16 @@ def test_the_steps_of_another_release_are_left_out_and_nothing_else(config: Conf
     assert told.names.queues["water"].steps == ()
 
 
+def test_a_decision_of_another_release_is_counted_and_not_shown(config: Config) -> None:
+    told = read(
+        config, HISTORY, "c1", "UPDATE call_decisions SET payload = payload - 'queue' WHERE kind = 'waits'"
+    )
+    assert told is not None
+    assert WAITS not in told.reasons
+    assert OFFERED in told.reasons
+    assert told.left_out == 1
+
+
 def test_what_is_more_than_a_story_holds_is_counted(config: Config) -> None:
     many = [decided("not_yet", EPOCH_MS + number) for number in range(reasons.REASONS_READ_MAX + 7)]
     told = read(config, journal((ARRIVED, (step("arrived", EPOCH_MS), *many))), "c1")
