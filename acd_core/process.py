@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import gc
 import importlib.metadata
 import logging
 import os
@@ -152,6 +153,9 @@ class Core:
                 supervisor.start("board", self._board.run)
                 supervisor.start("snapshots", self._keep_snapshots)
                 await nursery.start(self._server().run)
+                # What was recovered stays: each full collection of garbage would stop the core to look through all of it.
+                gc.collect()
+                gc.freeze()
                 ready.write()
                 await _stop_signal()
                 self._engine.stop()  # links that end from here on are our own doing, and CoreStarted tells of them

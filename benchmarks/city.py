@@ -1,7 +1,8 @@
-"""A centre to measure: twenty queues that ask for skills, agents who have them at levels, calls that are answered and calls that wait.
+"""A centre to measure: twenty queues that ask for skills, agents who have them at levels, calls that are answered and
+calls that wait.
 
-The same events are told to whatever is measured and to its floor, so they are worked out once, on a router of their own (`Day`): who
-is offered a call is read from the commands, as the edge and the pages would.
+The same events are told to whatever is measured and to its floor, so they are worked out once, on a router of their
+own (`Day`): who is offered a call is read from the commands, as the edge and the pages would.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ EVENTS_A_CALL = 4
 def documents(agents: int) -> tuple[Plan, Roster]:
     """Queues with a number, a skill and two steps each; agents with three skills at levels 1 to 5, who serve those three queues.
 
-    Agents of even numbers serve queues of even numbers, the others the others, so that one half can be busy while the other is not.
+    Agents of even numbers serve queues of even numbers, the others the others: one half can be busy while the other is not.
     A queue asks for level 2: who has level 1 comes into question with the first step.
     """
     queues = [f"q{number:02}" for number in range(QUEUES)]
@@ -93,9 +94,7 @@ class Day:
             offer = view.offer
             assert offer is not None
             self._tell(
-                ev.OfferAccepted(
-                    agent=view.agent, session=view.session, call=offer.call, offer=offer.offer
-                )
+                ev.OfferAccepted(agent=view.agent, session=view.session, call=offer.call, offer=offer.offer)
             )
             self.talking.append((offer.call, view.agent))
 
@@ -120,9 +119,7 @@ class Day:
         for number, agent in enumerate(roster.agents):
             self.now_ms += 1
             self.tell(ev.SessionOpened(agent=agent, session=f"s-{agent}", web="web1"))
-            self.tell(
-                ev.AudioConnected(agent=agent, session=f"s-{agent}", edge="edge1", leg=f"l-{agent}")
-            )
+            self.tell(ev.AudioConnected(agent=agent, session=f"s-{agent}", edge="edge1", leg=f"l-{agent}"))
             if number < ready:
                 self.tell(ev.ReadyRequested(agent=agent, session=f"s-{agent}"))
 

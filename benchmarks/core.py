@@ -1,7 +1,8 @@
 """Whole calls through the core's engine: stamp, journal, router, digest, dispatcher, actors on trio.
 
-Beside it, in the same run on the same events, the router alone and a bare dispatch loop; all interleaved. No sockets: what leaves stands
-in the peers' bounded outboxes. Processor time of the core's thread; the thread that syncs the journal is not the core's.
+Beside it, in the same run on the same events, the router alone and a bare dispatch loop; all interleaved. No sockets:
+what leaves stands in the peers' bounded outboxes. Processor time of the core's thread; the thread that syncs the
+journal is not the core's.
 
     python -m benchmarks.core [--calls N] [--agents N]
 """
@@ -43,7 +44,9 @@ async def whole_core(folder: Path, opening: History, history: History) -> float:
 
 def main() -> None:
     """Measure and write the table."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--calls", type=int, default=10_000)
     parser.add_argument("--agents", type=int, default=1_000)
     parser.add_argument("--repeats", type=int, default=5)
@@ -69,9 +72,13 @@ def main() -> None:
         "core",
         "Whole calls through the core",
         [
-            f"`python -m benchmarks.core`: {calls:,.0f} calls of four events (arrival, accept, hang-up, end of wrap-up), of which "
-            f"{waited / calls:.0%} wait for an operator; {asked.agents:,} agents with 3 skills for 3 of 20 queues. Processor time, "
-            f"{asked.repeats} interleaved repeats.\n",
+            (
+                f"`python -m benchmarks.core`: {calls:,.0f} calls of four events (arrival, accept, hang-up, end of "
+                f"wrap-up), of which "
+                f"{waited / calls:.0%} wait for an operator; {asked.agents:,} agents with 3 skills for 3 of 20 "
+                f"queues. Processor time, "
+                f"{asked.repeats} interleaved repeats.\n"
+            ),
             table(["what", "calls/s, best", "median", "worst", "times the router's cost"], rows),
             f"Budget: at least {BUDGET:,} calls/s for the whole core with 1,000 agents, 25,000 for the router.\n",
         ],

@@ -1,8 +1,9 @@
-"""How figures are taken and told: interleaved repeats, best, median and spread, the machine they come from, and one table a file.
+"""How figures are taken and told: interleaved repeats, best, median and spread, the machine they come from, and one
+table a file.
 
-Processor time of the thread is what is measured wherever nothing waits, so that a machine shared with other work disturbs less; it
-still shares caches, memory and clock speed with that work, which is why the best of several repeats says what the code costs and
-the spread says what the machine was doing.
+Processor time of the thread is what is measured wherever nothing waits, so that a machine shared with other work
+disturbs less; it still shares caches, memory and clock speed with that work, which is why the best of several repeats
+says what the code costs and the spread says what the machine was doing.
 """
 
 from __future__ import annotations
@@ -61,7 +62,9 @@ def machine() -> str:
 
 @contextmanager
 def settled() -> Iterator[None]:
-    """What was made so far is not looked at by the garbage collector meanwhile: a core does the same once it has recovered."""
+    """What was made so far is not looked at by the garbage collector meanwhile: a core does the same once it has
+    recovered.
+    """
     gc.collect()
     gc.freeze()
     try:

@@ -1,8 +1,9 @@
 """What a call costs in a large centre, over what it costs in a small one.
 
-Small: 100 agents, 10 calls waiting. Large: 100,000 agents, 10,000 calls waiting (of at most 20,000 live). In both, half of the calls meet
-a ready agent; the other half join the end of a busy queue, and an agent who becomes free there has the first who waits. The same events
-in the same proportion, in turn a hundred calls small and a hundred large in one process, on two routers; processor time.
+Small: 100 agents, 10 calls waiting. Large: 100,000 agents, 10,000 calls waiting (of at most 20,000 live). In both,
+half of the calls meet a ready agent; the other half join the end of a busy queue, and an agent who becomes free there
+has the first who waits. The same events in the same proportion, in turn a hundred calls small and a hundred large in
+one process, on two routers; processor time.
 
     python -m benchmarks.flat_cost [--calls N] [--agents N] [--waiting N]
 """
@@ -80,7 +81,9 @@ def chunk_s(router: Router, history: History) -> float:
 
 def main() -> None:
     """Measure and write the table."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--calls", type=int, default=10_000)
     parser.add_argument("--agents", type=int, default=100_000)
     parser.add_argument("--waiting", type=int, default=10_000)
@@ -100,7 +103,9 @@ def main() -> None:
     for centre, router in zip(centres, routers, strict=True):
         assert not router.state.stale, "nothing came too late"
         assert sum(call.state == "waiting" for call in router.state.calls.values()) >= centre.waiting
-    figures = [spread([seconds / CHUNK * 1e6 for seconds in values], higher_is_better=False) for values in spent]
+    figures = [
+        spread([seconds / CHUNK * 1e6 for seconds in values], higher_is_better=False) for values in spent
+    ]
     bare = spread([seconds / CHUNK * 1e6 for seconds in floor], higher_is_better=False)
     rows = [
         [
@@ -117,11 +122,24 @@ def main() -> None:
         "flat_cost",
         "What a call costs in a large centre",
         [
-            f"`python -m benchmarks.flat_cost`: the router alone, {asked.calls:,} calls in each of two centres, in turn {CHUNK} calls "
-            "in the one and in the other; half meet a ready agent, half join the end of a queue while the first of it is offered to "
-            f"who became free. Microseconds of processor time a call; bare dispatch of the same events: {bare.best:.2f}.\n",
+            (
+                f"`python -m benchmarks.flat_cost`: the router alone, {asked.calls:,} calls in each of two centres, "
+                f"in turn {CHUNK} calls "
+                "in the one and in the other; half meet a ready agent, half join the end of a queue while the first "
+                "of it is offered to "
+                f"who became free. Microseconds of processor time a call; bare dispatch of the same events: {bare.best:.2f}.\n"
+            ),
             table(
-                ["agents", "waiting", "best", "median", "worst", "times the floor", "ratio of the best", "of the medians"],
+                [
+                    "agents",
+                    "waiting",
+                    "best",
+                    "median",
+                    "worst",
+                    "times the floor",
+                    "ratio of the best",
+                    "of the medians",
+                ],
                 rows,
             ),
             f"Budget: at most {BUDGET} times.\n",

@@ -1,7 +1,9 @@
-"""A core without sockets: journal, engine, dispatcher and actors as the process puts them together (acd_core/process.py).
+"""A core without sockets: journal, engine, dispatcher and actors as the process puts them together
+(acd_core/process.py).
 
-What leaves for the edge and the pages stands in the peers' outboxes until it is confirmed, a batch later. Events are told with the
-times they were worked out with (city.py), so that the same operators are offered the same calls: the clock is set by them.
+What leaves for the edge and the pages stands in the peers' outboxes until it is confirmed, a batch later. Events are
+told with the times they were worked out with (city.py), so that the same operators are offered the same calls: the
+clock is set by them.
 """
 
 from __future__ import annotations

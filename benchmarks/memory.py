@@ -1,8 +1,8 @@
 """How much memory a waiting call and an agent take in the core.
 
-By the resident set of a process of its own, before and after 10,000 of them, with everything that a core keeps of them: state, index,
-agenda, board, reasons, and their strings, as they come off the link. In another process by tracemalloc, which counts Python's objects
-alone. What leaves is confirmed, so the outboxes are empty.
+By the resident set of a process of its own, before and after 10,000 of them, with everything that a core keeps of
+them: state, index, agenda, board, reasons, and their strings, as they come off the link. In another process by
+tracemalloc, which counts Python's objects alone. What leaves is confirmed, so the outboxes are empty.
 
     python -m benchmarks.memory [--number N]
 """
@@ -88,7 +88,9 @@ async def grown(folder: Path, what: str, number: int, method: str) -> float:
 
 def main() -> None:
     """Measure and write the table, each figure in a process of its own."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--number", type=int, default=10_000)
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--one", nargs=2, metavar=("WHAT", "METHOD"), help="one figure, in this process")
@@ -103,7 +105,16 @@ def main() -> None:
     rows = []
     for what, budget_kb in BUDGETS_KB.items():
         for method in ("resident set", "tracemalloc"):
-            command = [sys.executable, "-m", "benchmarks.memory", "--number", str(asked.number), "--one", what, method]
+            command = [
+                sys.executable,
+                "-m",
+                "benchmarks.memory",
+                "--number",
+                str(asked.number),
+                "--one",
+                what,
+                method,
+            ]
             figures = sorted(
                 float(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
                 for _ in range(asked.repeats if method == "resident set" else 1)
@@ -114,8 +125,11 @@ def main() -> None:
         "memory",
         "Memory of the core",
         [
-            f"`python -m benchmarks.memory`: growth of a core over {asked.number:,} calls that wait, and over as many agents who log "
-            f"in and are ready (with their place in the roster), divided by their number; {asked.repeats} processes each.\n",
+            (
+                f"`python -m benchmarks.memory`: growth of a core over {asked.number:,} calls that wait, and over "
+                f"as many agents who log "
+                f"in and are ready (with their place in the roster), divided by their number; {asked.repeats} processes each.\n"
+            ),
             table(["what", "by", "KB each, median", "spread", "budget"], rows),
         ],
     )

@@ -1,8 +1,8 @@
 """How long a core takes to come back to 10,000 agents and 10,000 waiting calls.
 
-From the moment it reads its folder until it would take the first event off the link: snapshot, as many events behind it as there are at
-most between two snapshots, index, outboxes, agenda, and the event that it has started. The floor, measured beside it: reading the same
-files, and decoding the snapshot's state into objects.
+From the moment it reads its folder until it would take the first event off the link: snapshot, as many events behind
+it as there are at most between two snapshots, index, outboxes, agenda, and the event that it has started. The floor,
+measured beside it: reading the same files, and decoding the snapshot's state into objects.
 
     python -m benchmarks.recovery [--agents N] [--waiting N]
 """
@@ -69,7 +69,9 @@ def floor_s(folder: Path) -> float:
 
 def main() -> None:
     """Measure and write the table."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--agents", type=int, default=10_000)
     parser.add_argument("--waiting", type=int, default=10_000)
     parser.add_argument("--repeats", type=int, default=5)
@@ -96,8 +98,11 @@ def main() -> None:
         "recovery",
         "Coming back after a crash",
         [
-            f"`python -m benchmarks.recovery`: {asked.agents:,} agents logged in, {asked.waiting:,} calls waiting; a snapshot and "
-            f"{SNAPSHOT_EVENTS:,} events behind it. Seconds, {asked.repeats} interleaved repeats.\n",
+            (
+                f"`python -m benchmarks.recovery`: {asked.agents:,} agents logged in, {asked.waiting:,} calls "
+                f"waiting; a snapshot and "
+                f"{SNAPSHOT_EVENTS:,} events behind it. Seconds, {asked.repeats} interleaved repeats.\n"
+            ),
             table(["what", "best", "median", "worst"], rows),
             f"Budget: at most {BUDGET_S:.0f} s.\n",
         ],

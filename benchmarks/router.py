@@ -1,8 +1,9 @@
 """How many calls a second the router alone takes through their whole life, and what that is of a bare dispatch loop.
 
-A call arrives straight into one of 20 queues that ask for a skill, is offered, accepted, ended by the caller, and the operator finishes
-the wrap-up: four events. Every agent serves three queues at three levels (city.py); in two tenths of the calls callers have to wait.
-The floor, measured in the same run on the same events, looks a handler up by the event's type, calls it, and does nothing else.
+A call arrives straight into one of 20 queues that ask for a skill, is offered, accepted, ended by the caller, and the
+operator finishes the wrap-up: four events. Every agent serves three queues at three levels (city.py); in two tenths
+of the calls callers have to wait. The floor, measured in the same run on the same events, looks a handler up by the
+event's type, calls it, and does nothing else.
 
     python -m benchmarks.router [--calls N] [--agents N ...]
 """
@@ -60,7 +61,9 @@ def measure(agents: int, calls: int, repeats: int) -> list[str]:
 
 def main() -> None:
     """Measure and write the table."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--calls", type=int, default=20_000)
     parser.add_argument("--agents", type=int, nargs="+", default=[100, 1_000, 10_000])
     parser.add_argument("--repeats", type=int, default=5)
@@ -70,10 +73,12 @@ def main() -> None:
         "router",
         "Whole lives of calls through the router alone",
         [
-            f"`python -m benchmarks.router`: {asked.calls:,} calls of four events, agents with 3 skills at levels 1 to 5 "
-            "for 3 of 20 queues, each queue with a skill and two steps. Processor time, "
-            f"{asked.repeats} interleaved repeats; the floor is a loop that looks a handler up by the event's type and "
-            "calls it.\n",
+            (
+                f"`python -m benchmarks.router`: {asked.calls:,} calls of four events, agents with 3 skills at levels 1 to 5 "
+                "for 3 of 20 queues, each queue with a skill and two steps. Processor time, "
+                f"{asked.repeats} interleaved repeats; the floor is a loop that looks a handler up by the event's type and "
+                "calls it.\n"
+            ),
             table(
                 [
                     "agents",
