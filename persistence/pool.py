@@ -90,8 +90,12 @@ async def _connect(config: Config, application: str) -> asyncpg.Connection:
 
 def is_away(error: BaseException) -> bool:
     """Whether trying again later may help. What became of a transaction that was under way is not known then."""
-    # asyncpg says InterfaceError both for misuse and for a connection that was closed under our feet.
-    return isinstance(error, _AWAY) or (isinstance(error, asyncpg.InterfaceError) and "closed" in str(error))
+    # asyncpg says InterfaceError both for misuse and for a connection that was closed under our feet. One that the server
+    # shuts down in the middle of a COPY stays busy for asyncpg until it is thrown away, which it says in two ways; nobody
+    # of ours asks two things of one connection.
+    if isinstance(error, asyncpg.InterfaceError):
+        return "closed" in str(error) or "in progress" in str(error)
+    return isinstance(error, (*_AWAY, asyncpg.InternalClientError))
 
 
 def _settings(application: str) -> dict[str, Any]:

@@ -130,7 +130,7 @@ class PostgresStore:
         try:
             async with self._pool.acquire() as connection:
                 yield connection
-        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError) as error:
             if not is_away(error):
                 raise
             # A transaction whose connection broke ends with the complaint that it can't be rolled back.
