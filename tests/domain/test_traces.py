@@ -1,7 +1,8 @@
 """Recorded histories: what goes in, what comes out, line by line.
 
 A file of `tests/traces/` is one story: its first line says which, `load` puts documents of that folder in force, `in` is an
-event at a time, `out` each command it gives (without its empty fields). A change that alters a story shows here as a difference
+event at a time, `out` each command it gives (without its empty fields). A deadline that passes with generation 0 is the one in
+force of its key. A change that alters a story shows here as a difference
 that somebody reads; when it is meant, `SANTRAL_REWRITE_TRACES=1` writes what comes out now. To record a new story, write its
 `in` lines and rewrite.
 """
@@ -9,6 +10,7 @@ that somebody reads; when it is meant, `SANTRAL_REWRITE_TRACES=1` writes what co
 from __future__ import annotations
 
 import os
+import typing
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -17,12 +19,78 @@ import msgspec
 import pytest
 
 from acd_core.documents import load_plan, load_roster
-from acd_core.domain.events import AnyEvent, PlanChanged, RosterChanged
+from acd_core.domain.commands import CallStep, DecisionKind
+from acd_core.domain.events import AnyEvent, DeadlinePassed, PlanChanged, RosterChanged
 from acd_core.domain.invariants import check
+from acd_core.domain.plan import Strategy
 from acd_core.domain.router import Router
+from acd_core.domain.state import timed
+from tests.domain.oracle import Oracle
 
 FOLDER = Path(__file__).resolve().parents[1] / "traces"
 FILES = sorted(FOLDER.glob("*.jsonl"))
+YEARS = range(2023, 2024)  # of calendars, so that a story is the same whenever it is told
+
+# Every rule of who gets a call, and the stories that tell it.
+RULES: dict[str, tuple[str, ...]] = {
+    "first come, first served; priority before arrival": (
+        "answered_at_the_page",
+        "answered_at_the_phone",
+        "order_same_moment",
+        "priority_before_arrival",
+    ),
+    "aging and its limit": ("order_aging", "order_aging_cap"),
+    "hazards before everything": ("hazard",),
+    "longest idle": ("strategy_longest_idle",),
+    "fewest calls": ("strategy_fewest_calls",),
+    "least occupied": ("strategy_least_occupied",),
+    "top-down": ("strategy_top_down",),
+    "round robin": ("strategy_round_robin",),
+    "proficiency": ("strategy_proficiency",),
+    "random by seed": ("strategy_random",),
+    "ring all": ("ring_all_late_answer", "ring_all_next", "ring_all_winner"),
+    "steps lower levels": ("step_lower_levels",),
+    "steps add teams": ("step_add_teams",),
+    "steps add queues": ("step_add_queues",),
+    "steps move calls on": ("step_move_to",),
+    "steps ask for sites": ("step_to_sites",),
+    "steps offer a callback": ("callback_anonymous", "callback_expired", "callback_settled"),
+    "condition: more calls wait": ("when_waiting_over",),
+    "condition: the expected wait is longer": ("when_expected_wait",),
+    "condition: fewer operators are ready": ("when_ready_at_most",),
+    "condition: within hours": ("when_during",),
+    "way out: full": ("full_to_another_queue", "queue_full"),
+    "way out: waited too long": ("waited_too_long",),
+    "way out: nobody logged in": ("last_operator_back", "last_operator_gone"),
+    **{
+        f"offer {cause}, then {then}": (f"offer_{cause}_{then}",)
+        for cause in ("declined", "no_answer", "unreachable", "vanished")
+        for then in ("ready", "not_ready", "logged_out")
+    },
+    "failed offers: the call keeps its place": ("not_answered", "phone_unreachable", "rejected"),
+    "a page that goes away while it rings": ("offer_page_back", "page_gone_while_ringing"),
+    "wrap-up, its extension and its cap": ("wrap_up_cap", "wrap_up_extended"),
+    "not ready: planned, overdue, too long": ("break_overdue", "break_too_long", "lunch_after_the_call"),
+    "the longest log-in": ("login_over", "login_over_in_a_call"),
+    "the longest conversation": ("talk_too_long",),
+    "last operator": ("last_operator",),
+    "preferred operator": ("preferred", "preferred_on_break", "preferred_released"),
+    "repeat caller": ("repeat_caller",),
+    "anonymous callers": ("anonymous",),
+    "known callers": ("caller_with_skills", "vip"),
+    "hours, holidays and modes": ("closed_by_a_supervisor", "emergency", "holiday", "hours"),
+    "flows": ("no_key", "unknown_number"),
+    "callers who hang up": ("gone_in_the_greeting", "gone_in_the_queue", "gone_while_ringing"),
+    "pages and log-ins": (
+        "log_out_in_a_call",
+        "page_back_in_time",
+        "page_blinks",
+        "page_gone_for_good",
+        "taken_over",
+    ),
+    "processes that die": ("core_killed", "edge_killed", "edge_link_blinks", "edge_stays_away", "web_killed"),
+    "documents that change": ("agent_removed", "plan_changed"),
+}
 
 
 class Line(msgspec.Struct, omit_defaults=True, forbid_unknown_fields=True):
@@ -42,6 +110,7 @@ def told(path: Path) -> list[Line]:
 def happens(lines: list[Line]) -> Iterator[Line]:
     """The same story as the router of today tells it."""
     router = Router()
+    oracle = Oracle(router.state)
     for line in lines:
         if line.story:
             yield line
@@ -49,9 +118,21 @@ def happens(lines: list[Line]) -> Iterator[Line]:
             yield line
             events = [line.event] if line.event is not None else [_load(router, name) for name in line.load]
             for event in events:
-                for command in router.apply(event, line.at):
+                told = _in_force(router, event)
+                oracle.before(router.state, told, line.at)
+                commands = router.apply(told, line.at)
+                for command in commands:
                     yield Line(command=_full(msgspec.to_builtins(command)))
                 check(router.state)
+                oracle.after(router.state, told, commands)
+
+
+def _in_force(router: Router, event: AnyEvent) -> AnyEvent:
+    """A deadline without a generation is the one in force."""
+    if not isinstance(event, DeadlinePassed) or event.generation:
+        return event
+    deadline = timed(router.state)[event.entity][event.id].deadlines[event.key]
+    return msgspec.structs.replace(event, generation=deadline.generation)
 
 
 def _full(value: Any) -> Any:
@@ -67,7 +148,9 @@ def _load(router: Router, name: str) -> AnyEvent:
     path = FOLDER / name
     text = path.read_text(encoding="utf-8")
     if name.startswith("plan"):
-        return PlanChanged(version=router.state.plan_version + 1, plan=load_plan(text, path.parent, name))
+        return PlanChanged(
+            version=router.state.plan_version + 1, plan=load_plan(text, path.parent, name, YEARS)
+        )
     roster = load_roster(text, router.state.plan, name)
     return RosterChanged(version=router.state.roster_version + 1, roster=roster)
 
@@ -82,3 +165,22 @@ def test_the_story_is_told_as_it_was_recorded(path: Path) -> None:
     if os.environ.get("SANTRAL_REWRITE_TRACES"):
         path.write_bytes(now)
     assert now.splitlines() == path.read_bytes().splitlines()
+
+
+def test_every_rule_has_its_stories_and_every_story_its_rule() -> None:
+    told = [story for stories in RULES.values() for story in stories]
+    assert sorted(told) == [path.stem for path in FILES]
+    assert all(RULES.values())
+
+
+def test_every_rule_that_a_document_can_ask_for_is_told() -> None:
+    """What the stories' plans and the stories themselves leave out would be a rule that nobody can read about."""
+    seen: set[str] = set()
+    for path in FILES:
+        for line in told(path):
+            command = line.command
+            seen.add(command.get("step", "") if command.get("type") == "CallStory" else "")
+            if command.get("type") == "Decided":
+                seen.update((command["kind"], command.get("strategy", "")))
+    wanted = {*typing.get_args(CallStep), *typing.get_args(DecisionKind), *typing.get_args(Strategy)}
+    assert not wanted - seen

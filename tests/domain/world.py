@@ -26,7 +26,7 @@ from acd_core.domain.plan import (
 from acd_core.domain.roster import Agent as Entry
 from acd_core.domain.roster import Roster
 from acd_core.domain.router import Router
-from acd_core.domain.state import State, decode_state, encode_state
+from acd_core.domain.state import State, decode_state, encode_state, timed
 
 C = TypeVar("C")
 
@@ -189,7 +189,8 @@ class World:
     def use_phone(self, agent: str) -> None:
         """Log in and choose the registered SIP phone."""
         self.log_in(agent)
-        user = ROSTER.agents[agent].phone
+        assert self.state.roster is not None
+        user = self.state.roster.agents[agent].phone
         self.do(ev.PhoneRegistered(edge=EDGE, user=user))
         self.ask(ev.PhoneChosen, agent)
 
@@ -207,10 +208,17 @@ class World:
     def accept(self, agent: str) -> None:
         self.ask(ev.OfferAccepted, agent)
 
-    def arrive(self, call: str, dialled: str = "186", edge: str = EDGE, at_ms: int = 0) -> None:
+    def arrive(
+        self, call: str, dialled: str = "186", edge: str = EDGE, at_ms: int = 0, **fields: Any
+    ) -> None:
         self.do(
             ev.CallArrived(
-                call=call, edge=edge, caller="05551234567", dialled=dialled, at_ms=at_ms or self.now_ms
+                call=call,
+                edge=edge,
+                caller="05551234567",
+                dialled=dialled,
+                at_ms=at_ms or self.now_ms,
+                **fields,
             )
         )
 
@@ -238,8 +246,7 @@ class World:
 
     def deadline(self, entity: Any, id_: str, key: str) -> None:
         """Time goes on to this deadline."""
-        owner: Any = {"call": self.state.calls, "agent": self.state.agents, "edge": self.state.edges}[entity]
-        deadline = owner[id_].deadlines[key]
+        deadline = timed(self.state)[entity][id_].deadlines[key]
         self.do(
             ev.DeadlinePassed(entity=entity, id=id_, key=key, generation=deadline.generation),
             max(0, deadline.at_ms - self.now_ms),
