@@ -91,5 +91,6 @@ def staffing_changed(turn: Turn, id_: str) -> None:
         if queue.definition.unstaffed_max_ms:
             for waiting in turn.index.calls_of(id_):
                 call = turn.state.calls[waiting]
-                if "wait" in call.deadlines:  # else it has come to wait in this turn, and is armed at the end of it
+                # Without one it has come to wait in this turn, and is armed at the end of it.
+                if "wait" in call.deadlines:
                     arm(turn, call)

@@ -1,8 +1,8 @@
 """The reasons of the calls of the moment, in memory.
 
-Every step of a call's story and every decision about it is kept under the call, as the bytes it has on the wire: so the collector of
-garbage has nothing to walk over while calls wait (decision 0064). Of a call that goes on and on the first and the last reasons are kept
-and those between are counted; the database has them all.
+Every step of a call's story and every decision about it is kept under the call, as the bytes it has on the wire: so the
+collector of garbage has nothing to walk over while calls wait (decision 0064). Of a call that goes on and on the first and
+the last reasons are kept and those between are counted; the database has them all.
 
 Limits: so many live calls, so many that ended lately, so many reasons in all. A live call beyond them is not kept; one reason too
 many in all costs the call that ended longest ago, and when there is none, the call one of its own between the first and the last.
