@@ -17,6 +17,7 @@ from acd_core.explain.texts import Language
 from acd_core.explain.words import Words
 
 NAMED_MAX = 3  # in one clause; the others are counted
+_NO_WAIT_MS = 1_000  # nobody calls less a wait
 
 _SAID_BY: dict[DecisionKind, str] = {
     "offered": "offered",
@@ -121,7 +122,7 @@ class _Teller:
         if self.words.find(f"why_{strategy}") is None or not considered:
             return self.words.say("chosen", agent=agent)
         why = self.words.say(f"why_{strategy}", score=self._score(strategy, considered[0].score))
-        if len(considered) < 2:
+        if len(considered) < 2 or strategy == "ring_all":  # there the next one rings as well
             return self.words.say("chosen_why", agent=agent, why=why)
         return self.words.say(
             "chosen_why_next",
@@ -150,15 +151,17 @@ class _Teller:
                 return words.say("score_random")
 
     def _waited(self, reason: Decided) -> str:
-        time = self.words.duration(reason.waited_ms)
+        words = self.words
+        time, priority = words.duration(reason.waited_ms), words.tenths(reason.priority)
+        if reason.waited_ms < _NO_WAIT_MS:
+            return words.say("has_priority", priority=priority) if reason.priority else ""
         if not reason.priority:
-            return self.words.say("had_waited", time=time)
-        priority = self.words.thousandths(reason.priority)
-        return self.words.say("had_waited_priority", time=time, priority=priority)
+            return words.say("had_waited", time=time)
+        return words.say("had_waited_priority", time=time, priority=priority)
 
     def waits(self, reason: Decided) -> str:
         """Why nobody was offered it."""
-        parts = [self._nobody(reason, "nobody"), self._kept_until(reason)]
+        parts = [self._nobody(reason, "nobody", "nobody_there")]
         if any(one.why == "level_too_low" for one in reason.rejected):
             queue = self.names.queues.get(reason.queue)
             parts.append(self._asked({} if queue is None or reason.steps else queue.skills))
@@ -187,12 +190,12 @@ class _Teller:
             return ""
         return self.words.say("kept", agent=self.agent(reason.agent), clock=self.clock(reason.until_ms))
 
-    def _nobody(self, reason: Decided, key: str) -> str:
+    def _nobody(self, reason: Decided, key: str, there: str) -> str:
         if reason.rejected:
             return self.words.say(key, rejected=self._rejected(reason))
         if reason.candidates:
             return self.words.say("others_first", queue=self.queue(reason.queue))
-        return self.words.say("nobody_there", queue=self.queue(reason.queue))
+        return self.words.say(there, queue=self.queue(reason.queue))
 
     def _asked(self, skills: dict[str, int]) -> str:
         if not skills:
@@ -250,23 +253,17 @@ class _Teller:
                     words.count("before_it", waiting.before) if waiting.before else words.say("is_next"),
                 )
             ),
-            self._nobody(reason, "nobody_now"),
+            self._nobody(reason, "nobody_now", "nobody_there_now"),
             self._kept_until(reason),
             self._asked(waiting.asked),
-            self._next_step(waiting),
+            *(self._of_step(reason.queue, number, "step_waits") for number in waiting.held),
+            self._comes(reason.queue, waiting.step, waiting.step_ms) if waiting.step else "",
         ]
         if waiting.unstaffed_ms:
             lines.append(words.say("unstaffed_at", clock=self.clock(waiting.unstaffed_ms)))
         if waiting.leaves_ms:
             lines.append(words.say("leaves_at", clock=self.clock(waiting.leaves_ms)))
         return tuple(line for line in lines if line)
-
-    def _next_step(self, waiting: Waiting) -> str:
-        if not waiting.step:
-            return ""
-        if waiting.step_ms <= waiting.decision.at_ms:
-            return self._of_step(waiting.decision.queue, waiting.step, "step_waits")
-        return self._comes(waiting.decision.queue, waiting.step, waiting.step_ms)
 
     def _comes(self, queue: str, number: int, at_ms: int) -> str:
         effects, clock = self._effects(queue, number), self.clock(at_ms)

@@ -37,7 +37,8 @@ class Waiting(msgspec.Struct, frozen=True, kw_only=True):
     decision: Decided
     before: int  # calls of its queue that go first
     asked: dict[str, int] = {}  # the levels that an operator needs at present
-    step: int = 0  # the next one, counted from 1
+    held: tuple[int, ...] = ()  # steps that are due and whose condition does not hold, counted from 1
+    step: int = 0  # the next one that will come
     step_ms: int = 0
     leaves_ms: int = 0  # at the latest
     unstaffed_ms: int = 0  # leaves then, unless somebody logs in

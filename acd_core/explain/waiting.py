@@ -16,6 +16,7 @@ from acd_core.domain.roster import LEVEL_MIN
 from acd_core.domain.squads import Bucket
 from acd_core.domain.state import State
 from acd_core.domain.turn import Turn
+from acd_core.domain.wait import due_steps, holds
 from acd_core.explain.story import Waiting
 
 
@@ -30,15 +31,19 @@ def why_it_waits(state: State, index: Index, call: Call, now_ms: int) -> Waiting
     decision = turn.out[-1]
     assert isinstance(decision, Decided)
     queue = state.queues[call.queue]
-    step, step_ms = _next_step(call, queue.definition)
+    held = tuple(
+        number for number, step in due_steps(turn, call, queue.definition) if not holds(turn, call, step.when)
+    )
+    step, step_ms = _next_step(call, queue.definition, held, now_ms)
     way = bucket.ways[0]
     return Waiting(
         decision=decision,
         before=_before(index, call, bucket, now_ms),
         asked={skill: max(LEVEL_MIN, level - way.lowered) for skill, level in way.skills},
+        held=held,
         step=step,
         step_ms=step_ms,
-        leaves_ms=call.queued_ms + queue.definition.wait_max_ms,
+        leaves_ms=call.search_ms + queue.definition.wait_max_ms,
         unstaffed_ms=_unstaffed_ms(call, queue),
     )
 
@@ -56,12 +61,17 @@ def _before(index: Index, call: Call, own: Bucket, now_ms: int) -> int:
     return count
 
 
-def _next_step(call: Call, definition: Definition) -> tuple[int, int]:
-    """The first step not yet taken and when it is due, which may be past; zeros when there is none."""
+def _next_step(call: Call, definition: Definition, held: tuple[int, ...], now_ms: int) -> tuple[int, int]:
+    """The first step that only time keeps, and when it comes; zeros when there is none.
+
+    One whose condition has begun to hold since the last look comes with the next look.
+    """
+    look = call.deadlines.get("wait")
+    soonest_ms = now_ms if look is None else max(now_ms, look.at_ms)
     left = [
-        (call.queued_ms + step.after_ms, number)
+        (at_ms if (at_ms := call.search_ms + step.after_ms) > now_ms else soonest_ms, number)
         for number, step in enumerate(definition.steps, 1)
-        if number not in call.steps
+        if number not in call.steps and number not in held
     ]
     if not left:
         return 0, 0
@@ -73,4 +83,4 @@ def _unstaffed_ms(call: Call, queue: Queue) -> int:
     limit_ms = queue.definition.unstaffed_max_ms
     if not limit_ms or not queue.unstaffed_since_ms:
         return 0
-    return max(call.queued_ms, queue.unstaffed_since_ms) + limit_ms
+    return max(call.search_ms, queue.unstaffed_since_ms) + limit_ms

@@ -42,15 +42,15 @@ class Words:
             return self.say("minutes", m=str(minutes))
         return self.say("minutes_seconds", m=str(minutes), s=str(seconds))
 
-    def thousandths(self, value: int) -> str:
-        """`52.5` of 52500, as short as it goes."""
-        whole, rest = divmod(abs(value), 1000)
-        text = str(whole) if not rest else f"{whole}{self.say('decimal')}{rest:03d}".rstrip("0")
-        return f"-{text}" if value < 0 else text
+    def tenths(self, thousandths: int) -> str:
+        """`52.5` of 52512, as short as it goes: nobody reads more of a number that grows with the wait."""
+        whole, tenth = divmod((abs(thousandths) + 50) // 100, 10)
+        text = str(whole) if not tenth else f"{whole}{self.say('decimal')}{tenth}"
+        return f"-{text}" if thousandths < 0 and text != "0" else text
 
     def percent(self, thousandths: int) -> str:
         """`45 %` of 450, to a tenth."""
-        return self.say("percent", n=self.thousandths(thousandths * 100))
+        return self.say("percent", n=self.tenths(thousandths * 100))
 
     def quoted(self, name: str) -> str:
         """A name between marks."""

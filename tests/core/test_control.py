@@ -101,7 +101,7 @@ def test_a_live_call_is_explained_in_sentences_and_as_data(running: CoreProcess)
         await web.hear(cmd.DeskView, lambda view: view.state == "not_ready")
         waits = await asked(running, "explain", "c1", "--language", "en")
         assert "Right now\n  It has waited in ‘Water’ for" in waits.stdout
-        assert "Nobody is free: 1 not ready (Ada)." in waits.stdout
+        assert "Nobody can take it: 1 not ready (Ada)." in waits.stdout
         assert "at the latest it leaves the queue." in waits.stdout
 
         edge.link.send(ev.CallerHungUp(call="c1"))

@@ -50,7 +50,10 @@ def test_every_reason_can_be_said(language: Language) -> None:
             for line in tell(whole, language, CLOCK):
                 assert line.text.strip() == line.text != ""
                 assert not set("{}") & set(line.text), line.text
-    for now in (waiting(), waiting(before=0, step=0, leaves_ms=0, asked={}, unstaffed_ms=AT_MS)):
+    for now in (
+        waiting(),
+        waiting(before=0, held=(1, 2, 3, 9), step=0, leaves_ms=0, asked={}, unstaffed_ms=AT_MS),
+    ):
         for text in tell_waiting(now, NAMES, language, CLOCK):
             assert text
             assert not set("{}") & set(text), text
@@ -109,14 +112,18 @@ def test_durations(language: Language, length_ms: int, text: str) -> None:
 
 
 def test_numbers_are_written_as_the_language_does() -> None:
-    assert [Words("en").thousandths(value) for value in (0, 52_000, 52_500, 52_125, -1_500)] == [
+    values = (0, 49, 52_000, 52_500, 52_125, 52_960, -1_500, -20)
+    assert [Words("en").tenths(value) for value in values] == [
+        "0",
         "0",
         "52",
         "52.5",
-        "52.125",
+        "52.1",
+        "53",
         "-1.5",
+        "0",
     ]
-    assert Words("tr").thousandths(52_500) == "52,5"
+    assert Words("tr").tenths(52_500) == "52,5"
     assert [Words(language).percent(455) for language in LANGUAGES] == ["%45,5", "45.5 %", "45,5%", "45.5%"]
 
 
@@ -148,12 +155,43 @@ def test_an_offer_says_who_why_and_who_would_have_been_next() -> None:
         ("round_robin", (12,), "next in turn (12 offers since the last one)"),
         ("random", (0,), "by lot"),
         ("proficiency", (9,), "the most skilled (9 levels in all)"),
-        ("ring_all", (60_000,), "all who are free ring at once"),
+        ("ring_all", (60_000, 50_000), "the queue rings several at once, the longest idle first (1 min)"),
     ],
 )
 def test_each_strategy_says_what_it_goes_by(strategy: str, scores: tuple[int, ...], why: str) -> None:
     [text] = texts("en", offered(strategy, *scores))
     assert f"Ayşe Yılmaz was chosen: {why}." in text
+
+
+def test_a_moment_is_no_wait() -> None:
+    [text] = texts("en", offered("longest_idle", 60_000, waited_ms=999, priority=10_012))
+    assert text.endswith("idle longest (1 min). Its priority is 10.")
+    [text] = texts("tr", offered("longest_idle", 60_000, waited_ms=999))
+    assert text == "3 operatör boştaydı. Seçilen Ayşe Yılmaz: en uzun süredir boşta (1 dk)."
+    [text] = texts("en", offered("longest_idle", 60_000, waited_ms=1_000))
+    assert text.endswith("The call had waited 1 s.")
+
+
+def test_who_rings_already_may_ring_for_this_very_call() -> None:
+    one, two = Rejected(why="ringing", count=1, agents=("op02",)), Rejected(why="ringing", count=2)
+    assert (
+        "The others: 1 ringing already (Mehmet Demir)."
+        in texts("en", offered("ring_all", 1, rejected=(one,)))[0]
+    )
+    assert (
+        "Diğerleri: 2 kişide zaten çağrı çalıyor." in texts("tr", offered("ring_all", 1, rejected=(two,)))[0]
+    )
+
+
+def test_who_is_free_but_may_not_is_not_said_to_be_busy() -> None:
+    kept = Rejected(why="kept_for_another", count=1, agents=("op01",))
+    waits = decided("waits", 30_000, agent="op02", until_ms=AT_MS + 40_000, rejected=(kept,), steps=(1, 2, 3))
+    assert texts("en", waits) == [
+        (
+            "Nobody could take it: 1 may not, as the call is kept for another operator (Ayşe Yılmaz). "
+            "4 calls wait in the queue."
+        )
+    ]
 
 
 def test_who_was_kept_for_is_chosen_for_that() -> None:
@@ -164,19 +202,19 @@ def test_who_was_kept_for_is_chosen_for_that() -> None:
 def test_waiting_says_who_could_not_what_is_asked_and_what_comes() -> None:
     assert texts("en", decided("waits", 5_000, rejected=REJECTED)) == [
         (
-            "Nobody was free: 3 lack the level asked for; 1 not ready (Mehmet Demir); 5 talking; 2 in wrap-up. "
+            "Nobody could take it: 3 lack the level asked for; 1 not ready (Mehmet Demir); 5 talking; 2 in wrap-up. "
             "Asked for: Kanal 3. Step 1 comes at 14:30:20: the levels asked for go down by 1. 4 calls wait in the queue."
         )
     ]
     assert texts("tr", decided("waits", 5_000, rejected=REJECTED)) == [
         (
-            "Boşta kimse yoktu: 3 kişinin düzeyi yetmiyor; 1 kişi hazır değil (Mehmet Demir); 5 kişi görüşmede; "
-            "2 kişi çağrı sonrası işlemde. İstenen: Kanal 3. 1. adım saat 14:30:20: istenen düzeyler 1 azalır. "
+            "Çağrıyı alabilecek kimse yoktu: 3 kişinin düzeyi yetmiyor; 1 kişi hazır değil (Mehmet Demir); 5 kişi görüşmede; "
+            "2 kişi çağrı sonrası işlemde. İstenen: Kanal 3. Saat 14:30:20 olduğunda 1. adım: istenen düzeyler 1 azalır. "
             "Kuyrukta 4 çağrı bekliyor."
         )
     ]
     [nobody] = texts("en", decided("waits", 100_000, steps=(1, 2, 3)))
-    assert nobody == "Nobody is there who serves the queue ‘Arıza’. 4 calls wait in the queue."
+    assert nobody == "Nobody was there who serves the queue ‘Arıza’. 4 calls wait in the queue."
 
 
 def test_many_names_are_cut_and_counted() -> None:
@@ -201,14 +239,14 @@ def test_what_a_decision_says_the_story_does_not_repeat() -> None:
         step("ended", 99_000, detail="caller_hung_up"),
     ) == [
         "The call entered the queue ‘Arıza’.",
-        "The call is kept for Mehmet Demir, who knows the caller, until 14:30:20.",
-        "Mehmet Demir did not come free in time; all who serve the queue may have the call.",
+        "The call is kept for Mehmet Demir, who knows the caller, until 14:30:20 at the latest.",
+        "The call is no longer kept for Mehmet Demir; all who serve the queue may have it.",
         (
             "Step 2: the caller hears an announcement; these teams may take it too: Gece ekibi; it waits in these queues too: "
             "‘Fatura’."
         ),
         (
-            "Step 3 is due, but what it depends on does not hold yet (the caller is offered a callback; the sites are asked; "
+            "Step 3 is due, but what it depends on does not hold yet (the caller is offered a callback; it may go to a site; "
             "it moves to ‘Fatura’)."
         ),
         "The call left the queue ‘Arıza’ and moves to ‘Fatura’.",
@@ -234,7 +272,7 @@ def test_what_is_missing_is_counted_where_it_is_missing() -> None:
 def test_why_it_waits_now_and_what_comes_next() -> None:
     assert tell_waiting(waiting(), NAMES, "en", CLOCK) == (
         "It has waited in ‘Arıza’ for 45 s. 2 calls go first.",
-        "Nobody is free: 3 lack the level asked for; 1 not ready (Mehmet Demir); 5 talking; 2 in wrap-up.",
+        "Nobody can take it: 3 lack the level asked for; 1 not ready (Mehmet Demir); 5 talking; 2 in wrap-up.",
         "Asked for: Kanal 2.",
         (
             "Step 2 comes at 14:31:00: the caller hears an announcement; these teams may take it too: Gece ekibi; it waits in "
@@ -243,7 +281,13 @@ def test_why_it_waits_now_and_what_comes_next() -> None:
         "At 14:40:00 at the latest it leaves the queue.",
     )
     overdue = waiting(
-        step_ms=AT_MS, before=0, asked={}, leaves_ms=0, unstaffed_ms=AT_MS, decision=decided("waits", 1_000)
+        held=(2,),
+        step=0,
+        before=0,
+        asked={},
+        leaves_ms=0,
+        unstaffed_ms=AT_MS,
+        decision=decided("waits", 1_000),
     )
     assert tell_waiting(overdue, NAMES, "tr", CLOCK) == (
         "“Arıza” kuyruğundaki bekleme süresi: 1 sn. Kuyrukta önünde başka çağrı yok.",

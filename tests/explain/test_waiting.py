@@ -6,7 +6,7 @@ import msgspec
 
 from acd_core.domain import events as ev
 from acd_core.domain.commands import CallStory, Decided
-from acd_core.domain.plan import Queue, SearchStep, WayOut
+from acd_core.domain.plan import Condition, Queue, SearchStep, WayOut
 from acd_core.domain.roster import Agent, Roster, Team
 from acd_core.domain.state import encode_state
 from acd_core.explain.clock import wall_clock
@@ -42,8 +42,10 @@ PEOPLE = Roster(
 class Watched(World):
     """A world whose stories are kept as the core keeps them."""
 
-    def __init__(self) -> None:
-        super().__init__(HERE, PEOPLE)
+    def __init__(self, *steps: SearchStep) -> None:
+        """With these steps instead of the usual ones, where there are any."""
+        water = msgspec.structs.replace(WATER, steps=steps or WATER.steps)
+        super().__init__(msgspec.structs.replace(HERE, queues={**HERE.queues, "water": water}), PEOPLE)
 
     def explain(self, call: str) -> Told | None:
         kept = Keeper()
@@ -80,7 +82,7 @@ def test_who_could_not_have_it_and_what_comes() -> None:
     world.arrive("c3")
     assert world.now("c3") == (
         "It has waited in ‘Su’ for 0 s. 1 call goes first.",
-        "Nobody is free: 1 lacks the level asked for (Bob); 1 is in a team that is not let in yet (Cem); 1 talking (Ann).",
+        "Nobody can take it: 1 lacks the level asked for (Bob); 1 is in a team that is not let in yet (Cem); 1 talking (Ann).",
         "Asked for: Kanal 3.",
         f"Step 1 comes at {clock(world, 20_000, 'c3')}: the levels asked for go down by 1.",
         f"At {clock(world, 600_000, 'c3')} at the latest it leaves the queue.",
@@ -102,9 +104,41 @@ def test_a_step_lets_somebody_in_and_the_story_says_so() -> None:
     assert told[-1].startswith("1 operator was free. Bob was chosen: idle longest (20 s).")
     assert "The others: 1 talking (Ann)." in told[-1]
     assert any(
-        text.startswith("Nobody was free: 1 lacks the level asked for (Bob); 1 talking (Ann).")
+        text.startswith("Nobody could take it: 1 lacks the level asked for (Bob); 1 talking (Ann).")
         for text in told
     )
+
+
+def test_a_step_whose_condition_does_not_hold_hides_no_later_one() -> None:
+    world = Watched(
+        SearchStep(after_ms=10_000, when=Condition(waiting_over=1), add_teams=("night",)),
+        SearchStep(after_ms=60_000, lower_levels=1),
+    )
+    world.make_ready("bob")
+    world.arrive("c1")
+    world.deadline("call", "c1", "wait")
+    held = "Step 1 is due, but what it depends on does not hold yet (these teams may take it too: Night)."
+    later = f"Step 2 comes at {clock(world, 60_000, 'c1')}: the levels asked for go down by 1."
+    assert world.now("c1")[3:5] == (held, later)
+    world.arrive("c2")
+    next_look = wall_clock("UTC")(world.call("c1").deadlines["wait"].at_ms)
+    assert f"Step 1 comes at {next_look}: these teams may take it too: Night." in world.now("c1")
+    assert held not in world.now("c1")
+    world.deadline("call", "c1", "wait")
+    assert "Step 1: these teams may take it too: Night." in world.said("c1")
+
+
+def test_what_comes_next_comes_later_by_the_time_without_a_core() -> None:
+    world = Watched()
+    world.make_ready("bob")
+    world.arrive("c1")
+    came = clock(world, 20_000, "c1")
+    away_ms = 300_000
+    world.do(ev.CoreStarted(code_version="next"), away_ms)
+    (step,) = [text for text in world.now("c1") if text.startswith("Step 1 comes at")]
+    assert came not in step
+    assert wall_clock("UTC")(world.call("c1").deadlines["wait"].at_ms) in step
+    assert f"At {clock(world, 600_000 + away_ms, 'c1')} at the latest it leaves the queue." in world.now("c1")
 
 
 def test_an_empty_centre_says_when_callers_are_let_go() -> None:
@@ -114,7 +148,7 @@ def test_an_empty_centre_says_when_callers_are_let_go() -> None:
     assert texts[1] == "Nobody is there who serves the queue ‘Su’."
     assert f"Unless somebody logs in, it leaves the queue at {clock(world, 300_000, 'c1')}." in texts
     world.log_in("ann")
-    assert "Nobody is free: 1 not ready (Ann)." in world.now("c1")
+    assert "Nobody can take it: 1 not ready (Ann)." in world.now("c1")
     world.do(ev.CallerHungUp(call="c1"))
     ended = world.explain("c1")
     assert ended is not None

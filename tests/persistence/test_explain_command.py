@@ -33,7 +33,7 @@ def test_the_story_is_read_from_the_database(config: Config, capsys: pytest.Capt
     assert run_explain(config, "c1", "en", as_json=False) == 0
     said = capsys.readouterr().out
     assert "c1  2026-01-01  Europe/Istanbul" in said
-    assert "03:00:00  Nobody was free: 1 talking (Ayşe). Step 1 comes at 03:00:20" in said
+    assert "03:00:00  Nobody could take it: 1 talking (Ayşe). Step 1 comes at 03:00:20" in said
     assert run_explain(config, "c1", "tr", as_json=True) == 0
     data = json.loads(capsys.readouterr().out)
     assert data["told"]["names"]["agents"] == {"a1": "Ayşe"}
@@ -56,7 +56,7 @@ def test_the_embedded_database_is_found_while_it_runs(
         assert running_dsn(config.data_path, config.run_path) == server.dsn
         asyncio.run(store(msgspec.structs.replace(config, database=Database(dsn=server.dsn))))
         assert run_explain(config, "c1", "en", as_json=False) == 0
-    assert "Nobody was free" in capsys.readouterr().out
+    assert "Nobody could take it" in capsys.readouterr().out
     assert run_explain(config, "c1", "en", as_json=False) == 1
     said = capsys.readouterr().err
     assert "the core does not run here" in said

@@ -41,7 +41,7 @@ def test_a_waiting_call_says_why_and_goes_on_telling(window: Callable[..., Windo
     expect(dialog).to_contain_text("Bu çağrı neden buraya gitti?")
     expect(board.find("explanation-now")).to_contain_text("Şu anda", timeout=GUARD_MS)
     expect(board.find("explanation-now")).to_contain_text(
-        re.compile("kuyruğuna bakan kimse yok|Boşta kimse yok")
+        re.compile("kuyruğuna bakan kimse yok|Çağrıyı alabilecek kimse yok")
     )
     expect(lines.first).to_have_text(re.compile(rf"^\d\d:\d\d:\d\dÇağrı geldi, aranan numara {WIDENING}\.$"))
     board.page.keyboard.press("Escape")
