@@ -198,7 +198,7 @@ def test_a_callback_is_called_and_taken_off_the_list(stage: Stage, board: Window
 def test_queues_tell_their_day_and_whether_it_is_good_enough(stage: Stage, board: Window) -> None:
     good, bad, none = (board.find(f"board-queue-q{number}") for number in range(3))
     level = "[data-field=service_level]"
-    expect(good.locator(level)).to_have_text(re.compile(r"91%\s*on target · 80% in 20s"))
+    expect(good.locator(level)).to_have_text(re.compile(r"91%\s*on target · 80% in 20 s"))
     expect(bad.locator(level)).to_have_text(re.compile(r"62%\s*below target"))
     expect(bad.locator(level)).to_have_attribute("data-level", "bad")
     expect(none.locator(level)).to_have_text(re.compile("^–"))
@@ -231,11 +231,15 @@ def test_operators_show_their_work_and_stand_in_the_order_that_is_asked_for(
     expect(ready.locator("[data-field=work]")).to_have_text("Calls: 12 · Occupancy: 10%")
     expect(on_break.get_by_test_id("mark-overdue")).to_have_text("overdue")
     expect(on_break).to_contain_text("Ekip 2")
-    operators = board.page.locator(".operator")
+    operators = board.page.locator(".operators:not(.away) .operator")
     for order, first in (("calls", "op118"), ("occupancy", "op118"), ("team", "op000"), ("state", "op003")):
         board.find("board-sort").select_option(order)
         expect(operators.first).to_have_attribute("data-testid", f"board-agent-{first}")
-        expect(operators.last).to_have_attribute("data-state", "logged_out")
+        expect(operators.last).not_to_have_attribute("data-state", "logged_out")
+    calls, away = board.find("board-call").last.bounding_box(), board.find("board-away").bounding_box()
+    assert calls
+    assert away
+    assert calls["y"] < away["y"], "who is not there stands below all that goes on"
 
 
 @pytest.mark.parametrize(("width", "language", "theme"), CASES)

@@ -84,7 +84,7 @@ def test_a_break_says_how_long_it_was_planned_and_that_it_is_overdue(stage: Stag
 @pytest.mark.parametrize(
     ("language", "width", "said"),
     [
-        ("en", 1280, ["Hazard", "VIP", "Kept for you", "Called 3× before", "Rings for 4 more"]),
+        ("en", 1280, ["Hazard", "VIP", "Kept for you", "Called 3× before", "Rings for up to 4 more"]),
         ("tr", 390, ["Tehlike ihbarı", "VIP"]),
         ("pl", 390, ["Zagrożenie", "VIP"]),
         ("zh", 1280, ["险情", "重要来电者"]),
@@ -121,6 +121,29 @@ def test_the_pop_up_says_what_is_special_danger_first(
     stage.show(state="ringing", deadline_ms=stage.now_ms() + MINUTE_MS, offer=offer())
     expect(operator.find("offer")).to_be_visible()
     expect(operator.find("offer").get_by_role("listitem")).to_have_count(0)
+
+
+def test_a_call_that_rings_can_not_be_put_away(stage: Stage, operator: Window) -> None:
+    stage.show(
+        state="ringing",
+        deadline_ms=stage.now_ms() + MINUTE_MS,
+        offer=replace(offer(), deadline_ms=stage.now_ms() + MINUTE_MS),
+    )
+    expect(operator.find("accept")).to_be_focused()
+    expect(operator.page.get_by_text("No call at the moment.")).to_have_count(0)
+    for _ in range(2):
+        operator.page.keyboard.press("Escape")
+    expect(operator.find("accept")).to_be_visible()
+    # Beyond the last button the focus is with the browser, and the page hears of no key.
+    for _ in range(2):
+        operator.page.keyboard.press("Tab")
+    for _ in range(4):
+        operator.page.keyboard.press("Escape")
+    expect(operator.find("accept")).to_be_focused()
+    operator.find("accept").click()
+    stage.heard(events.OfferAccepted)
+    stage.show(state="ready")
+    expect(operator.find("offer")).to_have_count(0)
 
 
 def test_whom_the_core_logs_out_reads_why_and_comes_back_by_themselves(

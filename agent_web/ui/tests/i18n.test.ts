@@ -1,5 +1,5 @@
 import { afterEach, expect, test } from 'vitest'
-import { callerText, catalogues, choose, count, dateTime, language, languages, pick, t, told } from '../src/i18n'
+import { callerText, catalogues, choose, count, dateTime, language, languages, pick, seconds, t, told } from '../src/i18n'
 import { en, type Key } from '../src/i18n/en'
 
 const keys = Object.keys(en) as Key[]
@@ -54,9 +54,11 @@ test('dates and numbers are written as the language does', () => {
   expect(language.value).toBe('en')
   expect(dateTime(noon)).toBe('15/03/2026, 14:30')
   expect(count(12_345)).toBe('12,345')
+  expect(seconds(2_500)).toBe('2.5 s')
   choose('tr')
   expect(dateTime(noon)).toBe('15.03.2026 14:30')
   expect(count(12_345)).toBe('12.345')
+  expect(seconds(2_500)).toBe('2,5 sn')
 })
 
 test('a caller without a number is named in the language of the page', () => {

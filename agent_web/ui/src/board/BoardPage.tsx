@@ -1,4 +1,4 @@
-/** The supervisor's wallboard: the mode the centre is in, queues, operators, callbacks, calls, and whether all parts are there. */
+/** The supervisor's wallboard: the mode the centre is in, queues, callbacks, operators at work, calls, who is logged out, and whether all parts are there. */
 import { useMemo } from 'preact/hooks'
 import type { Board } from '../wire.gen'
 import { count, t } from '../i18n'
@@ -8,7 +8,7 @@ import { behindLevel, BoardLine } from './board'
 import { Callbacks } from './Callbacks'
 import { Calls } from './Calls'
 import { ModeSwitch } from './ModeSwitch'
-import { Operators } from './Operators'
+import { LoggedOut, Operators } from './Operators'
 import { Queues } from './Queues'
 
 export function BoardPage() {
@@ -50,6 +50,7 @@ function Parts({ picture }: { readonly picture: Board }) {
       {picture.callbacks_open > 0 && <Callbacks callbacks={picture.callbacks} open={picture.callbacks_open} queues={queues} />}
       <Operators agents={picture.agents} />
       <Calls picture={picture} queues={queues} />
+      <LoggedOut agents={picture.agents} />
     </>
   )
 }

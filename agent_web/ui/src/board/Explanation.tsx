@@ -73,7 +73,7 @@ function Dialog({ call, caller }: { readonly call: string; readonly caller: stri
   const close = (): void => void (shown.value = null)
   return (
     <dialog ref={dialog} class="sheet story" aria-labelledby="story-title" onClose={close} onClick={(event) => event.target === dialog.current && close()} data-testid="explanation">
-      <div class="story-body">
+      <div class="story-body" role="region" aria-labelledby="story-title" tabIndex={0}>
         <h2 id="story-title">
           {t('explain_title')}{' '}
           <small class="quiet">

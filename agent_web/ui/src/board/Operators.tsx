@@ -15,21 +15,21 @@ const ORDERS: readonly [AgentOrder, Key][] = [
   ['occupancy', 'occupancy'],
 ]
 
-const SHOWN_MAX = 500
+const SHOWN_MAX = 500 // of each
 
+const isAway = (one: BoardAgent): boolean => one.state === 'logged_out'
+
+/** Those at work, in the order that the reader likes. */
 export function Operators({ agents }: { readonly agents: readonly BoardAgent[] }) {
   const order = useSignal<AgentOrder>('name')
-  const sorted = inOrder(agents, language.value, order.value)
-  const shown = sorted.slice(0, SHOWN_MAX)
-  const here = sorted.filter((one) => one.state !== 'logged_out').length
-  const away = shown.slice(here)
+  const here = inOrder(agents.filter((one) => !isAway(one)), language.value, order.value)
   return (
     <section class="panel flush" aria-label={t('operators')}>
       <div class="section-head">
         <h2>
           {t('operators')}{' '}
           <small class="quiet">
-            {count(here)} / {count(agents.length)}
+            {count(here.length)} / {count(agents.length)}
           </small>
         </h2>
         <label class="sort">
@@ -44,27 +44,38 @@ export function Operators({ agents }: { readonly agents: readonly BoardAgent[] }
         </label>
       </div>
       <ul class="operators">
-        {shown.slice(0, here).map((agent) => (
+        {here.slice(0, SHOWN_MAX).map((agent) => (
           <Operator key={agent.agent} agent={agent} />
         ))}
       </ul>
-      {away.length > 0 && (
-        <>
-          <h3>
-            {t('state_logged_out')} <small class="quiet">{count(agents.length - here)}</small>
-          </h3>
-          <ul class="operators away">
-            {away.map((agent) => (
-              <li key={agent.agent} class="operator" data-testid={`board-agent-${agent.agent}`} data-state={agent.state} title={agent.team}>
-                {agent.name}
-              </li>
-            ))}
-          </ul>
-        </>
-      )}
-      {sorted.length > SHOWN_MAX && <p class="quiet">{t('operators_more', { count: count(sorted.length - SHOWN_MAX) })}</p>}
+      <More hidden={here.length - SHOWN_MAX} />
     </section>
   )
+}
+
+/** Those who are not: their names, below all that goes on. */
+export function LoggedOut({ agents }: { readonly agents: readonly BoardAgent[] }) {
+  const away = inOrder(agents.filter(isAway), language.value, 'name')
+  if (away.length === 0) return null
+  return (
+    <section class="panel flush" aria-label={t('state_logged_out')} data-testid="board-away">
+      <h2>
+        {t('state_logged_out')} <small class="quiet">{count(away.length)}</small>
+      </h2>
+      <ul class="operators away">
+        {away.slice(0, SHOWN_MAX).map((agent) => (
+          <li key={agent.agent} class="operator" data-testid={`board-agent-${agent.agent}`} data-state={agent.state} title={agent.team}>
+            {agent.name}
+          </li>
+        ))}
+      </ul>
+      <More hidden={away.length - SHOWN_MAX} />
+    </section>
+  )
+}
+
+function More({ hidden }: { readonly hidden: number }) {
+  return hidden > 0 ? <p class="quiet">{t('operators_more', { count: count(hidden) })}</p> : null
 }
 
 function Operator({ agent }: { readonly agent: BoardAgent }) {

@@ -46,12 +46,11 @@ export function levelMet(share: number | null): boolean | undefined {
 
 export type AgentOrder = 'name' | 'team' | 'state' | 'since' | 'calls' | 'occupancy'
 
-const STATES: readonly BoardAgent['state'][] = ['ringing', 'talking', 'wrap_up', 'ready', 'not_ready', 'logged_out']
+const STATES: readonly BoardAgent['state'][] = ['ringing', 'talking', 'wrap_up', 'ready', 'not_ready']
 
-/** Those who are logged out last, equals by name in the reader's alphabet; by name nobody jumps about when a state changes. */
+/** Equals by name in the reader's alphabet; by name nobody jumps about when a state changes. */
 export function inOrder(agents: readonly BoardAgent[], language: string, order: AgentOrder): readonly BoardAgent[] {
   const { compare } = new Intl.Collator(language)
-  const away = (one: BoardAgent): number => (one.state === 'logged_out' ? 1 : 0)
   const by: Record<AgentOrder, (one: BoardAgent, other: BoardAgent) => number> = {
     name: () => 0,
     team: (one, other) => compare(one.team, other.team),
@@ -61,7 +60,7 @@ export function inOrder(agents: readonly BoardAgent[], language: string, order: 
     occupancy: (one, other) => (other.occupancy ?? -1) - (one.occupancy ?? -1),
   }
   return agents.toSorted(
-    (one, other) => away(one) - away(other) || by[order](one, other) || compare(one.name, other.name) || compare(one.agent, other.agent),
+    (one, other) => by[order](one, other) || compare(one.name, other.name) || compare(one.agent, other.agent),
   )
 }
 

@@ -41,7 +41,8 @@ export function DeskPage({ desk }: { readonly desk: Desk }) {
 }
 
 function Idle({ view }: { readonly view: View | null }) {
-  return <p class="quiet idle">{view?.state === 'ready' ? t('waiting_for_call') : t('idle_hint')}</p>
+  const said = view?.state === 'ready' ? 'waiting_for_call' : view?.state === 'ringing' ? 'offer_title' : 'idle_hint'
+  return <p class="quiet idle">{t(said)}</p>
 }
 
 interface NoticeProps {

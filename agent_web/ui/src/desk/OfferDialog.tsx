@@ -25,15 +25,18 @@ export function OfferDialog({ desk, view, offer }: { readonly desk: Desk; readon
     }
   }, [])
   const onKey = (event: KeyboardEvent): void => {
-    // Browsers close a dialog at the second Escape whatever one says to the first.
     const writing = performance.now() - opened_ms.current < WRITING_MS && (event.key === ' ' || event.key === 'Enter')
     if (event.key === 'Escape' || writing) event.preventDefault()
+  }
+  // Browsers close a dialog at the second Escape whatever one says to the first; while it rings it stays.
+  const stay = (): void => {
+    if (dialog.current?.isConnected) dialog.current.showModal()
   }
   void tick.value
   const whole_ms = Math.max(1, offer.deadline_ms - view.since_ms)
   const answer = { call: offer.call, offer: offer.offer }
   return (
-    <dialog ref={dialog} class={offer.hazard ? 'offer hazard' : 'offer'} aria-labelledby="offer-title" aria-describedby="offer-marks" onCancel={(event) => event.preventDefault()} onKeyDown={onKey} data-testid="offer">
+    <dialog ref={dialog} class={offer.hazard ? 'offer hazard' : 'offer'} aria-labelledby="offer-title" aria-describedby="offer-marks" onCancel={(event) => event.preventDefault()} onClose={stay} onKeyDown={onKey} data-testid="offer">
       <p id="offer-title" class="offer-title">
         {t('offer_title')}
       </p>

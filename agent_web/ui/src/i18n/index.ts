@@ -66,9 +66,9 @@ export function percent(share: number): string {
   return new Intl.NumberFormat(locale.value, { style: 'percent', maximumFractionDigits: 0 }).format(share)
 }
 
-/** A short time, such as "20s". */
+/** A short time, such as "20 s". */
 export function seconds(length_ms: number): string {
-  return new Intl.NumberFormat(locale.value, { style: 'unit', unit: 'second', unitDisplay: 'narrow', maximumFractionDigits: 1 }).format(length_ms / 1000)
+  return t('seconds', { count: new Intl.NumberFormat(locale.value, { maximumFractionDigits: 1 }).format(length_ms / 1000) })
 }
 
 if (globalThis.document) {
