@@ -18,7 +18,8 @@ from playwright.sync_api import Browser, Playwright, sync_playwright
 from tests.e2e.city import write_city
 from tests.e2e.operator_page import Operator, browser_with_tone
 from tests.e2e.phone import Baresip
-from tests.e2e.stack import ROOT, Stack, free_port
+from tests.e2e.stack import ROOT, Stack
+from tests.support.ports import free_port, free_ports
 
 OPERATOR_HZ = 880
 CALLER_HZ = 440
@@ -99,7 +100,7 @@ def phone(stack: Stack, tmp_path: Path) -> Iterator[Callable[[], Baresip]]:
 
     def make(*, tone_hz: int = CALLER_HZ, account: str = "", name: str = "") -> Baresip:
         name = name or f"0532{next(_phone_numbers):07}"
-        ports = (free_port(), free_port(), free_port() // 2 * 2)
+        ports = (free_ports(2), free_port(), free_ports(10))  # it binds the port above its own for TLS
         one = Baresip(tmp_path / name, name=name, tone_hz=tone_hz, ports=ports, account=account)
         made.append(one)
         return one

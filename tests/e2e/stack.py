@@ -6,7 +6,6 @@ import asyncio
 import concurrent.futures
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -20,6 +19,7 @@ from acd_core.config import Config, load_config
 from acd_core.domain.commands import CallStory, Decided
 from acd_core.journal.reader import read_journal
 from acd_core.journal.records import EventRecord, StoryRecord
+from tests.support.ports import free_port
 
 GUARD_S = 90.0
 PROCESSES = ("store", "core", "media", "webrtc", "speech", "edge", "web")
@@ -43,13 +43,6 @@ port_max = {rtp_max}
 """
 
 
-def free_port(kind: socket.SocketKind = socket.SOCK_STREAM) -> int:
-    """A port that nobody listens on at this moment."""
-    with socket.socket(socket.AF_INET, kind) as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 class Stack:
     """A running system of its own below `folder`."""
 
@@ -65,7 +58,7 @@ class Stack:
                 roster=roster,
                 categories=categories,
                 web_port=free_port(),
-                sip_port=free_port(socket.SOCK_DGRAM),
+                sip_port=free_port(),
                 rtp_min=rtp_min,
                 rtp_max=rtp_min + 199,
             )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,7 +12,8 @@ from tests.e2e.calls import channels, seconds_heard
 from tests.e2e.conftest import CALLER_HZ, OPERATOR_HZ
 from tests.e2e.operator_page import Operator
 from tests.e2e.sipp import start_callers
-from tests.e2e.stack import Stack, free_port
+from tests.e2e.stack import Stack
+from tests.support.ports import free_port
 from tests.support.tones import tone
 
 CALLERS = 20
@@ -35,7 +35,7 @@ def test_twenty_callers_and_five_operators(
         number="187",
         count=CALLERS,
         rate=CALLERS,
-        port=free_port(socket.SOCK_DGRAM),
+        port=free_port(),
         remote_port=stack.sip_port,
         wait_s=GUARD_S,
     )

@@ -6,7 +6,6 @@ import json
 import os
 import re
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -20,7 +19,8 @@ import pytest
 from acd_core.domain.events import CallArrived
 from tests.e2e.calls import call_of
 from tests.e2e.phone import Baresip
-from tests.e2e.stack import ROOT, Stack, free_port
+from tests.e2e.stack import ROOT, Stack
+from tests.support.ports import free_port
 
 GUARD_S = 180
 SANTRAL = (sys.executable, "-m", "santral")
@@ -52,7 +52,7 @@ def surroundings(folder: Path, **more: str) -> dict[str, str]:
         **os.environ,
         "SANTRAL_DATA_DIR": str(folder / "var"),
         "SANTRAL_WEB_LISTEN_PORT": str(free_port()),
-        "SANTRAL_SIP_LISTEN_PORT": str(free_port(socket.SOCK_DGRAM)),
+        "SANTRAL_SIP_LISTEN_PORT": str(free_port()),
         "SANTRAL_RTP_PORT_MIN": "27000",
         "SANTRAL_RTP_PORT_MAX": "27199",
         **more,

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 import shutil
-import socket
 from pathlib import Path
 
 import pytest
@@ -16,20 +15,11 @@ from gateways.media import messages as engine
 from tests.e2e.phone import Baresip
 from tests.edge.test_calls import EDGE, answered
 from tests.edge.world import world_in
+from tests.support.ports import free_port, free_ports
 
 pytestmark = pytest.mark.skipif(
     shutil.which("baresip") is None and "CI" not in os.environ, reason="baresip is not installed"
 )
-
-
-def free_udp_and_tcp() -> tuple[int, int]:
-    return _free_port(socket.SOCK_DGRAM), _free_port(socket.SOCK_STREAM)
-
-
-def _free_port(kind: socket.SocketKind) -> int:
-    with socket.socket(socket.AF_INET, kind) as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def test_a_real_phone_takes_a_call(tmp_path: Path) -> None:
@@ -42,7 +32,7 @@ def test_a_real_phone_takes_a_call(tmp_path: Path) -> None:
                     tmp_path / "phone",
                     name="101",
                     tone_hz=500,
-                    ports=(*free_udp_and_tcp(), 46_000),
+                    ports=(free_ports(2), free_port(), 46_000),
                     account=f"<sip:101@{registrar}>;auth_pass=secret;answermode=auto;regint=60",
                 )
             )

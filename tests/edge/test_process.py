@@ -18,6 +18,7 @@ from acd_core.domain import commands, events
 from acd_core.link.signals import FromCore, ToCore
 from tests.edge.test_calls import EDGE
 from tests.edge.world import PATIENCE_S, Engine, Phone, Scripted, sdp
+from tests.support.ports import free_port
 
 _START = """
 import sys, msgspec
@@ -31,12 +32,6 @@ def config_at(folder: Path, port: int, host: str = "127.0.0.1") -> Config:
     config = Config(base_dir=str(folder), data_dir="data", sip=Sip(listen_host=host, listen_port=port))
     config.run_path.mkdir(parents=True, exist_ok=True)
     return config
-
-
-def free_port() -> int:
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 async def start(config: Config) -> asyncio.subprocess.Process:

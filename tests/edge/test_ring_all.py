@@ -18,12 +18,12 @@ from gateways.edge.phones import set_phone_password
 from gateways.media import messages as engine
 from gateways.sip.message import Request
 from tests.e2e.phone import Baresip
-from tests.edge.test_baresip import free_udp_and_tcp
 from tests.edge.test_browsers import speaking
 from tests.edge.test_calls import EDGE, answered
 from tests.edge.test_phones import phone_file, register
 from tests.edge.test_sipp import run_sipp
 from tests.edge.world import Phone, Scripted, World, sdp, world_in
+from tests.support.ports import free_port, free_ports
 
 USERS = ("101", "102", "103")
 needs_sipp = pytest.mark.skipif(
@@ -266,7 +266,7 @@ def test_sipp_answers_stops_and_crosses_the_cancel(tmp_path: Path) -> None:
             call, _ = await answered(world, world.phone())
             phones = []
             for user, scenario in zip(USERS, ("phone_answers", "phone_stops", "phone_crosses"), strict=True):
-                port, _ = free_udp_and_tcp()
+                port = free_port()
                 await run_sipp(world, "register", tmp_path, "-p", str(port), "-s", user, "-ap", "secret")
                 phones.append(asyncio.create_task(run_sipp(world, scenario, tmp_path, "-p", str(port))))
             # An INVITE that comes before SIPp listens is lost and sent again (RFC 3261 17.1.1.2), and no CANCEL leaves
@@ -327,6 +327,6 @@ def real_phone(folder: Path, world: World, user: str, rtp_min: int) -> Baresip:
         folder / user,
         name=user,
         tone_hz=500,
-        ports=(*free_udp_and_tcp(), rtp_min),
+        ports=(free_ports(2), free_port(), rtp_min),
         account=f"<sip:{user}@{registrar}>;auth_pass=secret;regint=60",
     )
