@@ -11,6 +11,7 @@ import argparse
 import importlib
 import io
 import os
+import select
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -41,12 +42,29 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     command: Callable[[argparse.Namespace], int] = options.command
     try:
-        return command(options)
+        code = command(options)
+        sys.stdout.flush()
+        return code
     except ConfigError as error:
         print(f"santral: {error}", file=sys.stderr)
         return EXIT_UNUSABLE
     except KeyboardInterrupt:
         return EXIT_FAILED
+    except BrokenPipeError:
+        if not _nobody_reads():
+            raise  # some other pipe or socket
+        return EXIT_FAILED
+
+
+def _nobody_reads() -> bool:
+    """Whether what we print goes nowhere, as when `| head` has seen enough; the flush at the end is then spared the same."""
+    output = sys.stdout.fileno()
+    poll = select.poll()
+    poll.register(output, 0)  # errors are always told
+    if not poll.poll(0):
+        return False
+    os.dup2(os.open(os.devnull, os.O_WRONLY), output)
+    return True
 
 
 def _parser() -> argparse.ArgumentParser:

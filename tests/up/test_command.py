@@ -38,6 +38,24 @@ def test_every_process_has_a_command_and_a_place_in_the_line() -> None:
         assert module_file(module) is not None, module
 
 
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_a_reader_who_has_seen_enough_is_no_accident(unbuffered: str) -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    try:
+        done = subprocess.run(
+            [sys.executable, "-m", "santral", "version"],
+            env={**os.environ, "PYTHONUNBUFFERED": unbuffered},
+            stdout=writer,
+            stderr=subprocess.PIPE,
+            check=False,
+            timeout=100,
+        )
+    finally:
+        os.close(writer)
+    assert (done.returncode, done.stderr) == (1, b"")
+
+
 @pytest.mark.parametrize(
     "arguments", [[], ["up", "--no-such-option"], ["no-such-command"], ["plan"], ["plan", "check"]]
 )
