@@ -45,9 +45,7 @@ def run_explain(config: Config, call: str, language: str, *, as_json: bool) -> i
     problems: list[str] = []
     told = _find(config, call, problems)
     if told is None:
-        print(
-            f"santral: there is no call {call}" if not problems else _unknown(call, problems), file=sys.stderr
-        )
+        print(_unknown(call, problems), file=sys.stderr)
         return 1
     spoken = _language(language)
     clock = wall_clock(told.names.timezone)
@@ -64,6 +62,8 @@ def run_explain(config: Config, call: str, language: str, *, as_json: bool) -> i
 
 
 def _unknown(call: str, problems: list[str]) -> str:
+    if not problems:
+        return f"santral: there is no call {call}; `santral trace {call}` lists the latest ones"
     return f"santral: nothing is known of call {call}: {'; '.join(problems)}"
 
 

@@ -43,7 +43,8 @@ def test_the_story_is_read_from_the_database(config: Config, capsys: pytest.Capt
 def test_a_call_that_never_was(config: Config, capsys: pytest.CaptureFixture[str]) -> None:
     asyncio.run(store(config))
     assert run_explain(config, "c-unknown", "en", as_json=False) == 1
-    assert capsys.readouterr().err == "santral: there is no call c-unknown\n"
+    said = "santral: there is no call c-unknown; `santral trace c-unknown` lists the latest ones\n"
+    assert capsys.readouterr().err == said
 
 
 def test_the_embedded_database_is_found_while_it_runs(
