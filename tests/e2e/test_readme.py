@@ -224,4 +224,4 @@ def test_explain(stack: Stack, phone: Callable[..., Baresip], tmp_path: Path) ->
     stack.until(lambda: "The call ended: the caller hung up." in explain(call).stdout, "the end of the story")
     unknown = explain("c-unknown")
     assert unknown.returncode == 1
-    assert unknown.stderr == "santral: there is no call c-unknown\n"
+    assert unknown.stderr.startswith("santral: there is no call c-unknown; `santral trace c-unknown` lists")
