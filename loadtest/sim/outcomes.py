@@ -27,7 +27,7 @@ from acd_core.statistics import agent_time, combined, queue_statistics
 from loadtest.sim.behaviour import Behaviour
 from loadtest.sim.folder import MADE_BY
 from loadtest.sim.tally import ALL, Tally
-from loadtest.sim.watcher import INTERVAL_MS, Outcome
+from loadtest.sim.watcher import INTERVAL_MS, NEVER, Outcome
 
 FORMAT = 1  # of the files; grows when a column or a key changes its meaning
 CALL_COLUMNS = (
@@ -107,7 +107,7 @@ class CallsFile(AbstractContextManager["CallsFile"]):
                 outcome.call,
                 outcome.queue,
                 outcome.arrived_ms,
-                outcome.answered_ms or "",
+                "" if outcome.answered_ms == NEVER else outcome.answered_ms,
                 outcome.ended_ms,
                 outcome.outcome,
                 outcome.agent,

@@ -17,7 +17,7 @@ from acd_core.domain.counters import QueueCounters
 from acd_core.domain.plan import Plan
 from acd_core.domain.roster import Roster
 from acd_core.statistics import BUSY, combined
-from loadtest.sim.watcher import ABANDONED, ANSWERED, INTERVAL_MS, Caller, Outcome, Watcher
+from loadtest.sim.watcher import ABANDONED, ANSWERED, INTERVAL_MS, NEVER, Caller, Outcome, Watcher
 
 ALL = "*"  # all queues together
 
@@ -175,7 +175,7 @@ class Tally(Watcher):
         """Count the call where it began to wait."""
         self._stops_waiting(caller.id)
         self.outcomes[outcome.outcome] = self.outcomes.get(outcome.outcome, 0) + 1
-        if not outcome.queued_ms:
+        if outcome.queued_ms == NEVER:
             return
         interval, waited_ms = self._interval(outcome.queued_ms), outcome.waited_ms
         for series in (self.queues[outcome.queue], self.all):

@@ -11,6 +11,7 @@ from acd_core.domain.counters import QueueCounters
 from loadtest.sim.arrivals import Arrival
 
 INTERVAL_MS = 1_800_000
+NEVER = -1  # the time of what did not happen; 0 is a time, at which hand-made arrivals like to begin
 
 ANSWERED = "answered"
 ABANDONED = "abandoned"
@@ -20,7 +21,7 @@ UNFINISHED = "unfinished"
 
 
 class Outcome(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """What became of one caller. Times are 0 for what did not happen."""
+    """What became of one caller. Times are `NEVER` for what did not happen."""
 
     number: int  # in order of arrival, from 1
     call: str
@@ -45,9 +46,9 @@ class Caller:
         self.number = number
         self.arrival = arrival
         self.queue = ""
-        self.queued_ms = 0
-        self.answered_ms = 0
-        self.ended_ms = 0
+        self.queued_ms = NEVER
+        self.answered_ms = NEVER
+        self.ended_ms = NEVER
         self.agent = ""
         self.parts = 0
 

@@ -59,6 +59,7 @@ from loadtest.sim.watcher import (
     ANSWERED,
     GONE_BEFORE_QUEUE,
     INTERVAL_MS,
+    NEVER,
     REFUSED,
     UNFINISHED,
     Caller,
@@ -252,12 +253,12 @@ class Simulation:
         caller = self._callers[story.call]
         now_ms = self._clock.now_ms
         caller.queue = story.queue
-        if not caller.queued_ms:
+        if caller.queued_ms == NEVER:
             caller.queued_ms = now_ms
             patience_ms = caller.arrival.patience_ms
             if patience_ms is not None:
                 self._clock.at(now_ms + patience_ms, self._lose_patience, caller)
-        if not caller.answered_ms:
+        if caller.answered_ms == NEVER:
             self._watcher.queued(caller, now_ms)
 
     def _callback_offered(self, story: CallStory) -> None:
@@ -266,14 +267,14 @@ class Simulation:
             self._soon.append(KeyPressed(call=story.call, key=_CALLBACK_KEY))
 
     def _lose_patience(self, caller: Caller) -> None:
-        if not caller.answered_ms and not caller.ended_ms:
+        if caller.answered_ms == caller.ended_ms == NEVER:
             self._tell(CallerHungUp(call=caller.id))
 
     def _connected(self, story: CallStory) -> None:
         caller = self._callers[story.call]
         caller.agent = story.agent
         self._wrap_ups[story.agent] = caller.arrival.wrapup_ms
-        if caller.answered_ms:
+        if caller.answered_ms != NEVER:
             return
         now_ms = caller.answered_ms = self._clock.now_ms
         self._watcher.answered(caller, now_ms)
@@ -282,7 +283,7 @@ class Simulation:
             self._clock.at(now_ms + talk_ms, self._said_all, caller)
 
     def _said_all(self, caller: Caller) -> None:
-        if not caller.ended_ms:
+        if caller.ended_ms == NEVER:
             self._tell(CallerHungUp(call=caller.id))
 
     def _join(self, command: Join) -> None:
@@ -290,12 +291,12 @@ class Simulation:
 
     def _ended(self, story: CallStory) -> None:
         caller = self._callers[story.call]
-        if caller.answered_ms:
+        if caller.answered_ms != NEVER:
             outcome = ANSWERED
         elif story.step == "refused":
             outcome = REFUSED
         elif story.detail == "caller_hung_up":
-            outcome = ABANDONED if caller.queued_ms else GONE_BEFORE_QUEUE
+            outcome = ABANDONED if caller.queued_ms != NEVER else GONE_BEFORE_QUEUE
         else:
             outcome = story.detail
         self._finish(caller, outcome)
@@ -306,6 +307,7 @@ class Simulation:
         now_ms = caller.ended_ms = self._clock.now_ms
         del self._callers[caller.id]
         queued_ms = caller.queued_ms
+        waited_until_ms = now_ms if caller.answered_ms == NEVER else caller.answered_ms
         result = Outcome(
             number=caller.number,
             call=caller.id,
@@ -317,7 +319,7 @@ class Simulation:
             outcome=outcome,
             agent=caller.agent,
             site=caller.arrival.site,
-            waited_ms=(caller.answered_ms or now_ms) - queued_ms if queued_ms else 0,
+            waited_ms=0 if queued_ms == NEVER else waited_until_ms - queued_ms,
         )
         self._done.append(result)
         self._watcher.ended(caller, result)

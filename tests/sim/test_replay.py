@@ -18,6 +18,7 @@ from loadtest.sim.behaviour import Behaviour
 from loadtest.sim.errors import SimError
 from loadtest.sim.history import read_history
 from loadtest.sim.survival import Patience
+from loadtest.sim.watcher import NEVER
 from loadtest.sim.what_if import WhatIfOptions, arrivals_of, what_if
 from tests.sim.city import MONDAY_MS, PLAN, roster
 from tests.sim.journals import make_journal, records_of, rewrite
@@ -141,7 +142,7 @@ def test_patience_finds_the_truth_behind_answers() -> None:
 def test_history_is_what_happened(tmp_path: Path) -> None:
     outcomes = make_journal(tmp_path, PLAN, PEOPLE, callers(120))
     history = read_history(tmp_path)
-    told = [(call.queued_ms, call.answered_ms, call.ended_ms, call.agent) for call in history.calls]
+    told = [(call.queued_ms, call.answered_ms or NEVER, call.ended_ms, call.agent) for call in history.calls]
     assert told == [(o.queued_ms, o.answered_ms, o.ended_ms, o.agent) for o in outcomes]
     assert history.left_out == 0
     assert sorted(history.at_work) == ["ann", "bob"]

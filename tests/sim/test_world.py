@@ -12,7 +12,7 @@ from acd_core.domain.roster import Shift
 from loadtest.sim.arrivals import Arrival
 from loadtest.sim.behaviour import Behaviour
 from loadtest.sim.tally import Tally
-from loadtest.sim.watcher import Outcome
+from loadtest.sim.watcher import NEVER, Outcome
 from tests.sim.city import HOUR_MS, MINUTE_MS, MONDAY_MS, PLAN, call, roster, run
 
 
@@ -22,7 +22,7 @@ def in_short(outcomes: list[Outcome]) -> list[tuple[str, str, int, int, int]]:
         (
             outcome.outcome,
             outcome.agent,
-            (outcome.answered_ms - MONDAY_MS) // 1000 if outcome.answered_ms else -1,
+            -1 if outcome.answered_ms == NEVER else (outcome.answered_ms - MONDAY_MS) // 1000,
             (outcome.ended_ms - MONDAY_MS) // 1000,
             outcome.waited_ms // 1000,
         )
@@ -163,14 +163,10 @@ def test_every_caller_has_one_outcome_and_every_time_its_place() -> None:
     assert [outcome.number for outcome in outcomes] == list(range(1, 601))
     for outcome in outcomes:
         answered = outcome.outcome == "answered"
-        assert answered == bool(outcome.answered_ms) == bool(outcome.agent)
-        assert (
-            outcome.arrived_ms
-            <= outcome.queued_ms
-            <= (outcome.answered_ms or outcome.ended_ms)
-            <= outcome.ended_ms
-        )
-        assert outcome.waited_ms == (outcome.answered_ms or outcome.ended_ms) - outcome.queued_ms
+        assert answered == (outcome.answered_ms != NEVER) == bool(outcome.agent)
+        waited_until_ms = outcome.answered_ms if answered else outcome.ended_ms
+        assert outcome.arrived_ms <= outcome.queued_ms <= waited_until_ms <= outcome.ended_ms
+        assert outcome.waited_ms == waited_until_ms - outcome.queued_ms
     busy: dict[str, int] = {}
     for outcome in sorted(outcomes, key=lambda outcome: outcome.answered_ms):
         if outcome.agent:
@@ -203,6 +199,18 @@ def test_the_same_twice_and_another_seed_differs() -> None:
     first, again, other = (run(arrivals(200), people, behaviour=behaviour, seed=seed) for seed in (1, 1, 2))
     assert first == again
     assert first != other
+
+
+def test_arrivals_written_by_hand_may_begin_at_nought() -> None:
+    """Time 0 is a time, not the lack of one: the same callers on another day fare the same."""
+    people = roster("ann", "bob", queues=("water", "bills"))
+    first_ms = arrivals(1)[0].at_ms
+    by_hand = [msgspec.structs.replace(arrival, at_ms=arrival.at_ms - first_ms) for arrival in arrivals(300)]
+    later = [msgspec.structs.replace(arrival, at_ms=arrival.at_ms + 7 * 24 * HOUR_MS) for arrival in by_hand]
+    first, *_ = found = run(by_hand, people)
+    assert (first.queued_ms, first.answered_ms, first.outcome) == (0, 0, "answered")
+    others = [(outcome.outcome, outcome.agent, outcome.waited_ms) for outcome in run(later, people)]
+    assert [(outcome.outcome, outcome.agent, outcome.waited_ms) for outcome in found] == others
 
 
 @pytest.mark.parametrize("seed", range(3))
