@@ -11,14 +11,15 @@ from typing import Literal, TypeAlias
 import msgspec
 
 
-class Command(msgspec.Struct, frozen=True, tag=True, kw_only=True):
+class Command(msgspec.Struct, frozen=True, tag=True, kw_only=True, gc=False):
     """Base of all commands; the tag is the class name.
 
-    Every field is written (no `omit_defaults`, which goes by identity, not equality): the same decision is the same bytes.
+    Every field is written (no `omit_defaults`, which goes by identity, not equality): the same decision is the same bytes. The
+    collector of garbage need not look at them: frozen values of frozen values are part of no cycle.
     """
 
 
-class Prompt(msgspec.Struct, frozen=True, kw_only=True):
+class Prompt(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Something to be heard: the recorded `wav` (absolute path) when that file exists, else `text` spoken in `language`."""
 
     id: str
@@ -84,6 +85,7 @@ class RingPhone(EdgeCommand, frozen=True, kw_only=True):
     user: str
     caller: str
     service: str = ""
+    user_at: str = ""  # the edge at which the phone registered, when it is another
 
 
 class EndPhone(EdgeCommand, frozen=True, kw_only=True):
@@ -112,6 +114,33 @@ class Part(EdgeCommand, frozen=True, kw_only=True):
     part: int
 
 
+# --- to an edge: calls that begin with us ----------------------------------------------------------------------------
+
+
+class DialOut(EdgeCommand, frozen=True, kw_only=True):
+    """Call `number` (E.164 with +) over the first of `trunks` that takes it; report `DialProgress`, then `DialAnswered` or
+    `DialFailed`. `EndCall` takes it back.
+
+    The agent's audio is the browser leg `leg`, or the phone `user`, which is rung first; `caller` is the number to show.
+    """
+
+    number: str
+    agent: str
+    offer: int
+    leg: str = ""
+    user: str = ""
+    service: str = ""
+    trunks: tuple[str, ...] = ()
+    caller: str = ""
+
+
+class TransferAnswered(EdgeCommand, frozen=True, kw_only=True):
+    """What became of the REFER `transfer`, as the status of a response (RFC 3515 2.4.5)."""
+
+    transfer: int
+    status: int
+
+
 class DropAudio(Command, frozen=True, kw_only=True):
     """Close an operator's browser leg (page taken over, logged out)."""
 
@@ -130,7 +159,7 @@ class PreparePrompts(Command, frozen=True, kw_only=True):
 # --- to a web process ------------------------------------------------------------------------------------------------
 
 
-class OfferView(msgspec.Struct, frozen=True, kw_only=True):
+class OfferView(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """The pop-up: who calls which service, in which queue, until when the offer stands."""
 
     offer: int
@@ -150,7 +179,7 @@ class OfferView(msgspec.Struct, frozen=True, kw_only=True):
     shared: int = 0  # how many others may ring for it
 
 
-class DeskCall(msgspec.Struct, frozen=True, kw_only=True):
+class DeskCall(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """The call an operator has, or had when in wrap-up."""
 
     call: str
@@ -306,7 +335,7 @@ Reject: TypeAlias = Literal[
 ]
 
 
-class Rejected(msgspec.Struct, frozen=True, kw_only=True):
+class Rejected(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """How many operators could not have the call for this reason, and who, where they are few."""
 
     why: Reject
@@ -314,7 +343,7 @@ class Rejected(msgspec.Struct, frozen=True, kw_only=True):
     agents: tuple[str, ...] = ()
 
 
-class Considered(msgspec.Struct, frozen=True, kw_only=True):
+class Considered(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One of the ready operators that came into question, with what the queue's strategy goes by."""
 
     agent: str
@@ -372,6 +401,8 @@ ToEdge: TypeAlias = (
     | EndPhone
     | Join
     | Part
+    | DialOut
+    | TransferAnswered
     | DropAudio
     | PreparePrompts
 )

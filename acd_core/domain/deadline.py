@@ -13,7 +13,7 @@ import msgspec
 EntityKind: TypeAlias = Literal["call", "agent", "edge", "web", "callback"]
 
 
-class Deadline(msgspec.Struct, frozen=True):
+class Deadline(msgspec.Struct, frozen=True, gc=False):
     """When, and which one of all the deadlines ever set."""
 
     at_ms: int

@@ -23,27 +23,27 @@ def show(turn: Turn, agent: Agent) -> None:
     """Send the agent's page the whole of its desk, if there is a page."""
     if not agent.online:
         return
-    state = turn.state
+    state, now = turn.state, agent.state
     entry = turn.index.look.agents.get(agent.id)
     phone = "" if entry is None else entry.phone
     deadlines = agent.deadlines
-    deadline = deadlines.get(_SHOWN[agent.state])
-    state.revisions += 1
+    deadline = deadlines.get(_SHOWN[now]) if deadlines else None
+    state.revisions = revision = state.revisions + 1
     turn.emit(
         DeskView(
             web=agent.web,
             agent=agent.id,
             session=agent.session,
-            revision=state.revisions,
-            state=agent.state,
+            revision=revision,
+            state=now,
             since_ms=agent.since_ms,
             reason=agent.reason,
             next_reason=agent.next_reason,
             deadline_ms=0 if deadline is None else deadline.at_ms,
-            paused="pause" in deadlines,
+            paused=now == "ready" and "pause" in deadlines,
             overdue=agent.overdue,
-            can_extend=agent.state == "wrap_up" and can_extend(state, agent),
-            audio=audio_kind(state, agent),
+            can_extend=now == "wrap_up" and can_extend(state, agent),
+            audio="browser" if agent.leg_edge and not agent.phone_chosen else audio_kind(state, agent),
             phone=phone,
             phone_registered=phone in state.phones,
             offer=agent.offered,

@@ -78,6 +78,7 @@ class HeldCall(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     answered: bool = False
     agent: str = ""
     ringing: tuple[int, ...] = ()
+    dialling: bool = False  # a call of ours that nobody has answered yet
 
 
 class BrowserLeg(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
@@ -95,6 +96,7 @@ class EdgeInventory(Event, frozen=True, kw_only=True):
     calls: tuple[HeldCall, ...] = ()
     browser_legs: tuple[BrowserLeg, ...] = ()
     phones: tuple[str, ...] = ()
+    trunks: tuple[str, ...] = ()  # those that are up
 
 
 class CallArrived(Event, frozen=True, kw_only=True):
@@ -111,13 +113,22 @@ class CallArrived(Event, frozen=True, kw_only=True):
     language: str = ""  # empty: that of the dialled number
     priority: int = 0
     skills: dict[str, int] = {}  # beside those of the number, the caller and the flow
+    trunk: str = ""  # of the plan of this machine; empty: not over one
+    diverted: tuple[
+        str, ...
+    ] = ()  # numbers that passed the call on, the last one first (Diversion, History-Info)
+    asserted: bool = False  # a trusted trunk says that the number is the caller's (RFC 3325)
 
 
 class CallerHungUp(Event, frozen=True, kw_only=True):
-    """The caller ended the call (BYE, CANCEL, closed page) or their leg failed; `cause` is for the story."""
+    """The caller ended the call (BYE, CANCEL, closed page) or their leg failed; `cause` is for the story.
+
+    `reason` is what their side said of it (RFC 3326), such as `Q.850;cause=16`.
+    """
 
     call: str
     cause: str = "caller_hung_up"
+    reason: str = ""
 
 
 class PlaybackDone(Event, frozen=True, kw_only=True):
@@ -200,6 +211,62 @@ class RecordingFinished(Event, frozen=True, kw_only=True):
     duration_ms: int
     size_bytes: int
     sha256: str
+
+
+class DialProgress(Event, frozen=True, kw_only=True):
+    """The number that was dialled rings (180) or is heard already (183)."""
+
+    call: str
+    status: int
+
+
+class DialAnswered(Event, frozen=True, kw_only=True):
+    """The number that was dialled answered, over this trunk."""
+
+    call: str
+    trunk: str
+
+
+class DialFailed(Event, frozen=True, kw_only=True):
+    """Nobody was reached: the last `status` and its reason, over the trunk that was tried last (empty: none took it)."""
+
+    call: str
+    status: int
+    cause: str
+    trunk: str = ""
+
+
+class PhoneDialled(Event, frozen=True, kw_only=True):
+    """A registered phone, which proved to be `user`, calls out; `number` as in `CallArrived`, of what was dialled."""
+
+    edge: str
+    call: str
+    user: str
+    dialled: str
+    at_ms: int
+    number: str
+
+
+class TransferAsked(Event, frozen=True, kw_only=True):
+    """REFER: one of the two asks for the other to be connected with `to`, or with the dialog that `replaces` names.
+
+    Answered by `TransferAnswered` with the same number.
+    """
+
+    call: str
+    transfer: int
+    by: Literal["caller", "operator"]
+    to: str
+    replaces: str = ""
+
+
+class TrunkChanged(Event, frozen=True, kw_only=True):
+    """A trunk of this edge can be used from now on, or no longer."""
+
+    edge: str
+    trunk: str
+    up: bool
+    reason: str
 
 
 # --- from a web process ----------------------------------------------------------------------------------------------
@@ -294,6 +361,18 @@ class PhoneChosen(AgentRequest, frozen=True, kw_only=True):
     use: bool = True
 
 
+class DialRequested(AgentRequest, frozen=True, kw_only=True):
+    """I call this number, as typed."""
+
+    number: str
+
+
+class CancelDialRequested(AgentRequest, frozen=True, kw_only=True):
+    """I no longer want the call I dialled, which nobody has answered yet."""
+
+    call: str
+
+
 class ModeChanged(Event, frozen=True, kw_only=True):
     """A supervisor opened, closed or put the centre into emergency; flows go by it (`hours`)."""
 
@@ -323,6 +402,12 @@ EdgeEvent: TypeAlias = (
     | AudioConnected
     | AudioLost
     | RecordingFinished
+    | DialProgress
+    | DialAnswered
+    | DialFailed
+    | PhoneDialled
+    | TransferAsked
+    | TrunkChanged
 )
 WebEvent: TypeAlias = (
     WebInventory
@@ -337,6 +422,8 @@ WebEvent: TypeAlias = (
     | WrapUpFinished
     | WrapUpExtended
     | PhoneChosen
+    | DialRequested
+    | CancelDialRequested
     | ModeChanged
     | CallbackSettled
 )

@@ -16,48 +16,47 @@ Key: TypeAlias = Any  # integers, or tuples of them; the same kind within one li
 _SMALL = 32
 
 
-class Line:
-    """Members by (key, id); joining, leaving and looking cost the logarithm of the length at most."""
+class Line(dict[str, Key]):
+    """Members by (key, id); joining, leaving and looking cost the logarithm of the length at most.
 
-    __slots__ = ("_heap", "_keys")
+    It is the dictionary of its members' keys itself, so whether anybody stands in it, and how many, is asked at the speed of a
+    dictionary: every arrival and every free agent asks that of many lines.
+    """
+
+    __slots__ = ("heap",)
 
     def __init__(self) -> None:
-        self._heap: list[tuple[Key, str]] = []
-        self._keys: dict[str, Key] = {}
-
-    def __len__(self) -> int:
-        return len(self._keys)
+        super().__init__()
+        self.heap: list[tuple[Key, str]] = []  # its first may have left already: ask `first`
 
     def join(self, key: Key, member: str) -> None:
         """Stand in line, at the place that the key gives."""
-        self._keys[member] = key
-        heappush(self._heap, (key, member))
+        self[member] = key
+        heappush(self.heap, (key, member))
 
     def leave(self, member: str) -> None:
         """Leave, from wherever they stand."""
-        keys = self._keys
-        del keys[member]
-        if len(self._heap) > 2 * len(keys) + _SMALL:
-            self._heap = [(key, member) for member, key in keys.items()]
-            heapify(self._heap)
+        del self[member]
+        if len(self.heap) > 2 * len(self) + _SMALL:
+            self.heap = [(key, member) for member, key in self.items()]
+            heapify(self.heap)
 
     def members(self) -> list[tuple[Key, str]]:
         """All who stand in line, in order."""
-        return sorted((key, member) for member, key in self._keys.items())
+        return sorted((key, member) for member, key in self.items())
 
-    def first(self) -> tuple[Key, str] | None:
-        """Who is first, without taking them out."""
-        heap, keys = self._heap, self._keys
-        while heap:
+    def first(self) -> tuple[Key, str]:
+        """Who is first, without taking them out; somebody has to stand in line."""
+        heap = self.heap
+        while True:
             front = heap[0]
-            if keys.get(front[1]) == front[0]:
+            if self.get(front[1]) == front[0]:
                 return front
             heappop(heap)
-        return None
 
 
 class Bag(Line):
-    """Members by id alone."""
+    """Members by id alone; the key of all is 0."""
 
     __slots__ = ("ids",)
 
@@ -65,24 +64,15 @@ class Bag(Line):
         super().__init__()
         self.ids: list[str] = []
 
-    def __len__(self) -> int:
-        return len(self.ids)
-
     def join(self, key: Key, member: str) -> None:
         """Be among them; the key says nothing."""
+        self[member] = 0
         insort(self.ids, member)
 
     def leave(self, member: str) -> None:
         """Be among them no more."""
+        del self[member]
         del self.ids[bisect_left(self.ids, member)]
-
-    def members(self) -> list[tuple[Key, str]]:
-        """All of them."""
-        return [(0, member) for member in self.ids]
-
-    def first(self) -> tuple[Key, str] | None:
-        """The lowest id."""
-        return (0, self.ids[0]) if self.ids else None
 
 
 def pick(bags: list[Bag], number: int) -> str:

@@ -221,9 +221,12 @@ class Index:
             best = None
             for squad in way.squads:
                 line = squad.lines.get(edge)
-                front = None if line is None else line.first()
-                if front is not None and (best is None or front < best):
-                    best = front
+                if line:
+                    front = line.heap[0]
+                    if line.get(front[1]) != front[0]:
+                        front = line.first()
+                    if best is None or front < best:
+                        best = front
             if best is not None:
                 return best[1]
         return ""
@@ -243,13 +246,14 @@ class Index:
         best: Rank | None = None
         for squad in standing.squads:
             for bucket in squad.buckets.get(edge, ()):
-                rank = bucket.rank(now_ms)
-                if rank is not None and (best is None or rank < best):
-                    best = rank
+                if bucket.calls:
+                    rank = bucket.rank(now_ms)
+                    if best is None or rank < best:
+                        best = rank
         for bucket in self.kept.get(agent, ()):
-            if bucket.edge == edge and bucket.admits(standing.squads):
+            if bucket.calls and bucket.edge == edge and bucket.admits(standing.squads):
                 rank = bucket.rank(now_ms)
-                if rank is not None and (best is None or rank < best):
+                if best is None or rank < best:
                     best = rank
         return "" if best is None else best[3]
 

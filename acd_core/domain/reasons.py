@@ -6,8 +6,6 @@ agents of a large queue who stand in no line are counted as paused: their page i
 
 from __future__ import annotations
 
-from typing import Literal
-
 from acd_core.domain.agent import Agent
 from acd_core.domain.call import Call
 from acd_core.domain.commands import Considered, Decided, DecisionKind, Reject, Rejected
@@ -15,24 +13,6 @@ from acd_core.domain.limits import CREW_NAMED_MAX, REJECTED_NAMED_MAX
 from acd_core.domain.occupancy import occupied
 from acd_core.domain.squads import POINT, Bucket, Squad, Way
 from acd_core.domain.turn import Turn
-
-_BUSY: tuple[Literal["not_ready", "ringing", "talking", "wrap_up"], ...] = (
-    "not_ready",
-    "ringing",
-    "talking",
-    "wrap_up",
-)
-_WHYS: tuple[Reject, ...] = (
-    "kept_for_another",
-    "level_too_low",
-    "not_in_team",
-    "not_ready",
-    "other_edge",
-    "paused",
-    "ringing",
-    "talking",
-    "wrap_up",
-)
 
 
 def decided(
@@ -132,33 +112,42 @@ def score(turn: Turn, way: Way, agent: Agent) -> int:
 
 def _candidates(bucket: Bucket, chosen: str) -> tuple[int, tuple[Rejected, ...]]:
     """How many ready agents might have the call, and by squads how many might not; who serves two of the queues counts twice."""
-    edge, here = bucket.edge, 0
-    counts = dict.fromkeys(_WHYS, 0)
+    edge = bucket.edge
+    here = ready = not_ready = ringing = talking = wrap_up = 0
+    refused: dict[Reject, int] = {}
     for way in bucket.ways:
-        admitted = way.squads
-        for squad in way.crew.squads.values():
-            by_state = squad.counts
-            if squad not in admitted:
-                why = way.refuses(squad)
-                assert why
-                counts[why] += sum(by_state.values()) - by_state["logged_out"]
-                continue
-            for state in _BUSY:
-                counts[state] += by_state[state]
-            standing = 0
-            for place, line in squad.lines.items():
-                number = len(line)
-                standing += number
-                if place == edge:
-                    here += number
-                else:
-                    counts["other_edge"] += number
-            counts["paused"] += by_state["ready"] - standing
-        if chosen and not bucket.only and way.crew.members.get(chosen) in admitted:
-            counts["paused"] -= 1  # out of the lines already, and ready still
-    if bucket.only:
-        counts["kept_for_another"], here = here, 0
-    return here, tuple([Rejected(why=why, count=number) for why, number in counts.items() if number])
+        for squad in way.squads:
+            counts = squad.counts
+            ready += counts["ready"]
+            not_ready += counts["not_ready"]
+            ringing += counts["ringing"]
+            talking += counts["talking"]
+            wrap_up += counts["wrap_up"]
+            line = squad.lines.get(edge)
+            if line:
+                here += len(line)
+        for why, squad in way.refused:
+            counts = squad.counts
+            refused[why] = refused.get(why, 0) + sum(counts.values()) - counts["logged_out"]
+        if chosen and not bucket.only and way.crew.members.get(chosen) in way.squads:
+            ready -= 1  # out of the lines already, and ready still
+    elsewhere = 0
+    if ready > here:
+        lines = [item for way in bucket.ways for squad in way.squads for item in squad.lines.items()]
+        elsewhere = sum([len(line) for place, line in lines if place != edge])
+    kept, may = (here, 0) if bucket.only else (0, here)
+    told: tuple[tuple[Reject, int], ...] = (
+        ("kept_for_another", kept),
+        ("level_too_low", refused.get("level_too_low", 0)),
+        ("not_in_team", refused.get("not_in_team", 0)),
+        ("not_ready", not_ready),
+        ("other_edge", elsewhere),
+        ("paused", ready - here - elsewhere),
+        ("ringing", ringing),
+        ("talking", talking),
+        ("wrap_up", wrap_up),
+    )
+    return may, tuple([Rejected(why=why, count=count) for why, count in told if count])
 
 
 def _each(turn: Turn, bucket: Bucket, chosen: str) -> tuple[Rejected, ...]:

@@ -52,11 +52,14 @@ class Router:
     def apply(self, event: ev.AnyEvent, now_ms: int) -> tuple[AnyCommand, ...]:
         """Decide what this event means; `now_ms` before the last one's counts as that one's."""
         state, turn = self.state, self._turn
-        state.now_ms = max(state.now_ms, now_ms)
+        if now_ms > state.now_ms:
+            state.now_ms = now_ms
+        else:
+            now_ms = state.now_ms
         day = self._day
-        if not day[0] <= state.now_ms < day[1] or state.plan is not self._day_plan:
+        if not day[0] <= now_ms < day[1] or state.plan is not self._day_plan:
             self._look_at_the_day()
-        turn.begin(state.now_ms)
+        turn.begin(now_ms)
         _ROUTES[type(event)](turn, event)
         settle(turn)
         return tuple(turn.out)

@@ -29,11 +29,23 @@ POINT = (
 class Way:
     """One queue whose agents may take a call, and how far the search there has been widened."""
 
-    __slots__ = ("crew", "lowered", "skills", "squads", "teams")
+    __slots__ = ("crew", "lowered", "refused", "skills", "squads", "teams")
 
     def __init__(self, crew: Crew, lowered: int, teams: frozenset[str], skills: Skills) -> None:
         self.crew, self.lowered, self.teams, self.skills = crew, lowered, teams, skills
-        self.squads: list[Squad] = [squad for squad in crew.squads.values() if not self.refuses(squad)]
+        self.squads: list[Squad] = []  # whose agents may take it
+        self.refused: list[tuple[Reject, Squad]] = []  # and whose may not
+        for squad in crew.squads.values():
+            self.judge(squad)
+
+    def judge(self, squad: Squad) -> bool:
+        """Note whether a squad may take the call; true when it may."""
+        why = self.refuses(squad)
+        if why is None:
+            self.squads.append(squad)
+        else:
+            self.refused.append((why, squad))
+        return why is None
 
     def refuses(self, squad: Squad) -> Reject | None:
         """Why these agents may not have the call; `None` when they may."""
@@ -115,10 +127,8 @@ class Crew:
             squad = self.squads[signature] = Squad(self, serves, team, known)
             for bucket in self.buckets:
                 for way in bucket.ways:
-                    if way.crew is self and not way.refuses(squad):
-                        way.squads.append(squad)
-                        if not bucket.only:
-                            squad.buckets.setdefault(bucket.edge, []).append(bucket)
+                    if way.crew is self and way.judge(squad) and not bucket.only:
+                        squad.buckets.setdefault(bucket.edge, []).append(bucket)
         return squad
 
     def count(self, state: AgentState) -> int:
@@ -155,11 +165,12 @@ class Bucket:
         aged = self.aging * (now_ms - arrived_ms)
         return self.base + (aged if aged < self.cap else self.cap)
 
-    def rank(self, now_ms: int) -> tuple[bool, int, int, str] | None:
-        """Of its first call, the lower the sooner: hazard, effective priority, arrival, id. One total order over all buckets."""
+    def rank(self, now_ms: int) -> tuple[bool, int, int, str]:
+        """Of its first call, the lower the sooner: hazard, effective priority, arrival, id. One total order over all buckets.
+
+        There has to be a call.
+        """
         front = self.calls.first()
-        if front is None:
-            return None
         aged = self.aging * (now_ms - front[0])
         return (not self.hazard, -self.base - (aged if aged < self.cap else self.cap), front[0], front[1])
 

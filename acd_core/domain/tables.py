@@ -18,6 +18,7 @@ from acd_core.domain import (
     ending,
     flow,
     inventory,
+    outbound,
     queueing,
     requests,
     sessions,
@@ -46,6 +47,7 @@ STALE: Stale = "stale"
 IN_CALL = Refusal("in_call")
 NOT_IN_CALL = Refusal(requests.NOT_IN_CALL)
 NOT_IN_WRAP_UP = Refusal("not_in_wrap_up")
+NO_DIALLING = Refusal(outbound.NO_DIALLING)
 OFFER_GONE = Refusal(requests.OFFER_GONE)
 
 # Events that are not about one call or agent that must be known already.
@@ -58,6 +60,8 @@ WORLD: Mapping[type[ev.Event], WorldRule] = {
     ev.WebDown: inventory.web_down,
     ev.WebInventory: inventory.web_inventory,
     ev.CallArrived: arrival.arrived,
+    ev.PhoneDialled: outbound.phone_dialled,
+    ev.TrunkChanged: outbound.trunk_changed,
     ev.RecordingFinished: arrival.recorded,
     ev.PhoneRegistered: devices.phone_registered,
     ev.PhoneUnregistered: devices.phone_unregistered,
@@ -89,6 +93,39 @@ CALLS: Mapping[type[ev.Event], Mapping[CallState, CallRule | Stale]] = {
         "menu": flow.key_pressed,
         "waiting": flow.key_while_waiting,
         "ringing": flow.key_while_waiting,
+        "talking": STALE,
+        "held": STALE,
+    },
+    # No call is of our own making so far, and none is passed on by who speaks in it.
+    ev.DialProgress: {
+        "playing": STALE,
+        "menu": STALE,
+        "waiting": STALE,
+        "ringing": STALE,
+        "talking": STALE,
+        "held": STALE,
+    },
+    ev.DialAnswered: {
+        "playing": STALE,
+        "menu": STALE,
+        "waiting": STALE,
+        "ringing": STALE,
+        "talking": STALE,
+        "held": STALE,
+    },
+    ev.DialFailed: {
+        "playing": STALE,
+        "menu": STALE,
+        "waiting": STALE,
+        "ringing": STALE,
+        "talking": STALE,
+        "held": STALE,
+    },
+    ev.TransferAsked: {
+        "playing": STALE,
+        "menu": STALE,
+        "waiting": STALE,
+        "ringing": STALE,
         "talking": STALE,
         "held": STALE,
     },
@@ -219,6 +256,22 @@ REQUESTS: Mapping[type[ev.AgentRequest], Mapping[AgentState, AgentRule | Refusal
         "ringing": IN_CALL,
         "talking": IN_CALL,
         "wrap_up": requests.choose_phone,
+    },
+    ev.DialRequested: {
+        "logged_out": STALE,
+        "not_ready": NO_DIALLING,
+        "ready": NO_DIALLING,
+        "ringing": NO_DIALLING,
+        "talking": NO_DIALLING,
+        "wrap_up": NO_DIALLING,
+    },
+    ev.CancelDialRequested: {
+        "logged_out": STALE,
+        "not_ready": NOT_IN_CALL,
+        "ready": NOT_IN_CALL,
+        "ringing": NOT_IN_CALL,
+        "talking": NOT_IN_CALL,
+        "wrap_up": NOT_IN_CALL,
     },
 }
 

