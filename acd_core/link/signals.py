@@ -14,6 +14,7 @@ from acd_core.domain.commands import AgentState, AudioKind, ToEdge, ToWeb
 from acd_core.domain.events import CentreMode, EdgeEvent, WebEvent
 from acd_core.domain.plan import Strategy
 from acd_core.explain.story import Told
+from acd_core.link.trace_lines import TraceLine
 
 
 class Signal(msgspec.Struct, frozen=True, tag=True, omit_defaults=True, kw_only=True):
@@ -209,6 +210,69 @@ class ModeTold(Signal, frozen=True, kw_only=True):
     after: CentreMode
 
 
+class SourceRow(msgspec.Struct, frozen=True, kw_only=True):
+    """A host that the edge has something against, and how often, by kind."""
+
+    source: str
+    kinds: dict[str, int]
+    banned_until_ms: int = 0  # 0: it is heard
+    last_ms: int = 0
+    scanner: str = ""  # the tool it gave itself away as
+
+
+class TrunkRow(msgspec.Struct, frozen=True, kw_only=True):
+    """One trunk of an edge."""
+
+    trunk: str
+    up: bool
+    live: int  # calls, in and out
+    capacity: int
+    refused: int  # calls that found it full
+    reason: str  # why it is down, or what the other side said last
+    since_ms: int
+
+
+class EdgePicture(Signal, frozen=True, kw_only=True):
+    """edge → core → webs: an edge once a second while somebody watches; `sources` are the 100 that did most."""
+
+    edge: str
+    at_ms: int
+    calls: int
+    step: int  # of admission: 0 takes everything
+    counters: dict[str, int]
+    trunks: tuple[TrunkRow, ...] = ()
+    sources: tuple[SourceRow, ...] = ()
+
+
+class PictureWanted(Signal, frozen=True, kw_only=True):
+    """web → core → edges: somebody at this web process watches the edges, or nobody does any longer."""
+
+    web: str
+    on: bool
+
+
+class TraceWanted(Signal, frozen=True, kw_only=True):
+    """web → core → edges: the page `peer` watches the SIP messages of this call; an empty `call` ends it."""
+
+    web: str
+    peer: str
+    call: str
+
+
+class TraceLines(Signal, frozen=True, kw_only=True):
+    """edge → core → web: what was new in the trace, 200 lines at most."""
+
+    web: str
+    peer: str
+    lines: tuple[TraceLine, ...]
+
+
+class BanLifted(Signal, frozen=True, kw_only=True):
+    """web → core → edges: a supervisor wants this host to be heard again."""
+
+    source: str
+
+
 ToCore: TypeAlias = (
     EdgeEvent
     | WebEvent
@@ -217,6 +281,11 @@ ToCore: TypeAlias = (
     | BrowserHangUp
     | BrowserAnswer
     | BrowserEnded
+    | EdgePicture
+    | PictureWanted
+    | TraceWanted
+    | TraceLines
+    | BanLifted
     | StoreProgress
     | ExplainAsked
 )
@@ -228,6 +297,11 @@ FromCore: TypeAlias = (
     | BrowserHangUp
     | BrowserAnswer
     | BrowserEnded
+    | EdgePicture
+    | PictureWanted
+    | TraceWanted
+    | TraceLines
+    | BanLifted
     | Wallboard
     | WallboardDelta
     | Explained

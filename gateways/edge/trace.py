@@ -17,6 +17,7 @@ from typing import BinaryIO
 
 import msgspec
 
+from acd_core.link.trace_lines import TraceLine, TraceMessage, TraceParty
 from gateways.edge.clock import Clock
 
 _log = logging.getLogger(__name__)
@@ -26,28 +27,6 @@ FILES_MAX = 8
 _WRITE_INTERVAL_S = 0.1
 _DATA_BYTES_MAX = 8_192  # of one message; the rest is cut off
 
-
-class TraceMessage(msgspec.Struct, frozen=True, tag="message", omit_defaults=True):
-    """One SIP message; `lost` counts those before it that the queue had no room for."""
-
-    at_ms: int
-    sent: bool
-    host: str
-    port: int
-    text: str
-    lost: int = 0
-
-
-class TraceParty(msgspec.Struct, frozen=True, tag="party"):
-    """From here on this SIP Call-ID is that party of that call."""
-
-    at_ms: int
-    call: str
-    party: str
-    sip_call_id: str
-
-
-TraceLine = TraceMessage | TraceParty
 
 _encoder = msgspec.json.Encoder()
 _decoder: msgspec.json.Decoder[TraceLine] = msgspec.json.Decoder(TraceLine)

@@ -21,8 +21,9 @@ from acd_core.domain.events import CallArrived, DeadlinePassed
 from acd_core.journal.reader import read_journal
 from acd_core.journal.records import EventRecord, Record
 from acd_core.journal.segments import JournalError, list_segments
+from acd_core.link.trace_lines import TraceMessage, TraceParty
 from gateways.edge.identity import arrived_ms_of
-from gateways.edge.trace import TraceMessage, TraceParty, read_lines, trace_files
+from gateways.edge.trace import read_lines, trace_files
 
 LATEST_MAX = 10
 _CLOCKS_DIFFER_MS = 60_000  # the edge's, the core's and the file system's

@@ -64,6 +64,9 @@ class Chaos:
             (3, self.roster),
             (4, self.mode),
             (4, self.settled),
+            (4, self.phone_dialled),
+            (4, self.dialled),
+            (2, self.trunk),
         )
         self.kinds = tuple(kind for _, kind in kinds)
         self._weights = tuple(weight for weight, _ in kinds)
@@ -209,7 +212,7 @@ class Chaos:
         session = self._session(chance, agent)
         call, offer = ("c0", 1) if known is None or chance.random() < 0.1 else (known.call, known.offer)
         request = chance.choice(("r1", ""))
-        kind = chance.randrange(14)
+        kind = chance.randrange(16)
         if kind < 3:
             return ev.ReadyRequested(agent=agent, session=session, request=request)
         if kind < 7:
@@ -224,6 +227,10 @@ class Chaos:
             return ev.PhoneChosen(agent=agent, session=session, request=request, use=chance.random() < 0.6)
         if kind < 13:
             return ev.WrapUpExtended(agent=agent, session=session, request=request)
+        if kind == 13:
+            return ev.DialRequested(agent=agent, session=session, request=request, number="0312 123 45 67")
+        if kind == 14:
+            return ev.CancelDialRequested(agent=agent, session=session, request=request, call=call)
         reason = chance.choice(("lunch", "break", "training", "nap"))
         return ev.NotReadyRequested(agent=agent, session=session, request=request, reason=reason)
 
@@ -327,6 +334,31 @@ class Chaos:
         asked = tuple(self.state.callbacks)
         callback = chance.choice(asked) if asked and chance.random() < 0.8 else "c0"
         return ev.CallbackSettled(callback=callback, by="eve")
+
+    def phone_dialled(self, chance: random.Random) -> ev.AnyEvent:
+        return ev.PhoneDialled(
+            edge=self._edge(chance),
+            call=chance.choice(CALLS),
+            user=chance.choice(PHONES),
+            dialled="03121234567",
+            at_ms=self.now_ms,
+            number="+903121234567",
+        )
+
+    def dialled(self, chance: random.Random) -> ev.AnyEvent:
+        call = self._call(chance)
+        kind = chance.randrange(4)
+        if kind == 0:
+            return ev.DialProgress(call=call, status=chance.choice((180, 183)))
+        if kind == 1:
+            return ev.DialAnswered(call=call, trunk="carrier")
+        if kind == 2:
+            return ev.DialFailed(call=call, status=486, cause="busy", trunk="carrier")
+        return ev.TransferAsked(call=call, transfer=1, by=chance.choice(("caller", "operator")), to="201")
+
+    def trunk(self, chance: random.Random) -> ev.AnyEvent:
+        up = chance.random() < 0.5
+        return ev.TrunkChanged(edge=self._edge(chance), trunk="carrier", up=up, reason="" if up else "408")
 
     def _call(self, chance: random.Random) -> str:
         live = tuple(self.state.calls)

@@ -99,6 +99,13 @@ def sample(kind: type[ev.Event], world: World) -> Any:
         "reason": "lunch",
         "mode": "emergency",
         "callback": "c1",
+        "number": "+903121234567",
+        "trunk": "carrier",
+        "cause": "busy",
+        "up": False,
+        "transfer": 1,
+        "by": "caller",
+        "to": "201",
     }
     if kind is ev.DeadlinePassed:
         return ev.DeadlinePassed(entity="call", id="c1", key="flow", generation=0)

@@ -10,9 +10,10 @@ import pytest
 from acd_core.domain import commands, events
 from acd_core.journal.records import EventRecord, StoryRecord
 from acd_core.journal.writer import JournalWriter
+from acd_core.link.trace_lines import TraceMessage, TraceParty
 from gateways.edge import trace as trace_module
 from gateways.edge.clock import Clock
-from gateways.edge.trace import FILES_MAX, Trace, TraceMessage, TraceParty, read_lines, trace_files
+from gateways.edge.trace import FILES_MAX, Trace, read_lines, trace_files
 from gateways.edge.trace_view import render
 from tests.edge.test_calls import EDGE, answered
 from tests.edge.world import config_for, world_in
