@@ -71,6 +71,7 @@ class SessionDescription(msgspec.Struct, frozen=True):
     address: str  # of the origin
     connection: str = ""
     name: str = "-"
+    time: str = "0 0"
     attributes: tuple[Attribute, ...] = ()
     media: tuple[Media, ...] = ()
 
@@ -99,7 +100,7 @@ class SessionDescription(msgspec.Struct, frozen=True):
         ]
         if self.connection:
             lines.append(f"c={_network(self.connection)}")
-        lines.append("t=0 0")
+        lines.append(f"t={self.time}")
         lines += [_attribute(attribute) for attribute in self.attributes]
         for media in self.media:
             lines.append(f"m={media.kind} {media.port} {media.protocol} {' '.join(media.formats)}")
@@ -157,6 +158,7 @@ def parse_sdp(data: bytes) -> SessionDescription:
         address=words[5],
         connection=_connection(session),
         name=next((value for _, kind, value in session if kind == "s"), "-"),
+        time=_time(session),
         attributes=_attributes(session),
         media=tuple(_media(block) for block in media),
     )
@@ -170,6 +172,13 @@ def _connection(block: list[_Line]) -> str:
                 raise SdpError("bad connection", number)
             return words[2].partition("/")[0]  # a multicast address may carry a scope
     return ""
+
+
+def _time(block: list[_Line]) -> str:
+    """The first `t=`, which an answer repeats; one that is missing or no two numbers means a session without end."""
+    text = next((value for _, kind, value in block if kind == "t"), "")
+    words = text.split(" ")
+    return text if len(words) == 2 and all(w.isascii() and w.isdigit() for w in words) else "0 0"
 
 
 def _attributes(block: list[_Line]) -> tuple[Attribute, ...]:
@@ -218,6 +227,7 @@ class MediaAgreement(msgspec.Struct, frozen=True):
     remote_address: str
     remote_port: int
     direction: Direction  # ours
+    slot: int = 0  # which of the `m=` lines it is
 
 
 def make_offer(local: LocalMedia) -> SessionDescription:
@@ -226,13 +236,43 @@ def make_offer(local: LocalMedia) -> SessionDescription:
     return _describe(local, [_audio(local, payload_types, _EVENTS_PAYLOAD_TYPE, "RTP/AVP", local.direction)])
 
 
+def offer_again(
+    local: LocalMedia, said: SessionDescription, heard: SessionDescription, agreement: MediaAgreement
+) -> SessionDescription:
+    """A later offer in a session that has descriptions of ours and of the peer (RFC 3264 8).
+
+    It has every `m=` line of the session in its place, the audio in its slot and the others refused, and no
+    payload type that meant one thing means another (8.3.2). The codec in use comes first, so that an offer
+    which is only to refresh the session changes nothing.
+    """
+    slot = agreement.slot
+    known = [description.media[slot] for description in (said, heard) if slot < len(description.media)]
+    codecs = [agreement.codec, *(codec for codec in local.codecs if codec != agreement.codec)]
+    payload_types = [(_PAYLOAD_TYPES[codec], codec) for codec in codecs if codec in local.codecs]
+    audio = _audio(local, payload_types, _free_events_type(known), known[0].protocol, local.direction)
+    longest = max(said.media, heard.media, key=len)
+    media = [Media(line.kind, 0, line.protocol, line.formats) for line in longest]
+    media[slot] = audio
+    return _describe(local, media, said.time)
+
+
+def _free_events_type(known: list[Media]) -> int | None:
+    """The payload type that telephone events had in this stream, else one that nothing had."""
+    for media in known:
+        if (number := media.payload_type(EVENTS)) is not None:
+            return number
+    taken = {number for media in known for number in media.payload_types()}
+    dynamic = range(96, _PAYLOAD_TYPE_MAX + 1)  # RFC 3551 6
+    return next((number for number in (_EVENTS_PAYLOAD_TYPE, *dynamic) if number not in taken), None)
+
+
 def answer_offer(offer: SessionDescription, local: LocalMedia) -> tuple[SessionDescription, MediaAgreement]:
     """Our answer, and what was agreed; raises `NoCommonCodecError`."""
     agreement: MediaAgreement | None = None
     answered: list[Media] = []
-    for media in offer.media:
+    for slot, media in enumerate(offer.media):
         if agreement is None:
-            agreement = _agree(offer, media, local)
+            agreement = _agree(offer, media, slot, local)
             if agreement is not None:
                 codec = (agreement.payload_type, agreement.codec)
                 answered.append(
@@ -242,13 +282,14 @@ def answer_offer(offer: SessionDescription, local: LocalMedia) -> tuple[SessionD
         answered.append(Media(media.kind, 0, media.protocol, media.formats))  # RFC 3264 6: refused
     if agreement is None:
         raise NoCommonCodecError
-    return _describe(local, answered), agreement
+    return _describe(local, answered, offer.time), agreement  # RFC 3264 6: the time is the offer's
 
 
 def accept_answer(offer: SessionDescription, answer: SessionDescription) -> MediaAgreement:
     """What the answer to our offer agrees on; raises `NoCommonCodecError`."""
-    ours = offer.media[0]
-    theirs = answer.media[0] if answer.media else None
+    slot = next((at for at, media in enumerate(offer.media) if media.port), 0)
+    ours = offer.media[slot]
+    theirs = answer.media[slot] if slot < len(answer.media) else None
     if theirs is None or theirs.kind != "audio" or theirs.port == 0 or not answer.address_of(theirs):
         raise NoCommonCodecError
     offered = [ours.codec(number) for number in ours.payload_types()]
@@ -257,11 +298,11 @@ def accept_answer(offer: SessionDescription, answer: SessionDescription) -> Medi
         if codec in offered and number == _PAYLOAD_TYPES.get(codec):
             events = ours.payload_type(EVENTS) if theirs.payload_type(EVENTS) is not None else None
             direction = _common(offer.direction(ours), _reverse(_meant(answer, theirs)))
-            return _agreement(answer, theirs, codec, number, events, direction)
+            return _agreement(answer, slot, codec, number, events, direction)
     raise NoCommonCodecError
 
 
-def _agree(offer: SessionDescription, media: Media, local: LocalMedia) -> MediaAgreement | None:
+def _agree(offer: SessionDescription, media: Media, slot: int, local: LocalMedia) -> MediaAgreement | None:
     """What this stream of an offer would agree on; None: not for us."""
     if media.kind != "audio" or media.port == 0 or media.protocol not in _PROTOCOLS:
         return None
@@ -272,18 +313,19 @@ def _agree(offer: SessionDescription, media: Media, local: LocalMedia) -> MediaA
     for number in media.payload_types():
         codec = media.codec(number)
         if codec in local.codecs and number == _PAYLOAD_TYPES[codec]:
-            return _agreement(offer, media, codec, number, media.payload_type(EVENTS), direction)
+            return _agreement(offer, slot, codec, number, media.payload_type(EVENTS), direction)
     return None
 
 
 def _agreement(
     remote: SessionDescription,
-    media: Media,
+    slot: int,
     codec: str,
     payload_type: int,
     events: int | None,
     direction: Direction,
 ) -> MediaAgreement:
+    media = remote.media[slot]
     return MediaAgreement(
         codec=codec,
         payload_type=payload_type,
@@ -292,6 +334,7 @@ def _agreement(
         remote_address=remote.address_of(media),
         remote_port=media.port,
         direction=direction,
+        slot=slot,
     )
 
 
@@ -343,7 +386,7 @@ def _audio(
     return Media("audio", local.port, protocol, tuple(formats), "", tuple(attributes))
 
 
-def _describe(local: LocalMedia, media: list[Media]) -> SessionDescription:
+def _describe(local: LocalMedia, media: list[Media], time: str = "0 0") -> SessionDescription:
     return SessionDescription(
         username="-",
         session_id=str(local.session_id),
@@ -351,5 +394,6 @@ def _describe(local: LocalMedia, media: list[Media]) -> SessionDescription:
         address=local.address,
         connection=local.address,
         name="santral",
+        time=time,
         media=tuple(media),
     )
