@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import NamedTuple, TypeVar
 
 from acd_core.domain import events as ev
+from benchmarks.plots import Bar, Panel, draw
 
 RESULTS = Path(__file__).parent / "results"
 T = TypeVar("T")
@@ -36,6 +37,12 @@ def spread(values: Sequence[float], *, higher_is_better: bool) -> Spread:
     """Best, median and worst."""
     ordered = sorted(values, reverse=higher_is_better)
     return Spread(ordered[0], statistics.median(ordered), ordered[-1])
+
+
+def bar(label: str, figures: Spread, *, floor: bool = False) -> Bar:
+    """The median, and the best and the worst as its spread."""
+    ordered = sorted((figures.best, figures.worst))
+    return Bar(label, figures.median, ordered[0], ordered[1], floor)
 
 
 def percentile(ordered: Sequence[float], share: float) -> float:
@@ -99,8 +106,11 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     return "\n".join("| " + " | ".join(cells) + " |" for cells in lines) + "\n"
 
 
-def write_results(name: str, title: str, parts: Sequence[str]) -> None:
-    """Print it and put it into `results/NAME.md`."""
-    text = "\n".join([f"# {title}\n", *parts, f"Machine: {machine()}.\n"])
+def write_results(name: str, title: str, parts: Sequence[str], panels: Sequence[Panel] = ()) -> None:
+    """Print it and put it into `results/NAME.md`, with a picture of the panels beside it."""
+    picture = [f"![{title}]({name}.png)\n"] if panels else []
+    text = "\n".join([f"# {title}\n", *parts, *picture, f"Machine: {machine()}.\n"])
     print(text)
     (RESULTS / f"{name}.md").write_text(text, encoding="utf-8")
+    if panels:
+        draw(RESULTS / f"{name}.png", title, panels)

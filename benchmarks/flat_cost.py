@@ -17,7 +17,8 @@ from acd_core.domain import events as ev
 from acd_core.domain.router import Router
 from acd_core.domain.state import decode_state, encode_state
 from benchmarks.city import QUEUES, Day, History
-from benchmarks.figures import bare_dispatch, settled, spread, table, write_results
+from benchmarks.figures import bar, bare_dispatch, settled, spread, table, write_results
+from benchmarks.plots import Panel
 
 BUDGET = 1.5
 CHUNK = 100  # calls
@@ -143,6 +144,16 @@ def main() -> None:
                 rows,
             ),
             f"Budget: at most {BUDGET} times.\n",
+        ],
+        [
+            Panel(
+                "µs a call",
+                [
+                    bar(f"{centre.agents:,} agents, {centre.waiting:,} waiting", cost)
+                    for centre, cost in zip(centres, figures, strict=True)
+                ],
+                BUDGET * figures[0].median,
+            )
         ],
     )
 

@@ -28,6 +28,7 @@ from acd_core.domain.events import AnyEvent, SessionOpened
 from benchmarks.city import QUEUES, Day, History
 from benchmarks.figures import table, write_results
 from benchmarks.harness import InnerCore, inner_core
+from benchmarks.plots import Bar, Panel
 
 BUDGETS_KB = {"waiting call": 10, "agent": 6}
 _event: msgspec.msgpack.Decoder[AnyEvent] = msgspec.msgpack.Decoder(AnyEvent)
@@ -102,8 +103,9 @@ def main() -> None:
         with tempfile.TemporaryDirectory() as folder:
             print(trio.run(grown, Path(folder), what, asked.number, method))
         return
-    rows = []
+    rows, panels = [], []
     for what, budget_kb in BUDGETS_KB.items():
+        bars = []
         for method in ("resident set", "tracemalloc"):
             command = [
                 sys.executable,
@@ -121,6 +123,9 @@ def main() -> None:
             )
             kb = [f"{figure / 1024:.2f}" for figure in figures]
             rows.append([what, method, kb[len(kb) // 2], f"{kb[0]} to {kb[-1]}", f"{budget_kb}"])
+            values = [figure / 1024 for figure in figures]
+            bars.append(Bar(f"{what}, {method}", values[len(values) // 2], values[0], values[-1]))
+        panels.append(Panel("KB each", bars, budget_kb))
     write_results(
         "memory",
         "Memory of the core",
@@ -132,6 +137,7 @@ def main() -> None:
             ),
             table(["what", "by", "KB each, median", "spread", "budget"], rows),
         ],
+        panels,
     )
 
 

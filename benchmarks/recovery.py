@@ -22,8 +22,9 @@ from acd_core.domain.state import decode_state
 from acd_core.journal.snapshot import load_snapshot, write_snapshot
 from acd_core.process import SNAPSHOT_EVENTS
 from benchmarks.city import QUEUES, Day
-from benchmarks.figures import spread, table, write_results
+from benchmarks.figures import bar, spread, table, write_results
 from benchmarks.harness import inner_core
+from benchmarks.plots import Panel
 
 BUDGET_S = 2.0
 
@@ -86,14 +87,12 @@ def main() -> None:
             wall.append(spent)
             cpu.append(spent_cpu)
             floor.append(floor_s(Path(base, "journal")))
-    rows = [
-        [name, *(f"{value:.2f}" for value in spread(values, higher_is_better=False))]
-        for name, values in (
-            ("recovery, wall time", wall),
-            ("recovery, processor time", cpu),
-            ("reading and decoding alone, processor time", floor),
-        )
-    ]
+    figures = {
+        "recovery, wall time": spread(wall, higher_is_better=False),
+        "recovery, processor time": spread(cpu, higher_is_better=False),
+        "reading and decoding alone, processor time": spread(floor, higher_is_better=False),
+    }
+    rows = [[name, *(f"{value:.2f}" for value in values)] for name, values in figures.items()]
     write_results(
         "recovery",
         "Coming back after a crash",
@@ -105,6 +104,13 @@ def main() -> None:
             ),
             table(["what", "best", "median", "worst"], rows),
             f"Budget: at most {BUDGET_S:.0f} s.\n",
+        ],
+        [
+            Panel(
+                "seconds",
+                [bar(name, values, floor=name.startswith("reading")) for name, values in figures.items()],
+                BUDGET_S,
+            )
         ],
     )
 

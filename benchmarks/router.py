@@ -15,7 +15,8 @@ import argparse
 from acd_core.domain.router import Router
 from acd_core.domain.state import decode_state, encode_state
 from benchmarks.city import EVENTS_A_CALL, History, mixed_day
-from benchmarks.figures import bare_dispatch, processor_s, settled, spread, table, write_results
+from benchmarks.figures import bar, bare_dispatch, processor_s, settled, spread, table, write_results
+from benchmarks.plots import Bar, Panel
 
 BUDGET = 25_000  # calls a second, at 1,000 agents
 
@@ -32,8 +33,8 @@ def lives(router: Router, history: History) -> float:
         return processor_s(run)[0]
 
 
-def measure(agents: int, calls: int, repeats: int) -> list[str]:
-    """One row of the table."""
+def measure(agents: int, calls: int, repeats: int) -> tuple[list[str], Bar]:
+    """One row of the table, and its bar."""
     day, history, waited = mixed_day(agents, calls)
     opened = Router()
     for event, now_ms in day.history:
@@ -47,7 +48,7 @@ def measure(agents: int, calls: int, repeats: int) -> list[str]:
     ended = len(history) / EVENTS_A_CALL
     rate = spread([ended / seconds for seconds in spent], higher_is_better=True)
     bare = spread([ended / seconds for seconds in floor], higher_is_better=True)
-    return [
+    row = [
         f"{agents:,}",
         f"{rate.best:,.0f}",
         f"{rate.median:,.0f}",
@@ -57,6 +58,7 @@ def measure(agents: int, calls: int, repeats: int) -> list[str]:
         f"{bare.best / rate.best:.0f}",
         f"{waited / ended:.0%}",
     ]
+    return row, bar(f"{agents:,} agents", rate)
 
 
 def main() -> None:
@@ -68,7 +70,7 @@ def main() -> None:
     parser.add_argument("--agents", type=int, nargs="+", default=[100, 1_000, 10_000])
     parser.add_argument("--repeats", type=int, default=5)
     asked = parser.parse_args()
-    rows = [measure(agents, asked.calls, asked.repeats) for agents in asked.agents]
+    measured = [measure(agents, asked.calls, asked.repeats) for agents in asked.agents]
     write_results(
         "router",
         "Whole lives of calls through the router alone",
@@ -90,10 +92,11 @@ def main() -> None:
                     "times the floor",
                     "calls that wait",
                 ],
-                rows,
+                [row for row, _ in measured],
             ),
             f"Budget: at least {BUDGET:,} calls/s with 1,000 agents.\n",
         ],
+        [Panel("whole calls a second", [one for _, one in measured], BUDGET)],
     )
 
 

@@ -20,6 +20,7 @@ from typing import Any
 
 from acd_core.documents import load_plan
 from benchmarks.figures import table, write_results
+from benchmarks.plots import Bar, Panel
 from loadtest.sim.arrivals import Arrival, ArrivalsFile
 from loadtest.sim.clockwork import Clockwork
 from loadtest.sim.generate import GenerateOptions, generate
@@ -139,7 +140,16 @@ def main() -> None:
         f"simulation has {summary['events'] / summary['contacts']:.1f}. Outcomes: {outcomes}.\n"
     )
     head = ["what", "minutes", "minutes of processor", "contacts/s of processor", "µs a contact"]
-    write_results("simulated_year", "A simulated year", [what, table(head, figures), meaning])
+    bars = [
+        Bar(name, wall / 60, wall / 60, wall / 60, floor=name.startswith("floor"))
+        for name, wall, _, _ in rows
+    ]
+    write_results(
+        "simulated_year",
+        "A simulated year",
+        [what, table(head, figures), meaning],
+        [Panel("minutes", bars, BUDGET_MIN)],
+    )
 
 
 if __name__ == "__main__":
