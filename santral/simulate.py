@@ -157,9 +157,12 @@ def _arrivals(options: argparse.Namespace) -> int:
 
 def _replay(options: argparse.Namespace) -> int:
     def work() -> int:
+        from loadtest.sim.errors import SimError
         from loadtest.sim.what_if import WhatIfOptions, what_if
 
         if options.plan is None and options.roster is None:
+            if options.out is not None:
+                raise SimError("--out is for --plan or --roster: a plain replay writes nothing")
             from loadtest.sim.again import decide_again
 
             same, text = decide_again(options.journal, progress=options.progress)
@@ -193,6 +196,14 @@ def _guarded(work: Callable[[], int]) -> int:
     except (DocumentError, JournalError, SimError) as error:
         print(error, file=sys.stderr)
         return EXIT_UNUSABLE
+    except OSError as error:
+        if error.filename is None:
+            raise
+        print(f"{error.filename}: {error.strerror}", file=sys.stderr)
+        return EXIT_UNUSABLE
+    except KeyboardInterrupt:
+        print("stopped; nothing of this run is kept", file=sys.stderr)
+        return EXIT_FAILED
 
 
 def _day(text: str) -> dt.date:

@@ -1,8 +1,12 @@
-"""The folder that a run writes into: made when it is not there, used again for a later run, and never anybody else's."""
+"""The folder that a run writes into: made when it is not there, used again for a later run, and never anybody else's.
+
+A run writes beside what an earlier one left and takes its place only when all is there: a run that is stopped, killed or out of
+disk costs nobody the results they had, and a folder never holds pieces of two runs.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -15,6 +19,8 @@ SUMMARY = "summary.json"
 CALLS = "calls.csv"
 INTERVALS = "intervals.csv"
 PLOTS = ("arrivals.png", "waiting.png", "service_level_by_hour.png", "waits.png", "occupancy.png")
+RESULTS = (CALLS, INTERVALS, *PLOTS, SUMMARY)
+UNFINISHED = "unfinished"  # holds what a run has written so far
 
 _NAMES_SHOWN = 3
 
@@ -27,26 +33,43 @@ class _Mark(msgspec.Struct):
     made_by: str = ""
 
 
-def prepare(folder: Path, *, also: tuple[str, ...] = ()) -> None:
-    """Make the folder; raises `FolderError` when there is something in it that no run has written."""
+def prepare(folder: Path) -> None:
+    """Make the folder for a run's results; raises `FolderError` when there is something in it that no run has written."""
+    _made(folder, RESULTS)
+    if not (folder / UNFINISHED).is_dir():
+        _check_mark(folder, SUMMARY)
+
+
+def prepare_around(folder: Path, runs: Iterable[str], own: str) -> None:
+    """Make a folder with folders for several runs in it, and a file of its own about them."""
+    _made(folder, (*runs, own))
+    if (folder / own).exists():
+        _check_mark(folder, own)
+    for name in runs:
+        prepare(folder / name)
+
+
+@contextmanager
+def results_in(folder: Path) -> Iterator[Path]:
+    """Where a run writes its results into, which become those of the prepared folder when all went well; raises `FolderError`."""
+    draft = folder / UNFINISHED
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        found = sorted(path.name for path in folder.iterdir())
+        _empty(draft)  # a run may have been killed
+        draft.mkdir(exist_ok=True)
+        yield draft
+        for name in RESULTS:
+            if (draft / name).exists():
+                (draft / name).replace(folder / name)
+            else:
+                (folder / name).unlink(missing_ok=True)
     except OSError as error:
-        raise FolderError(f"--out {folder}: {error.strerror}") from error
-    foreign = [name for name in found if name not in (SUMMARY, CALLS, INTERVALS, *PLOTS, *also)]
-    if foreign:
-        names = ", ".join(foreign[:_NAMES_SHOWN]) + (" …" if len(foreign) > _NAMES_SHOWN else "")
-        raise FolderError(f"--out {folder}: holds other files ({names}); name an empty or a new folder")
-    if found and not _is_ours(folder):
-        raise FolderError(
-            f"--out {folder}: holds files that no simulation wrote; name an empty or a new folder"
-        )
-
-
-def mark(folder: Path) -> None:
-    """Say that what is written here from now on is ours, also when the run does not come to its end."""
-    (folder / SUMMARY).write_bytes(msgspec.json.encode({"made_by": MADE_BY, "finished": False}) + b"\n")
+        if error.filename is not None and Path(error.filename).parent not in (draft, folder):
+            raise  # something that was to be read
+        raise FolderError(f"--out {folder}: can't be written ({error.strerror})") from error
+    finally:
+        _empty(draft)
+        if draft.is_dir():
+            draft.rmdir()
 
 
 @contextmanager
@@ -62,8 +85,36 @@ def draft_beside(path: Path) -> Iterator[Path]:
         draft.unlink(missing_ok=True)
 
 
-def _is_ours(folder: Path) -> bool:
+def _made(folder: Path, known: Iterable[str]) -> None:
+    """Make it; what is in it already must be of these names."""
     try:
-        return msgspec.json.decode((folder / SUMMARY).read_bytes(), type=_Mark).made_by == MADE_BY
+        folder.mkdir(parents=True, exist_ok=True)
+        found = {path.name for path in folder.iterdir()}
+        unfinished = folder / UNFINISHED
+        if unfinished.is_dir():  # of a run that was killed
+            found = found - {UNFINISHED} | {path.name for path in unfinished.iterdir()}
+    except OSError as error:
+        raise FolderError(f"--out {folder}: {error.strerror}") from error
+    foreign = sorted(found.difference(known))
+    if foreign:
+        names = ", ".join(foreign[:_NAMES_SHOWN]) + (" …" if len(foreign) > _NAMES_SHOWN else "")
+        raise FolderError(f"--out {folder}: holds other files ({names}); name an empty or a new folder")
+
+
+def _empty(draft: Path) -> None:
+    for name in RESULTS:
+        (draft / name).unlink(missing_ok=True)
+
+
+def _check_mark(folder: Path, name: str) -> None:
+    """What is in the folder must say that a run made it."""
+    if not any(folder.iterdir()):
+        return
+    try:
+        made_by = msgspec.json.decode((folder / name).read_bytes(), type=_Mark).made_by
     except (OSError, msgspec.DecodeError):
-        return False
+        made_by = ""
+    if made_by != MADE_BY:
+        raise FolderError(
+            f"--out {folder}: holds files that no simulation wrote; name an empty or a new folder"
+        )

@@ -68,10 +68,11 @@ def run_sim(options: SimOptions) -> dict[str, Any]:
         version=version("santral"),
     )
     folder.prepare(options.out)
-    with progress_bar(arrivals, len(arrivals), shown=options.progress) as watched:
-        return simulate(
-            documents, watched, inputs, options.out, behaviour=options.behaviour, plots=options.plots
-        )
+    with (
+        folder.results_in(options.out) as draft,
+        progress_bar(arrivals, len(arrivals), shown=options.progress) as watched,
+    ):
+        return simulate(documents, watched, inputs, draft, behaviour=options.behaviour, plots=options.plots)
 
 
 def simulate(
@@ -94,7 +95,6 @@ def simulate(
     if out is None:
         contacts = sum(1 for _ in simulation.run())
     else:
-        folder.mark(out)
         with CallsFile(out / folder.CALLS) as calls:
             for outcome in simulation.run():
                 calls.add(outcome)

@@ -12,6 +12,7 @@ within the mean time they took. All is drawn by call, so both simulated worlds h
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from contextlib import ExitStack
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -68,11 +69,30 @@ def what_if(options: WhatIfOptions) -> str:
     other = _other(options, history)
     arrivals = list(arrivals_of(history, options.seed))
     _check_queues(arrivals, other.plan, options)
-    if options.out is not None:
-        _prepare(options.out)
+    both = {CALIBRATION: own, OTHER: other}
+    out = options.out
+    if out is None:
+        return _text(history, _run_both(history, both, arrivals, {}, options))
+    folder.prepare_around(out, both, COMPARISON)
+    with ExitStack() as results:
+        drafts = {name: results.enter_context(folder.results_in(out / name)) for name in both}
+        columns = _run_both(history, both, arrivals, drafts, options)
+    with folder.draft_beside(out / COMPARISON) as draft:
+        draft.write_bytes(summary_bytes({"made_by": folder.MADE_BY, **columns}))
+    return _text(history, columns)
+
+
+def _run_both(
+    history: History,
+    both: dict[str, Documents],
+    arrivals: list[Arrival],
+    drafts: dict[str, Path],
+    options: WhatIfOptions,
+) -> dict[str, dict[str, float | None]]:
+    """What was measured, and what is simulated with each of the documents; files go to the drafts."""
     behaviour = Behaviour(answer_delay_ms=_answer_delay_ms(history.calls))
     columns = {"measured": _measured(history)}
-    for name, documents in ((CALIBRATION, own), (OTHER, other)):
+    for name, documents in both.items():
         inputs = Inputs(
             plan=documents.plan_sha256,
             roster=documents.roster_sha256,
@@ -80,16 +100,18 @@ def what_if(options: WhatIfOptions) -> str:
             seed=options.seed,
             version=version("santral"),
         )
-        out = None if options.out is None else options.out / name
         known = _fitting(arrivals, documents.plan)
         with progress_bar(known, len(known), shown=options.progress, what=name) as watched:
             result = simulate(
-                documents, watched, inputs, out, behaviour=behaviour, when=_when(history, documents)
+                documents,
+                watched,
+                inputs,
+                drafts.get(name),
+                behaviour=behaviour,
+                when=_when(history, documents),
             )
         columns[name] = _simulated(result)
-    if options.out is not None:
-        (options.out / COMPARISON).write_bytes(summary_bytes({"made_by": folder.MADE_BY, **columns}))
-    return _text(history, columns)
+    return columns
 
 
 def arrivals_of(history: History, seed: int) -> Iterator[Arrival]:
@@ -199,13 +221,6 @@ def _fitting(arrivals: list[Arrival], plan: Plan) -> list[Arrival]:
         arrival if arrival.dialled in numbers else msgspec.structs.replace(arrival, dialled="")
         for arrival in arrivals
     ]
-
-
-def _prepare(out: Path) -> None:
-    folder.prepare(out, also=(CALIBRATION, OTHER, COMPARISON))
-    folder.mark(out)
-    for name in (CALIBRATION, OTHER):
-        folder.prepare(out / name)
 
 
 # --- side by side ---

@@ -5,11 +5,14 @@ from __future__ import annotations
 import csv
 import hashlib
 import json
+import resource
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
 
-from loadtest.sim.folder import PLOTS
+from loadtest.sim.folder import PLOTS, FolderError, prepare, results_in
 from loadtest.sim.outcomes import CALL_COLUMNS, INTERVAL_COLUMNS
 from santral.cli import main
 from tests.sim.city import PLAN, roster
@@ -125,6 +128,72 @@ def test_a_folder_is_used_again_and_another_ones_is_not(
     assert (foreign / "calls.csv").read_text() == "my calls"
 
 
+def test_plots_of_an_earlier_run_do_not_stay_beside_other_figures(calls: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    assert sim(calls, out) == 0
+    assert sim(calls, out, "--seed", "3", "--no-plots") == 0
+    assert set(digests(out)) == {"calls.csv", "intervals.csv", "summary.json"}
+
+
+@contextmanager
+def files_of_at_most(size: int) -> Iterator[None]:
+    """What a disk does that is full, for files of this process."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+def test_a_full_disk_is_said_and_costs_no_earlier_results(
+    calls: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out, new = tmp_path / "out", tmp_path / "new"
+    assert sim(calls, out, "--no-plots") == 0
+    before = digests(out)
+    capsys.readouterr()
+    with files_of_at_most(10_000):
+        assert sim(calls, out, "--no-plots", "--seed", "9") == 2
+        assert sim(calls, new, "--no-plots") == 2
+        assert arrivals(new / "calls.csv") == 2
+    assert capsys.readouterr().err == (
+        f"--out {out}: can't be written (File too large)\n"
+        f"--out {new}: can't be written (File too large)\n"
+        f"{new}/calls.csv: can't be written (File too large)\n"
+    )
+    assert digests(out) == before
+    assert digests(new) == {}
+
+
+def test_who_stops_a_run_keeps_what_was_there(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    prepare(out)
+    with results_in(out) as draft:
+        (draft / "summary.json").write_text('{"made_by": "santral sim"}')
+        (draft / "waits.png").write_text("first")
+    prepare(out)
+    with suppress(KeyboardInterrupt), results_in(out) as draft:
+        (draft / "waits.png").write_text("second")
+        raise KeyboardInterrupt
+    assert sorted(path.name for path in out.iterdir()) == ["summary.json", "waits.png"]
+    assert (out / "waits.png").read_text() == "first"
+
+
+def test_a_run_that_was_killed_is_in_nobodys_way(tmp_path: Path) -> None:
+    (tmp_path / "unfinished").mkdir()
+    (tmp_path / "unfinished" / "calls.csv").write_text("call")
+    (tmp_path / "calls.csv").write_text("call")  # killed while results took their place
+    prepare(tmp_path)
+    with results_in(tmp_path) as draft:
+        (draft / "summary.json").write_text("{}")
+    assert [path.name for path in tmp_path.iterdir()] == ["summary.json"]
+    (tmp_path / "unfinished").mkdir()
+    (tmp_path / "unfinished" / "thesis.tex").write_text("mine")
+    with pytest.raises(FolderError, match="other files"):
+        prepare(tmp_path)
+
+
 def test_progress_on_standard_error_when_asked_for(
     calls: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -200,7 +269,19 @@ def test_a_replay(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     people.write_text(
         '[agents.ann]\nname = "Ann"\nqueues = ["water"]\n[agents.bob]\nname = "Bob"\nqueues = ["water"]\n'
     )
-    assert main(["replay", str(folder), "--roster", str(people), "--out", str(tmp_path / "out")]) == 0
-    assert "other − own" in capsys.readouterr().out
+    for _ in range(2):
+        assert main(["replay", str(folder), "--roster", str(people), "--out", str(tmp_path / "out")]) == 0
+        assert "other − own" in capsys.readouterr().out
+    assert set(digests(tmp_path / "out" / "other")) == {"calls.csv", "intervals.csv", "summary.json", *PLOTS}
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [
+        "calibration",
+        "comparison.json",
+        "other",
+    ]
+    (tmp_path / "out" / "comparison.json").write_text("mine")
+    assert main(["replay", str(folder), "--roster", str(people), "--out", str(tmp_path / "out")]) == 2
+    assert "no simulation wrote" in capsys.readouterr().err
+    assert main(["replay", str(folder), "--out", str(tmp_path / "out")]) == 2
+    assert "--out is for --plan or --roster" in capsys.readouterr().err
     assert main(["replay", str(tmp_path / "nothing")]) == 2
     assert "is no folder" in capsys.readouterr().err
