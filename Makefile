@@ -33,10 +33,10 @@ lint: ready-dev
 
 # Without phones, browser and whole processes.
 unit: ready-dev
-	$(VENV_PYTHON) -m pytest -m "not e2e"
+	$(VENV_PYTHON) -m pytest -m "not e2e and not peers"
 
 e2e: tools
-	$(VENV_PYTHON) -m pytest -m e2e
+	$(VENV_PYTHON) -m pytest -m "e2e or peers"
 
 # The routing alone, judged event by event in histories of anything at all; goes on from the seed that is given.
 EVENTS ?= 10000000

@@ -18,6 +18,7 @@ LOCKS = {
         *("--constraints", "requirements.lock"),
     ],
     "requirements-node.lock": ["--group", "node"],
+    "requirements-sippy.lock": ["--group", "sippy"],
 }
 OPTIONS = [
     *("--universal", "--python-version", "3.11", "--generate-hashes", "--quiet"),

@@ -9,7 +9,7 @@ import pytest
 
 from tests.tooling.imports import ROOT
 
-LOCKS = ("requirements.lock", "requirements-dev.lock", "requirements-node.lock")
+LOCKS = ("requirements.lock", "requirements-dev.lock", "requirements-node.lock", "requirements-sippy.lock")
 ENTRY = re.compile(r"^(?P<name>[a-z0-9-]+)==(?P<version>[^ ;\\]+)(?P<marker> ; [^\\]+?)? \\$")
 HASH = re.compile(r"^    --hash=sha256:[0-9a-f]{64}( \\)?$")
 
@@ -50,3 +50,4 @@ def test_every_dependency_of_the_project_is_locked() -> None:
     assert names_of(project["project"]["dependencies"] + groups["build"]) <= locked["requirements.lock"]
     assert names_of(groups["dev"]) <= locked["requirements-dev.lock"]
     assert names_of(groups["node"]) <= locked["requirements-node.lock"]
+    assert names_of(groups["sippy"]) <= locked["requirements-sippy.lock"]
