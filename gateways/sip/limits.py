@@ -20,6 +20,8 @@ CACHED_CHARS_MAX = 256  # longer URIs and addresses are parsed each time, so tha
 SDP_LINES_MAX = 512
 SDP_MEDIA_MAX = 32
 SDP_FORMATS_MAX = 64
+FORKS_MAX = 8  # different callees that may answer one INVITE; more are dropped and counted
+RELIABLE_WAITING_MAX = 8  # provisional responses of ours that wait for the PRACK of the one before
 REASON_CHARS_MAX = 160  # what we say about a fault, in a response or a log
 
 CSEQ_MAX = 2**31 - 1  # RFC 3261 8.1.1.5
@@ -44,7 +46,7 @@ class LayerLimits(msgspec.Struct, frozen=True, kw_only=True):
         600_000  # an INVITE without a final response; RFC 3261 16.6 timer C asks for > 180 s
     )
     request_pending_max_ms: int = 32_000  # any other request left without an answer by our own user
-    forks_max: int = 8  # different callees that may answer one INVITE with 2xx; more are dropped and counted
+    forks_max: int = FORKS_MAX
 
 
 class RegistrarLimits(msgspec.Struct, frozen=True, kw_only=True):
