@@ -2,7 +2,8 @@
 
 `santral.toml` is read once at the start of each process and checked whole: an unknown key, a wrong type or a port out of
 range is one `ConfigError` that names the file, the key and the reason. Every key can be overridden by an environment
-variable `SANTRAL_<SECTION>_<KEY>` (`SANTRAL_WEB_LISTEN_PORT=8443`), or `SANTRAL_<KEY>` for a key outside a section.
+variable `SANTRAL_<SECTION>_<KEY>` (`SANTRAL_WEB_LISTEN_PORT=8443`), or `SANTRAL_<KEY>` for a key outside a section; trunks and
+dial rules are in the file alone.
 Secrets come from the environment or from files below `data_dir`, never from the plan.
 """
 
@@ -22,6 +23,25 @@ from typing import Literal
 import msgspec
 
 from acd_core.numbers import is_country
+from acd_core.telephony import DialRule, Edges, Sip, Trunk, edge_offset, problems
+
+__all__ = [
+    "CONFIG_NAME",
+    "SOCKET_PATH_MAX_BYTES",
+    "Config",
+    "ConfigError",
+    "Core",
+    "Database",
+    "DialRule",
+    "Edges",
+    "Rtp",
+    "Sip",
+    "Speech",
+    "Trunk",
+    "Web",
+    "Webrtc",
+    "load_config",
+]
 
 CONFIG_NAME = "santral.toml"
 SOCKET_PATH_MAX_BYTES = (
@@ -45,19 +65,6 @@ class Web(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     tls: Literal["auto", "on", "off"] = "auto"
     certificate_file: str = ""
     key_file: str = ""
-
-
-class Sip(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The SIP door. `realm` is the digest realm of the phones."""
-
-    listen_host: str = "127.0.0.1"
-    listen_port: int = 5060
-    advertised_host: str = (
-        ""  # what Via, Contact and SDP say; empty: the listen host, or the machine's address for 0.0.0.0
-    )
-    realm: str = "santral"
-    calls_max: int = 2000
-    trace_messages_max: int = 200_000  # SIP messages kept for `santral trace`, oldest dropped
 
 
 class Rtp(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -114,6 +121,9 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     country: str = "TR"  # ISO 3166: how callers' numbers without a country are read; the plan's `country`
     web: Web = Web()
     sip: Sip = Sip()
+    edges: Edges = Edges()
+    trunks: dict[str, Trunk] = {}
+    dial: tuple[DialRule, ...] = ()
     rtp: Rtp = Rtp()
     webrtc: Webrtc = Webrtc()
     database: Database = Database()
@@ -170,6 +180,22 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         """One log a process, rotated."""
         return self.data_path / "logs"
 
+    def sip_port_of(self, edge: int) -> int:
+        """The UDP port of edge number `edge`, counted from 1."""
+        return self.sip.listen_port + edge_offset(self.sip, self.edges, edge)
+
+    def tcp_port_of(self, edge: int) -> int:
+        """Its TCP port; 0: not spoken."""
+        return self.sip.tcp_port and self.sip.tcp_port + edge_offset(self.sip, self.edges, edge)
+
+    def tls_port_of(self, edge: int) -> int:
+        """Its TLS port; 0: not spoken."""
+        return self.sip.tls_port and self.sip.tls_port + edge_offset(self.sip, self.edges, edge)
+
+    def trunk_secret_file(self, name: str) -> Path:
+        """The secret of the trunk `name`."""
+        return self.data_path / (self.trunks[name].secret_file or f"trunks/{name}")
+
     def resolve(self, path: str) -> Path:
         """A path of the file, relative to the file's folder."""
         return Path(self.base_dir or ".", path).absolute()
@@ -218,8 +244,22 @@ def _override(
             section = document.setdefault(field.name, {})
             if isinstance(section, dict):
                 _override(section, field.type, environ, name)
+        elif _is_written_in_the_file(field.type):
+            for given in environ:
+                if given == name or given.startswith(f"{name}_"):
+                    raise ConfigError(
+                        f"environment: {given}: {field.name} is not read from the environment, only from {CONFIG_NAME}"
+                    )
         elif name in environ:
             document[field.name] = _from_text(environ[name], field.type, name)
+
+
+def _is_written_in_the_file(kind: object) -> bool:
+    """A table of tables or a list of them has no text for a variable."""
+    arguments = typing.get_args(kind)
+    return typing.get_origin(kind) is dict or any(
+        isinstance(argument, type) and issubclass(argument, msgspec.Struct) for argument in arguments
+    )
 
 
 def _from_text(text: str, kind: object, name: str) -> object:
@@ -229,7 +269,8 @@ def _from_text(text: str, kind: object, name: str) -> object:
         except ValueError as error:
             raise ConfigError(f"environment: {name}: expected a whole number, got {text!r}") from error
     if isinstance(kind, types.GenericAlias) or typing.get_origin(kind) is tuple:
-        return [part.strip() for part in text.split(",") if part.strip()]
+        of = typing.get_args(kind)[0]
+        return [_from_text(part.strip(), of, name) for part in text.split(",") if part.strip()]
     return text
 
 
@@ -238,12 +279,10 @@ def _check(config: Config, place: str) -> None:
         raise ConfigError(
             f"{place}: country: {config.country!r} is not a country code of ISO 3166, such as TR"
         )
-    for key, port in (
-        ("web.listen_port", config.web.listen_port),
-        ("sip.listen_port", config.sip.listen_port),
-    ):
-        if not 0 < port < 65536:
-            raise ConfigError(f"{place}: {key}: {port} is not a port (1 to 65535)")
+    for problem in problems(config.sip, config.edges, config.trunks, config.dial):
+        raise ConfigError(f"{place}: {problem}")
+    if not 0 < config.web.listen_port < 65536:
+        raise ConfigError(f"{place}: web.listen_port: {config.web.listen_port} is not a port (1 to 65535)")
     if not 0 <= config.webrtc.listen_port < 65536:
         raise ConfigError(
             f"{place}: webrtc.listen_port: {config.webrtc.listen_port} is not a port (0: any free one)"
@@ -259,7 +298,6 @@ def _check(config: Config, place: str) -> None:
         )
     for key, host in (
         ("web.listen_host", config.web.listen_host),
-        ("sip.listen_host", config.sip.listen_host),
         ("rtp.listen_host", config.rtp.listen_host or config.sip.listen_host),
         *(("webrtc.listen_hosts", host) for host in config.webrtc.listen_hosts),
         ("webrtc.advertised_host", config.webrtc.advertised_host or config.web.listen_host),

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from acd_core.config import SOCKET_PATH_MAX_BYTES, ConfigError, load_config
+from acd_core.telephony import proxy_address
 
 
 def written(folder: Path, text: str) -> Path:
@@ -60,6 +61,42 @@ def test_a_socket_address_fits_however_long_the_path_is(tmp_path: Path) -> None:
         ("[core]\njournal_sync_interval_ms = 0\n", "journal_sync_interval_ms is at least 1"),
         ('country = "Turkey"\n', "country: 'Turkey' is not a country code of ISO 3166"),
         ("[sip\n", "not valid TOML"),
+        ("[sip]\ntcp_port = 70000\n", "sip.tcp_port: 70000 is not a port (0: not spoken)"),
+        ("[sip]\ntcp_port = 5061\ntls_port = 5061\n", "sip.tls_port: 5061 is tcp_port already"),
+        ('[sip]\ntls_key_file = "k"\n', "tls_certificate_file and tls_key_file go together"),
+        ('[sip]\nlisten_host6 = "127.0.0.2"\n', "is not an IP address of the other family"),
+        ("[sip]\ndigest = []\n", "sip.digest: name MD5, SHA-256 or both"),
+        ('[sip]\ndigest = ["MD5", "MD5"]\n', "sip.digest: name MD5, SHA-256 or both, each once"),
+        ("[sip]\nmin_se_s = 89\n", "min_se_s is at least 90"),
+        ("[sip]\nsession_expires_s = 89\n", "session_expires_s at least that (0: no session timer)"),
+        ('[sip]\nguard_allow = ["10.0.0.1/8"]\n', "'10.0.0.1/8' is not a network"),
+        ("[sip]\ninvites_per_second = 0\n", "invites_per_second at least 1"),
+        ("[edges]\ncount = 65\n", "edges.count: 65 is not within 1 to 64"),
+        ("[edges]\ncount = 2\nports = [5060]\n", "edges.ports: 1 ports for 2 edges"),
+        ("[edges]\ncount = 2\nports = [5060, 5060]\n", "port 5060 is taken by two"),
+        ("[edges]\ncount = 2\n[sip]\nlisten_port = 65534\n", "port 65536 is not a port"),
+        (
+            "[edges]\ncount = 2\n[sip]\ntcp_port = 5060\ntls_port = 5062\n",
+            "port 5062 is taken by two",
+        ),
+        ("[trunks.Carrier]\nhost = '192.0.2.1'\n", "trunks.Carrier: a name has small letters"),
+        ("[trunks.carrier]\n", "missing required field `host`"),
+        ("[trunks.carrier]\nhost = '192.0.2.256'\n", "host: '192.0.2.256' is neither an IP address nor"),
+        ("[trunks.carrier]\nhost = 'a b'\n", "host: 'a b' is neither an IP address nor a host name"),
+        ("[trunks.carrier]\nhost = '192.0.2.1'\nhosts = ['x']\n", "hosts: 'x' is not an IP address"),
+        ("[trunks.carrier]\nhost = '192.0.2.1'\nproxy = 'a:b'\n", "proxy: 'a:b' is not a host"),
+        ("[trunks.carrier]\nhost = '192.0.2.1'\nport = 0\n", "port: 0 is not a port"),
+        ("[trunks.carrier]\nhost = '192.0.2.1'\ntransport = 'SCTP'\n", "$.trunks[...].transport"),
+        ("[trunks.carrier]\nhost = '192.0.2.1'\nregister = true\n", "register: needs a user"),
+        ("[trunks.carrier]\nhost = '192.0.2.1'\ncapacity = 0\n", "capacity: 0 is not within 1 to"),
+        ("[trunks.carrier]\nhost = '192.0.2.1'\nweight = 0\n", "weight at least 1"),
+        ("[trunks.carrier]\nhost = '192.0.2.1'\nhealth_s = 1\n", "health_s: 1 is not within 5 to 3600"),
+        ("[[dial]]\ntrunks = ['carrier']\n", "dial: rule 1: trunks: there is no [trunks.carrier]"),
+        ("[[dial]]\ntrunks = []\n", "dial: rule 1: trunks: name at least one"),
+        ("[[dial]]\ntrunks = []\nprefix = '+90'\n", "prefix: '+90' has other than 15 digits"),
+        ("[[dial]]\ntrunks = []\nadd = '0,'\n", "add: '0,' has other than digits"),
+        ("[[dial]]\ntrunks = []\nstrip = 16\n", "strip: 16 is not within 0 to 15"),
+        ("[[dial]]\ntrunks = []\nallow = ['satellite']\n", "$.dial[0].allow[0]"),
     ],
 )
 def test_what_is_wrong_is_named_with_file_and_reason(tmp_path: Path, text: str, says: str) -> None:
@@ -74,6 +111,76 @@ def test_what_is_wrong_is_named_with_file_and_reason(tmp_path: Path, text: str, 
 def test_a_bad_variable_is_named() -> None:
     with pytest.raises(ConfigError, match="SANTRAL_SIP_LISTEN_PORT: expected a whole number, got 'x'"):
         load_config(None, {"SANTRAL_SIP_LISTEN_PORT": "x"})
+
+
+def test_trunks_and_dial_rules_are_read(tmp_path: Path) -> None:
+    config = load_config(
+        written(
+            tmp_path,
+            """
+            [trunks.carrier]
+            host = "sip.carrier.example"
+            transport = "TLS"
+            user = "santral"
+            register = true
+            [trunks.local]
+            host = "2001:db8::1"
+            secret_file = "keys/local"
+            [[dial]]
+            prefix = "90"
+            trunks = ["carrier", "local"]
+            strip = 2
+            add = "0"
+            allow = ["national", "emergency"]
+            """,
+        ),
+        {},
+    )
+    assert config.trunks["carrier"].transport == "TLS"
+    assert config.trunks["local"].capacity == 30
+    assert config.dial[0].trunks == ("carrier", "local")
+    assert config.trunk_secret_file("carrier") == tmp_path / "var/trunks/carrier"
+    assert config.trunk_secret_file("local") == tmp_path / "var/keys/local"
+
+
+@pytest.mark.parametrize("name", ["SANTRAL_TRUNKS", "SANTRAL_TRUNKS_CARRIER_HOST", "SANTRAL_DIAL"])
+def test_tables_are_not_read_from_the_environment(name: str) -> None:
+    with pytest.raises(ConfigError, match=f"{name}: .* is not read from the environment, only from"):
+        load_config(None, {name: "x"})
+
+
+def test_every_edge_has_its_ports() -> None:
+    config = load_config(None, {"SANTRAL_EDGES_COUNT": "3", "SANTRAL_SIP_TCP_PORT": "5060"})
+    assert [config.sip_port_of(edge) for edge in (1, 2, 3)] == [5060, 5062, 5064]
+    assert [config.tcp_port_of(edge) for edge in (1, 2, 3)] == [5060, 5062, 5064]
+    assert config.tls_port_of(2) == 0
+    config = load_config(
+        None,
+        {
+            "SANTRAL_EDGES_COUNT": "2",
+            "SANTRAL_EDGES_PORTS": "5070, 5080",
+            "SANTRAL_SIP_TLS_PORT": "5061",
+        },
+    )
+    assert [config.sip_port_of(edge) for edge in (1, 2)] == [5070, 5080]
+    assert [config.tls_port_of(edge) for edge in (1, 2)] == [5071, 5081]
+
+
+@pytest.mark.parametrize(
+    ("text", "address"),
+    [
+        ("192.0.2.1", ("192.0.2.1", 5060)),
+        ("192.0.2.1:5080", ("192.0.2.1", 5080)),
+        ("2001:db8::1", ("2001:db8::1", 5060)),
+        ("[2001:db8::1]:5080", ("2001:db8::1", 5080)),
+        ("proxy.example:5080", ("proxy.example", 5080)),
+        ("proxy.example:", None),
+        ("proxy.example:0", None),
+        ("", None),
+    ],
+)
+def test_a_proxy_is_a_host_and_perhaps_a_port(text: str, address: tuple[str, int] | None) -> None:
+    assert proxy_address(text) == address
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
