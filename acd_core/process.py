@@ -22,7 +22,7 @@ from acd_core.actors.registry import Registry
 from acd_core.actors.supervisor import Supervisor
 from acd_core.clock import Clock
 from acd_core.config import Config
-from acd_core.documents import DocumentError, load_plan, load_roster
+from acd_core.documents import DocumentError, load_plan, load_roster, read_document
 from acd_core.domain.commands import AnyCommand
 from acd_core.domain.events import CoreStarted, PlanChanged, RosterChanged
 from acd_core.engine import Engine, EngineFailedError
@@ -187,12 +187,12 @@ class Core:
         try:
             if self._config.plan_file:
                 path = self._config.resolve(self._config.plan_file)
-                plan = load_plan(_read(path), path.parent, str(path))
+                plan = load_plan(read_document(path), path.parent, str(path))
                 if plan != state.plan:
                     self._engine.handle(PlanChanged(version=state.plan_version + 1, plan=plan))
             if self._config.roster_file:
                 path = self._config.resolve(self._config.roster_file)
-                roster = load_roster(_read(path), state.plan, str(path))
+                roster = load_roster(read_document(path), state.plan, str(path))
                 if roster != state.roster:
                     self._engine.handle(RosterChanged(version=state.roster_version + 1, roster=roster))
         except DocumentError as error:
@@ -218,13 +218,6 @@ class Core:
         """The journal first: a snapshot that a power loss left ahead of it would make the journal begin again with a gap."""
         self._writer.sync()
         write_snapshot(self._config.journal_path, snapshot)
-
-
-def _read(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise DocumentError(f"{path}: can't be read: {error}") from error
 
 
 async def _stop_signal() -> None:

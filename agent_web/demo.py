@@ -20,7 +20,7 @@ from typing import Any
 import msgspec
 
 from acd_core.config import Config, ConfigError
-from acd_core.documents import DocumentError, load_roster
+from acd_core.documents import DocumentError, load_roster, read_document
 from agent_web import wire
 from agent_web.auth import queries
 from agent_web.auth.passwords import Passwords, readable_password
@@ -91,11 +91,9 @@ def _demo_users(config: Config) -> tuple[Wanted, ...]:
     if config.roster_file:
         path = config.resolve(config.roster_file)
         try:
-            roster = load_roster(path.read_text(encoding="utf-8"), name=str(path))
+            roster = load_roster(read_document(path), name=str(path))
         except DocumentError as error:
             raise ConfigError(str(error)) from error  # names the file
-        except (OSError, UnicodeDecodeError) as error:
-            raise ConfigError(f"{path}: {error}") from error
         users = [
             Wanted(user=agent.lower(), name=entry.name, role="operator", agent=agent)
             for agent, entry in itertools.islice(roster.agents.items(), DEMO_OPERATORS_MAX)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from acd_core.documents import DocumentError, load_plan, load_roster, warnings
+from acd_core.documents import load_plan, load_roster, read_document, warnings
 from acd_core.domain.plan import Plan
 
 
@@ -16,7 +16,7 @@ def check_plan(path: Path) -> tuple[str, ...]:
 def check_roster(path: Path, plan_path: Path | None) -> tuple[str, ...]:
     """What is odd about the roster beside the plan; raises `DocumentError` when it can't be used."""
     plan = _plan(plan_path) if plan_path is not None else None
-    roster = load_roster(_text(path), plan, str(path))
+    roster = load_roster(read_document(path), plan, str(path))
     if plan is None:
         return ()
     of_the_plan = set(warnings(plan))
@@ -24,13 +24,4 @@ def check_roster(path: Path, plan_path: Path | None) -> tuple[str, ...]:
 
 
 def _plan(path: Path) -> Plan:
-    return load_plan(_text(path), path.parent, str(path))
-
-
-def _text(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8")
-    except OSError as error:
-        raise DocumentError(f"{path}: can't be read ({error.strerror})") from error
-    except UnicodeDecodeError as error:
-        raise DocumentError(f"{path}: not UTF-8 (byte {error.start})") from error
+    return load_plan(read_document(path), path.parent, str(path))

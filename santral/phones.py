@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 from acd_core.config import Config
-from acd_core.documents import DocumentError, load_roster
+from acd_core.documents import DocumentError, load_roster, read_document
 from gateways.edge.phones import phones_path, remove_phone, set_phone_password
 
 DEMO_PHONES = "demo-phones.txt"
@@ -39,8 +39,8 @@ def seed_demo_phones(config: Config) -> None:
         return
     roster_file = config.resolve(config.roster_file)
     try:
-        roster = load_roster(roster_file.read_text(encoding="utf-8"), None, str(roster_file))
-    except (OSError, UnicodeDecodeError, DocumentError):
+        roster = load_roster(read_document(roster_file), None, str(roster_file))
+    except DocumentError:
         return  # the checks say so, with the reason
     lines = ["phone\tpassword\toperator"]
     for id_, agent in sorted(roster.agents.items()):

@@ -7,8 +7,9 @@ of time; callers' numbers in international form). The first fault is a `Document
 is a warning (`oddities`).
 """
 
+from acd_core.documents.files import read_document
 from acd_core.documents.load import load_plan, load_roster
 from acd_core.documents.oddities import warnings
 from acd_core.documents.source import DocumentError
 
-__all__ = ["DocumentError", "load_plan", "load_roster", "warnings"]
+__all__ = ["DocumentError", "load_plan", "load_roster", "read_document", "warnings"]

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import msgspec
 
-from acd_core.documents import load_plan
+from acd_core.documents import load_plan, read_document
 from loadtest.sim.arrivals import REQUIRED, write_arrivals
 from loadtest.sim.errors import SimError
 from loadtest.sim.folder import draft_beside
 from loadtest.sim.generator import Asked, Generator, parse_storm
-from loadtest.sim.run import progress_bar, read_text
+from loadtest.sim.run import progress_bar
 from loadtest.sim.traffic import load_profile
 
 _HEADER_BYTES = 4_096
@@ -41,8 +41,8 @@ class Generated(msgspec.Struct, frozen=True):
 
 def generate(options: GenerateOptions) -> Generated:
     """Write the file; raises `DocumentError` or `SimError`."""
-    plan = load_plan(read_text(options.plan), options.plan.parent, str(options.plan))
-    profile = load_profile(read_text(options.traffic), plan, str(options.traffic))
+    plan = load_plan(read_document(options.plan), options.plan.parent, str(options.plan))
+    profile = load_profile(read_document(options.traffic), plan, str(options.traffic))
     asked = Asked(
         first_day=options.first_day,
         days=options.days,

@@ -14,7 +14,8 @@ from typing import Any
 import msgspec
 from tqdm import tqdm
 
-from acd_core.documents import DocumentError, load_plan, load_roster
+from acd_core.documents import load_plan, load_roster, read_document
+from acd_core.documents.calendars import compiled
 from acd_core.domain.plan import Plan
 from acd_core.domain.roster import Roster
 from loadtest.sim import folder
@@ -58,7 +59,9 @@ def run_sim(options: SimOptions) -> dict[str, Any]:
     arrivals = ArrivalsFile(options.arrivals, documents.plan)
     if not len(arrivals):
         raise SimError(f"{options.arrivals}: holds no arrivals")
-    documents = for_years(documents, options.plan, arrivals.first_ms, arrivals.last_ms)
+    # Calendars are worked out for the time of the arrivals, whenever that is.
+    years = years_of(arrivals.first_ms, arrivals.last_ms, str(options.arrivals))
+    documents = msgspec.structs.replace(documents, plan=compiled(documents.plan, years))
     seed = documents.plan.seed if options.seed is None else options.seed
     inputs = Inputs(
         plan=documents.plan_sha256,
@@ -110,10 +113,10 @@ def simulate(
     return result
 
 
-def load_documents(plan_file: Path, roster_file: Path, years: range | None = None) -> Documents:
+def load_documents(plan_file: Path, roster_file: Path) -> Documents:
     """Read both; raises `DocumentError`."""
-    plan_text, roster_text = read_text(plan_file), read_text(roster_file)
-    plan = load_plan(plan_text, plan_file.parent, str(plan_file), years)
+    plan_text, roster_text = read_document(plan_file), read_document(roster_file)
+    plan = load_plan(plan_text, plan_file.parent, str(plan_file))
     return Documents(
         plan=plan,
         roster=load_roster(roster_text, plan, str(roster_file)),
@@ -122,32 +125,15 @@ def load_documents(plan_file: Path, roster_file: Path, years: range | None = Non
     )
 
 
-def for_years(documents: Documents, plan_file: Path, first_ms: int, last_ms: int) -> Documents:
-    """With calendars worked out for the time of the arrivals, whenever that is."""
-    years = years_of(first_ms, last_ms, str(plan_file))
-    plan = load_plan(read_text(plan_file), plan_file.parent, str(plan_file), years)
-    return msgspec.structs.replace(documents, plan=plan)
-
-
 def years_of(first_ms: int, last_ms: int, name: str) -> range:
-    """The years that calendars must know, one more at each end because of time zones."""
+    """The years that calendars must know, one more at each end because of time zones; `name` is where the calls are from."""
     first = datetime.fromtimestamp(first_ms / 1000, UTC).year - 1
     last = datetime.fromtimestamp(last_ms / 1000, UTC).year + 1
     if last - first > _YEARS_MAX:
-        raise DocumentError(
-            f"{name}: calendars can't be worked out for arrivals from {first + 1} to {last - 1}"
+        raise SimError(
+            f"{name}: calls from {first + 1} to {last - 1}; calendars are worked out for at most {_YEARS_MAX} years"
         )
     return range(first, last + 1)
-
-
-def read_text(path: Path) -> str:
-    """The text of a document; raises `DocumentError`."""
-    try:
-        return path.read_text(encoding="utf-8")
-    except OSError as error:
-        raise DocumentError(f"{path}: can't be read ({error.strerror})") from error
-    except UnicodeDecodeError as error:
-        raise DocumentError(f"{path}: not UTF-8 (byte {error.start})") from error
 
 
 @contextmanager

@@ -19,7 +19,7 @@ from typing import Any
 
 import msgspec
 
-from acd_core.documents import load_plan, load_roster
+from acd_core.documents import load_plan, load_roster, read_document
 from acd_core.domain.plan import Plan
 from acd_core.statistics import SHOWN
 from loadtest.sim import folder
@@ -31,7 +31,7 @@ from loadtest.sim.history import History, PastCall, read_history, stays_from
 from loadtest.sim.operators import Stays, shifts_of
 from loadtest.sim.outcomes import Inputs, quantiles, summary_bytes
 from loadtest.sim.report import seconds, share
-from loadtest.sim.run import Documents, progress_bar, read_text, sha256_of, simulate, years_of
+from loadtest.sim.run import Documents, progress_bar, sha256_of, simulate, years_of
 from loadtest.sim.survival import Patience
 
 CALIBRATION, OTHER, COMPARISON = "calibration", "other", "comparison.json"
@@ -180,12 +180,12 @@ def _answer_delay_ms(calls: Iterable[PastCall]) -> int:
 def _other(options: WhatIfOptions, history: History) -> Documents:
     plan, roster, plan_sha256, roster_sha256 = history.plan, history.roster, "", ""
     if options.plan is not None:
-        years = years_of(history.first_ms, history.last_ms, str(options.plan))
-        text = read_text(options.plan)
+        years = years_of(history.first_ms, history.last_ms, str(options.journal))
+        text = read_document(options.plan)
         plan = load_plan(text, options.plan.parent, str(options.plan), years)
         plan_sha256 = sha256_of(text)
     if options.roster is not None:
-        text = read_text(options.roster)
+        text = read_document(options.roster)
         roster = load_roster(text, plan, str(options.roster))
         roster_sha256 = sha256_of(text)
     return Documents(plan=plan, roster=roster, plan_sha256=plan_sha256, roster_sha256=roster_sha256)

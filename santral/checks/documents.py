@@ -8,7 +8,7 @@ from collections.abc import Callable
 import msgspec
 
 from acd_core.config import Config
-from acd_core.documents import DocumentError
+from acd_core.documents import DocumentError, read_document
 from acd_core.domain.plan import Plan
 from santral.checks.finding import Finding, fail, ok, warn
 from santral.documents import check_plan, check_roster
@@ -36,8 +36,8 @@ def country(config: Config) -> Finding:
     if not config.plan_file:
         return ok(f"{config.country}; no plan is given to compare with")
     try:
-        document = tomllib.loads(config.resolve(config.plan_file).read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError):
+        document = tomllib.loads(read_document(config.resolve(config.plan_file)))
+    except (DocumentError, tomllib.TOMLDecodeError):
         return ok(f"{config.country}; the plan's can't be read")
     theirs = document.get("country", _PLAN_COUNTRY)
     if theirs != config.country:

@@ -18,6 +18,7 @@ from acd_core.domain.roster import Roster
 from tests.documents.bad_plans import BAD_PLANS, MARKS
 from tests.documents.bad_rosters import BAD_ROSTERS
 from tests.documents.base import PLAN, ROSTER, Bad, fault, plan, roster_fault
+from tests.documents.test_files import unreadable
 
 PACKAGE = Path(acd_core.documents.__file__).parent
 # What is missing altogether stands on no line.
@@ -59,9 +60,10 @@ def test_every_bad_document_has_a_message_of_its_own() -> None:
     assert twice == set()
 
 
-def test_no_rule_is_without_a_bad_document(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_rule_is_without_a_bad_document(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Every line of the package that refuses, and every use that is made of a rule, is on the way to some error."""
     errors = [fault(bad) for bad in BAD_PLANS.values()] + [roster_fault(bad) for bad in BAD_ROSTERS.values()]
+    errors.extend(unreadable(tmp_path))
     monkeypatch.setattr("acd_core.documents.roster_sense.AGENTS_MAX", 1)
     errors.append(roster_fault(("[teams.t]", "[teams.t]", "")))
     hit = {place for error in errors if error is not None for place in _places(error.__traceback__)}
