@@ -22,6 +22,8 @@ SDP_MEDIA_MAX = 32
 SDP_FORMATS_MAX = 64
 FORKS_MAX = 8  # different callees that may answer one INVITE; more are dropped and counted
 RELIABLE_WAITING_MAX = 8  # provisional responses of ours that wait for the PRACK of the one before
+BODY_PARTS_MAX = 16
+BODY_DEPTH_MAX = 3  # multiparts within multiparts
 REASON_CHARS_MAX = 160  # what we say about a fault, in a response or a log
 
 CSEQ_MAX = 2**31 - 1  # RFC 3261 8.1.1.5
