@@ -32,8 +32,7 @@ SELECT payload FROM journal_events
 _PLAN = """
 SELECT plan ->> 'timezone' AS timezone, plan -> 'skills' AS skills,
        (SELECT jsonb_object_agg(key, jsonb_build_object(
-                   'name', value -> 'name',
-                   'skills', coalesce(value -> 'skills', '{}'), 'steps', coalesce(value -> 'steps', '[]')))
+                   'name', value -> 'name', 'steps', coalesce(value -> 'steps', '[]')))
           FROM jsonb_each(plan -> 'queues')) AS queues
   FROM (SELECT payload -> 'plan' AS plan FROM (DOCUMENT) AS event) AS document
 """.replace("DOCUMENT", _DOCUMENT.format(kind="PlanChanged"))

@@ -309,7 +309,7 @@ class CallStory(Command, frozen=True, kw_only=True):
     at_ms: int
     queue: str = ""
     agent: str = ""
-    detail: str = ""  # flow step, cause of the end, …
+    detail: str = ""  # flow step, cause of the end, marks of a call that is queued (hazard, vip, repeat), …
 
 
 class AgentStory(Command, frozen=True, kw_only=True):
@@ -356,6 +356,7 @@ DecisionKind: TypeAlias = Literal[
     "kept",  # for `agent`, until `until_ms`
     "released",  # to all, `agent` did not come
     "widened",  # by step number `step`
+    "no_room",  # in the queue: it is full
     "not_yet",  # step number `step` is due, but not what it asks for
     "left",  # the queue, because of `detail`
 ]
@@ -379,6 +380,7 @@ class Decided(Command, frozen=True, kw_only=True):
     candidates: int = 0  # ready operators who might have it
     considered: tuple[Considered, ...] = ()  # who was chosen, and who would have been next
     rejected: tuple[Rejected, ...] = ()
+    asked: tuple[tuple[str, int], ...] = ()  # skills and levels, where a call waits that some have not
     until_ms: int = 0
     detail: str = ""
 

@@ -15,7 +15,7 @@ from acd_core.domain.ending import end, forget_if_empty
 from acd_core.domain.events import CallbackSettled
 from acd_core.domain.limits import CALLBACKS_MAX
 from acd_core.domain.plan import QueueStep, SearchStep, WayOut
-from acd_core.domain.reasons import decided
+from acd_core.domain.reasons import decided, tell_no_room
 from acd_core.domain.sound import play, play_music
 from acd_core.domain.turn import Turn
 from acd_core.domain.wait import LOOK_AGAIN_MS, arm, due_steps, holds, stand_again, wait
@@ -46,6 +46,7 @@ def enter(turn: Turn, call: Call, id_: str) -> None:
     is_new = not call.answered_ms
     if queue.waiting >= definition.waiting_max and not call.hazard:
         queue.day.full += is_new
+        tell_no_room(turn, call, queue)
         _way_out(turn, call, definition.when_full, QUEUE_FULL)
         return
     queue.waiting += 1
@@ -54,10 +55,18 @@ def enter(turn: Turn, call: Call, id_: str) -> None:
     call.queued_ms = call.search_ms = turn.now_ms
     call.steps, call.callback_offered = (), False
     move(call, "waiting", turn.now_ms)
-    turn.story(call, "queued")
+    turn.story(call, "queued", detail=_marks(call))
     play_music(turn, call, definition.announce)
     keep(turn, call)
     wait(turn, call)
+
+
+def _marks(call: Call) -> str:
+    """What is special about it, for those who ask why it went before others."""
+    if not (call.hazard or call.vip or call.repeat):
+        return ""
+    marks = (("hazard", call.hazard), ("vip", call.vip), ("repeat", call.repeat))
+    return " ".join([name for name, has in marks if has])
 
 
 def look(turn: Turn, call: Call) -> None:

@@ -11,6 +11,7 @@ from acd_core.domain.call import Call
 from acd_core.domain.commands import Considered, Decided, DecisionKind, Reject, Rejected
 from acd_core.domain.limits import CREW_NAMED_MAX, REJECTED_NAMED_MAX
 from acd_core.domain.occupancy import occupied
+from acd_core.domain.queue import Queue
 from acd_core.domain.squads import POINT, Bucket, Squad, Way
 from acd_core.domain.turn import Turn
 
@@ -51,6 +52,11 @@ def tell_offer(
     _tell(turn, call, bucket, "offered", chosen.agent, call.ringing[chosen.agent].offer, considered)
 
 
+def tell_no_room(turn: Turn, call: Call, queue: Queue) -> None:
+    """Tell that a call may not come into a queue."""
+    turn.emit(Decided(call=call.id, kind="no_room", at_ms=turn.now_ms, queue=queue.id, waiting=queue.waiting))
+
+
 def tell_waits(turn: Turn, call: Call) -> None:
     """Tell why nobody is offered the call."""
     _tell(turn, call, turn.index.bucket_of[call.id], "waits", call.only, 0, ())
@@ -68,6 +74,7 @@ def _tell(
     candidates, rejected = _candidates(bucket, agent)
     if sum([len(way.crew.members) for way in bucket.ways]) <= CREW_NAMED_MAX:
         rejected = _each(turn, bucket, agent)
+    lacking = kind == "waits" and any(one.why == "level_too_low" for one in rejected)
     turn.emit(
         Decided(
             call=call.id,
@@ -84,6 +91,7 @@ def _tell(
             candidates=candidates + (kind == "offered"),
             considered=considered,
             rejected=rejected,
+            asked=bucket.ways[0].asks() if lacking else (),
             until_ms=call.only_until_ms,
         )
     )

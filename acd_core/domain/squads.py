@@ -47,6 +47,10 @@ class Way:
             self.refused.append((why, squad))
         return why is None
 
+    def asks(self) -> Skills:
+        """The levels that an agent needs at present."""
+        return tuple([(skill, max(LEVEL_MIN, level - self.lowered)) for skill, level in self.skills])
+
     def refuses(self, squad: Squad) -> Reject | None:
         """Why these agents may not have the call; `None` when they may."""
         if not squad.serves and squad.team not in self.teams:

@@ -93,9 +93,15 @@ class _Teller:
     def _step(self, story: CallStory) -> str:
         shown = self._detail(story.detail) if story.step not in ("arrived", "flow") else story.detail
         queue = story.detail if story.step == "moved" else story.queue
-        return self.words.say(
+        text = self.words.say(
             story.step, agent=self.agent(story.agent), queue=self.queue(queue), detail=shown
         )
+        return self.words.together((text, *self._marks(story))) if story.step == "queued" else text
+
+    def _marks(self, story: CallStory) -> list[str]:
+        """What is special about a call that comes into a queue; a mark of a later release says nothing."""
+        known = (self.words.find(f"mark_{mark}") for mark in story.detail.split())
+        return [text for text in known if isinstance(text, str)]
 
     def _detail(self, detail: str) -> str:
         known = self.words.find(f"cause_{detail}")
@@ -162,9 +168,7 @@ class _Teller:
     def waits(self, reason: Decided) -> str:
         """Why nobody was offered it."""
         parts = [self._nobody(reason, "nobody", "nobody_there")]
-        if any(one.why == "level_too_low" for one in reason.rejected):
-            queue = self.names.queues.get(reason.queue)
-            parts.append(self._asked({} if queue is None or reason.steps else queue.skills))
+        parts.append(self._asked(reason.asked))
         parts.append(self._step_to_come(reason))
         if reason.waiting:
             parts.append(self.words.count("waiting_in_queue", reason.waiting))
@@ -197,12 +201,12 @@ class _Teller:
             return self.words.say("others_first", queue=self.queue(reason.queue))
         return self.words.say(there, queue=self.queue(reason.queue))
 
-    def _asked(self, skills: dict[str, int]) -> str:
+    def _asked(self, skills: tuple[tuple[str, int], ...]) -> str:
         if not skills:
             return ""
         levels = self.words.listed(
             self.words.say("level", skill=self.names.skills.get(skill, skill), level=str(level))
-            for skill, level in skills.items()
+            for skill, level in skills
         )
         return self.words.say("asked_levels", levels=levels)
 
@@ -229,6 +233,11 @@ class _Teller:
         if not effects:
             return self.words.say(f"{key}_plain", step=str(number))
         return self.words.say(key, step=str(number), effects=effects)
+
+    def no_room(self, reason: Decided) -> str:
+        """Which queue, and how many wait there."""
+        full = self.words.say("queue_full", queue=self.queue(reason.queue))
+        return self.words.together((full, self.words.count("waiting_in_queue", reason.waiting)))
 
     def left(self, reason: Decided) -> str:
         """Which queue, and why."""
@@ -328,6 +337,7 @@ _DECISIONS: dict[DecisionKind, Callable[[_Teller, Decided], str]] = {
     "kept": _Teller.kept,
     "released": _Teller.released,
     "widened": _Teller.widened,
+    "no_room": _Teller.no_room,
     "not_yet": _Teller.not_yet,
     "left": _Teller.left,
 }

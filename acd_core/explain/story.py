@@ -14,10 +14,9 @@ Reason: TypeAlias = CallStory | Decided
 
 
 class QueueNames(msgspec.Struct, frozen=True, kw_only=True):
-    """What a queue is called, asks for and does with time."""
+    """What a queue is called and does with time."""
 
     name: str
-    skills: dict[str, int] = {}
     steps: tuple[SearchStep, ...] = ()
 
 
@@ -36,7 +35,7 @@ class Waiting(msgspec.Struct, frozen=True, kw_only=True):
 
     decision: Decided
     before: int  # calls of its queue that go first
-    asked: dict[str, int] = {}  # the levels that an operator needs at present
+    asked: tuple[tuple[str, int], ...] = ()  # the levels that an operator needs at present
     held: tuple[int, ...] = ()  # steps that are due and whose condition does not hold, counted from 1
     step: int = 0  # the next one that will come
     step_ms: int = 0
@@ -78,7 +77,7 @@ def names_of(agents: set[str], queues: set[str], plan: Plan | None, roster: Rost
     if plan is None:
         return Names()
     told = {
-        id_: QueueNames(name=queue.name, skills=queue.skills, steps=queue.steps)
+        id_: QueueNames(name=queue.name, steps=queue.steps)
         for id_ in sorted(queues | _queues_of_steps(queues, plan))
         if (queue := plan.queues.get(id_)) is not None
     }

@@ -12,7 +12,6 @@ from acd_core.domain.order import Index
 from acd_core.domain.plan import Queue as Definition
 from acd_core.domain.queue import Queue
 from acd_core.domain.reasons import tell_waits
-from acd_core.domain.roster import LEVEL_MIN
 from acd_core.domain.squads import Bucket
 from acd_core.domain.state import State
 from acd_core.domain.turn import Turn
@@ -35,11 +34,10 @@ def why_it_waits(state: State, index: Index, call: Call, now_ms: int) -> Waiting
         number for number, step in due_steps(turn, call, queue.definition) if not holds(turn, call, step.when)
     )
     step, step_ms = _next_step(call, queue.definition, held, now_ms)
-    way = bucket.ways[0]
     return Waiting(
         decision=decision,
         before=_before(index, call, bucket, now_ms),
-        asked={skill: max(LEVEL_MIN, level - way.lowered) for skill, level in way.skills},
+        asked=bucket.ways[0].asks(),
         held=held,
         step=step,
         step_ms=step_ms,

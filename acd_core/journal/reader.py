@@ -6,7 +6,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from acd_core.journal.records import EventRecord, Record
-from acd_core.journal.segments import JournalError, list_segments, read_journal_id, read_segment
+from acd_core.journal.segments import (
+    JournalError,
+    cut_is_torn_write,
+    list_segments,
+    read_journal_id,
+    read_segment,
+)
 
 
 def journal_identity(folder: Path) -> str:
@@ -20,7 +26,16 @@ def journal_identity(folder: Path) -> str:
 def read_journal(folder: Path, after_seq: int = 0) -> Iterator[Record]:
     """All whole records behind the event `after_seq`; raises `JournalError` where events are missing or damaged in between."""
     tail = JournalTail(folder, after_seq)
-    while records := tail.poll(10_000):
+    while True:
+        while records := tail.poll(10_000):
+            yield from records
+        if tail.position is None or cut_is_torn_write(*tail.position):
+            return
+        # Something whole stands behind the end: a core has written on since we read, or a record in between is damaged.
+        records = tail.poll(10_000)
+        if not records:
+            path, offset = tail.position
+            raise JournalError(f"{path}: damaged at byte {offset}, and whole records stand behind it")
         yield from records
 
 

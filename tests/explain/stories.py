@@ -17,7 +17,7 @@ STEPS = (
 NAMES = Names(
     agents={"op01": "Ayşe Yılmaz", "op02": "Mehmet Demir"},
     queues={
-        "faults": QueueNames(name="Arıza", skills={"canal": 3}, steps=STEPS),
+        "faults": QueueNames(name="Arıza", steps=STEPS),
         "bills": QueueNames(name="Fatura"),
     },
     skills={"canal": "Kanal"},
@@ -63,7 +63,7 @@ def waiting(**more: Any) -> Waiting:
     known: dict[str, Any] = {
         "decision": decided("waits", 45_000, rejected=REJECTED, steps=(1,)),
         "before": 2,
-        "asked": {"canal": 2},
+        "asked": (("canal", 2),),
         "step": 2,
         "step_ms": AT_MS + 60_000,
         "leaves_ms": AT_MS + 600_000,

@@ -52,7 +52,7 @@ def test_every_reason_can_be_said(language: Language) -> None:
                 assert not set("{}") & set(line.text), line.text
     for now in (
         waiting(),
-        waiting(before=0, held=(1, 2, 3, 9), step=0, leaves_ms=0, asked={}, unstaffed_ms=AT_MS),
+        waiting(before=0, held=(1, 2, 3, 9), step=0, leaves_ms=0, asked=(), unstaffed_ms=AT_MS),
     ):
         for text in tell_waiting(now, NAMES, language, CLOCK):
             assert text
@@ -200,13 +200,13 @@ def test_who_was_kept_for_is_chosen_for_that() -> None:
 
 
 def test_waiting_says_who_could_not_what_is_asked_and_what_comes() -> None:
-    assert texts("en", decided("waits", 5_000, rejected=REJECTED)) == [
+    assert texts("en", decided("waits", 5_000, rejected=REJECTED, asked=(("canal", 3),))) == [
         (
             "Nobody could take it: 3 lack the level asked for; 1 not ready (Mehmet Demir); 5 talking; 2 in wrap-up. "
             "Asked for: Kanal 3. Step 1 comes at 14:30:20: the levels asked for go down by 1. 4 calls wait in the queue."
         )
     ]
-    assert texts("tr", decided("waits", 5_000, rejected=REJECTED)) == [
+    assert texts("tr", decided("waits", 5_000, rejected=REJECTED, asked=(("canal", 3),))) == [
         (
             "Çağrıyı alabilecek kimse yoktu: 3 kişinin düzeyi yetmiyor; 1 kişi hazır değil (Mehmet Demir); 5 kişi görüşmede; "
             "2 kişi çağrı sonrası işlemde. İstenen: Kanal 3. Saat 14:30:20 olduğunda 1. adım: istenen düzeyler 1 azalır. "
@@ -215,6 +215,23 @@ def test_waiting_says_who_could_not_what_is_asked_and_what_comes() -> None:
     ]
     [nobody] = texts("en", decided("waits", 100_000, steps=(1, 2, 3)))
     assert nobody == "Nobody was there who serves the queue ‘Arıza’. 4 calls wait in the queue."
+
+
+def test_what_is_special_about_a_call_is_said_when_it_is_queued() -> None:
+    assert texts("en", step("queued", detail="hazard vip repeat of_a_later_release")) == [
+        (
+            "The call entered the queue ‘Arıza’. As a hazard it goes before all others. The caller is a VIP. "
+            "The caller called before, lately."
+        )
+    ]
+    assert texts("tr", step("queued", detail="vip")) == ["Çağrı “Arıza” kuyruğuna girdi. Arayan VIP."]
+
+
+def test_a_queue_without_room_says_so() -> None:
+    full = decided("no_room", waiting=1)
+    assert texts("en", full) == [
+        "The queue ‘Arıza’ was full; the call could not wait there. 1 call waits in the queue."
+    ]
 
 
 def test_many_names_are_cut_and_counted() -> None:
@@ -284,7 +301,7 @@ def test_why_it_waits_now_and_what_comes_next() -> None:
         held=(2,),
         step=0,
         before=0,
-        asked={},
+        asked=(),
         leaves_ms=0,
         unstaffed_ms=AT_MS,
         decision=decided("waits", 1_000),

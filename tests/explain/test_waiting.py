@@ -27,7 +27,10 @@ WATER = Queue(
     unstaffed_max_ms=300_000,
 )
 HERE = msgspec.structs.replace(
-    PLAN, queues={**PLAN.queues, "water": WATER}, skills={"canal": "Kanal"}, timezone="UTC"
+    PLAN,
+    queues={**PLAN.queues, "water": WATER},
+    skills={"canal": "Kanal", "english": "English"},
+    timezone="UTC",
 )
 PEOPLE = Roster(
     agents={
@@ -42,9 +45,11 @@ PEOPLE = Roster(
 class Watched(World):
     """A world whose stories are kept as the core keeps them."""
 
-    def __init__(self, *steps: SearchStep) -> None:
-        """With these steps instead of the usual ones, where there are any."""
+    def __init__(self, *steps: SearchStep, full: WayOut | None = None) -> None:
+        """With these steps instead of the usual ones, where there are any; `full`: the way out of a queue with room for one."""
         water = msgspec.structs.replace(WATER, steps=steps or WATER.steps)
+        if full is not None:
+            water = msgspec.structs.replace(water, waiting_max=1, when_full=full)
         super().__init__(msgspec.structs.replace(HERE, queues={**HERE.queues, "water": water}), PEOPLE)
 
     def explain(self, call: str) -> Told | None:
@@ -139,6 +144,29 @@ def test_what_comes_next_comes_later_by_the_time_without_a_core() -> None:
     assert came not in step
     assert wall_clock("UTC")(world.call("c1").deadlines["wait"].at_ms) in step
     assert f"At {clock(world, 600_000 + away_ms, 'c1')} at the latest it leaves the queue." in world.now("c1")
+
+
+def test_what_is_asked_for_is_also_what_the_call_brings_along() -> None:
+    world = Watched()
+    world.make_ready("ann")
+    world.arrive("c1", skills={"english": 2})
+    (why,) = [text for text in world.said("c1") if text.startswith("Nobody could take it")]
+    assert why.startswith(
+        "Nobody could take it: 1 lacks the level asked for (Ann). Asked for: Kanal 3, English 2. Step 1"
+    )
+    assert "Asked for: Kanal 3, English 2." in world.now("c1")
+    world.deadline("call", "c1", "wait")
+    assert "Asked for: Kanal 2, English 1." in world.said("c1")[-1]
+
+
+def test_a_full_queue_sends_the_call_on_and_says_why() -> None:
+    world = Watched(full=WayOut(queue="bills"))
+    world.arrive("c1")
+    world.arrive("c2")
+    assert world.said("c2")[-3:-1] == [
+        "The queue ‘Su’ was full; the call could not wait there. 1 call waits in the queue.",
+        "The call entered the queue ‘Fatura’.",
+    ]
 
 
 def test_an_empty_centre_says_when_callers_are_let_go() -> None:

@@ -99,7 +99,6 @@ def test_steps_and_decisions_come_in_their_order_with_the_names_of_that_day(conf
     assert told.names.agents == {"a1": "Ayşe"}
     assert told.names.queues["water"].name == "Water"
     assert told.names.queues["water"].steps == STEPS
-    assert told.names.queues["water"].skills == {"canal": 3}
     assert told.names.teams == {"t": "Team"}
     assert told.names.skills == {"canal": "Kanal"}
     assert told.names.timezone == "Europe/Istanbul"
