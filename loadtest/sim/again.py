@@ -65,8 +65,10 @@ def decide_again(folder: Path, *, progress: bool | None = None) -> tuple[bool, s
     """Whether all was decided the same, and what to say about it."""
     begin = beginning(folder)
     run = _Run(begin)
+    last_seq = list_segments(folder)[-1][0]  # of the newest segment's first event: near enough to the end
     with tqdm(
         desc="replaying",
+        total=max(0, last_seq - begin.seq) or None,
         unit=" events",
         unit_scale=True,
         disable=not (sys.stderr.isatty() if progress is None else progress),
@@ -80,6 +82,8 @@ def decide_again(folder: Path, *, progress: bool | None = None) -> tuple[bool, s
             run.finish()
         except _DiffersError as difference:
             return False, f"{run.same:,} events decided the same; then:\n{difference}"
+    if not run.same:
+        raise SimError(f"{folder}: the journal holds no events")
     return True, f"{run.same:,} events, same decisions"
 
 

@@ -123,6 +123,8 @@ def test_damage_in_the_newest_segment_is_loud_and_cuts_nothing_off(tmp_path: Pat
     with pytest.raises(JournalError, match="is damaged at byte"):
         open_writer(tmp_path)
     assert path.read_bytes() == data
+    with pytest.raises(JournalError, match=r"damaged at byte \d+, and whole records stand behind it"):
+        list(read_journal(tmp_path))
 
 
 @pytest.mark.parametrize("zeros", [1, 8, 64, 5_000])

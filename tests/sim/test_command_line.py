@@ -285,3 +285,7 @@ def test_a_replay(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert "--out is for --plan or --roster" in capsys.readouterr().err
     assert main(["replay", str(tmp_path / "nothing")]) == 2
     assert "is no folder" in capsys.readouterr().err
+    segment = tmp_path / "odd" / "journal-00000000000000000001.seg"
+    segment.mkdir(parents=True)
+    assert main(["replay", str(tmp_path / "odd")]) == 2
+    assert capsys.readouterr().err == f"{segment}: Is a directory\n"

@@ -73,6 +73,21 @@ def test_a_pruned_journal_without_a_snapshot(journal: Path) -> None:
         decide_again(journal)
 
 
+def test_damage_is_not_taken_for_the_end(journal: Path) -> None:
+    newest = list_segments(journal)[-1][1]
+    data = bytearray(newest.read_bytes())
+    data[len(data) // 2] ^= 0xFF
+    newest.write_bytes(data)
+    with pytest.raises(JournalError, match=r"damaged at byte \d+"):
+        decide_again(journal)
+
+
+def test_a_journal_of_nothing_proves_nothing(tmp_path: Path) -> None:
+    (tmp_path / "journal-00000000000000000001.seg").touch()
+    with pytest.raises(SimError, match="holds no events"):
+        decide_again(tmp_path)
+
+
 def test_no_journal(tmp_path: Path) -> None:
     with pytest.raises(SimError, match="there is no journal"):
         decide_again(tmp_path)
