@@ -11,10 +11,14 @@ _DAY_MS = 86_400_000
 
 
 def is_open(plan: Plan, calendar: str, at_ms: int) -> bool:
-    """Whether this calendar is open; beyond the years that were compiled it is, so that an old plan turns nobody away."""
-    if plan.compiled_ms[1] and not plan.compiled_ms[0] <= at_ms < plan.compiled_ms[1]:
+    """Whether this calendar is open; beyond the years that were compiled it is, so that an old plan turns nobody away.
+
+    So is one that the plan no longer has: a queue that went with it may ask for it until its last call has left.
+    """
+    known = plan.calendars.get(calendar)
+    if known is None or (plan.compiled_ms[1] and not plan.compiled_ms[0] <= at_ms < plan.compiled_ms[1]):
         return True
-    return _within(plan.calendars[calendar].open_ms, at_ms)
+    return _within(known.open_ms, at_ms)
 
 
 def is_holiday(plan: Plan, calendar: str, at_ms: int) -> bool:

@@ -9,6 +9,7 @@ from acd_core.domain.commands import PreparePrompts
 from acd_core.domain.deadline import Timed
 from acd_core.domain.events import CoreStarted, ModeChanged, PlanChanged, RosterChanged
 from acd_core.domain.inventory import forget_link, take_down, texts
+from acd_core.domain.occupancy import rank
 from acd_core.domain.offers import take_back
 from acd_core.domain.queue import Queue
 from acd_core.domain.roster import Agent as Entry
@@ -76,6 +77,7 @@ def plan_changed(turn: Turn, event: PlanChanged) -> None:
         if queue is None:
             state.queues[id_] = Queue(id=id_, definition=plan.queues[id_])
         else:
+            _renumber(turn, queue, plan.queues[id_].steps)
             queue.definition, queue.retired = plan.queues[id_], False
     for id_ in sorted(state.queues):
         queue = state.queues[id_]
@@ -86,10 +88,45 @@ def plan_changed(turn: Turn, event: PlanChanged) -> None:
         else:
             del state.queues[id_]
     _keep_prompts(turn, before)
+    if not turn.index.look.least_occupied:
+        _rank_anew(turn)
     _stand_anew(turn)
     for id_ in sorted(state.edges):
         if state.edges[id_].up:
             turn.emit(PreparePrompts(edge=id_, prompts=texts(plan)))
+
+
+def _renumber(turn: Turn, queue: Queue, steps: tuple[plans.SearchStep, ...]) -> None:
+    """A step that does what one did before is the same step, at whatever place and time: who took it has taken it.
+
+    All others are new to the calls that wait, and come to them when they are due.
+    """
+    if steps == queue.definition.steps:
+        return
+    left = [(number, _effect(step)) for number, step in enumerate(steps, 1)]
+    now: dict[int, int] = {}
+    for number, step in enumerate(queue.definition.steps, 1):
+        for place, (other, effect) in enumerate(left):
+            if effect == _effect(step):
+                now[number] = other
+                del left[place]
+                break
+    for call in turn.state.calls.values():
+        if call.queue == queue.id:
+            call.steps = tuple(now[number] for number in call.steps if number in now)
+
+
+def _effect(step: plans.SearchStep) -> plans.SearchStep:
+    return msgspec.structs.replace(step, after_ms=0, when=plans.Condition())
+
+
+def _rank_anew(turn: Turn) -> None:
+    """Until now no queue asked who is the least occupied, so the ready ones have no rank, or an old one."""
+    state = turn.state
+    if any(queue.definition.strategy == "least_occupied" for queue in state.queues.values()):
+        for agent in state.agents.values():
+            if agent.state == "ready":
+                agent.occupied_rank = rank(agent.occupied, agent.occupied_ms)
 
 
 def _stand_anew(turn: Turn) -> None:
@@ -122,10 +159,19 @@ def _keep_prompts(turn: Turn, before: plans.Plan | None) -> None:
     for id_ in sorted(state.queues):
         queue = state.queues[id_]
         if queue.retired:
-            for prompt in (queue.definition.music, *queue.definition.operator_lost):
+            for prompt in _said_in(queue.definition):
                 if prompt not in turn.plan.prompts:
                     kept[prompt] = known[prompt]
     state.old_prompts = kept
+
+
+def _said_in(definition: plans.Queue) -> list[str]:
+    prompts = [definition.music, *definition.announce, *definition.operator_lost]
+    for step in definition.steps:
+        prompts += step.announce + step.offer_callback
+    for way in (definition.when_full, definition.when_waited, definition.when_unstaffed):
+        prompts += way.prompts
+    return prompts
 
 
 def roster_changed(turn: Turn, event: RosterChanged) -> None:

@@ -6,7 +6,6 @@ Walks everything, so it is for tests, simulations and a core that runs in debug,
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Container
 
 from acd_core.domain.agent import Agent
 from acd_core.domain.call import Call
@@ -42,13 +41,15 @@ def check_index(state: State, index: Index) -> None:
     """The lines are what the state says they are."""
     derived = Index(state)
     assert _calls(index) == _calls(derived), "buckets of calls"
-    queues = state.queues  # one that went with its last call leaves an empty crew behind, until the next plan
-    assert _lines(index, queues) == _lines(derived, queues), "lines of agents"
-    assert _counts(index, queues) == _counts(derived, queues), "agents by state"
+    assert index.crews.keys() == derived.crews.keys(), "crews of queues"
+    assert _lines(index) == _lines(derived), "lines of agents"
+    assert _counts(index) == _counts(derived), "agents by state"
     assert index.standing.keys() == derived.standing.keys(), "standing agents"
     assert index.look.numbers == derived.look.numbers, "numbers"
     assert index.look.callers == derived.look.callers, "callers"
     assert index.look.phone_owner == derived.look.phone_owner, "owners of phones"
+    assert index.look.asked_skills == derived.look.asked_skills, "skills that calls ask for"
+    assert index.look.least_occupied == derived.look.least_occupied, "whether anybody is ranked"
 
 
 def _calls(index: Index) -> dict[str, tuple[object, ...]]:
@@ -59,22 +60,22 @@ def _ids(line: Line) -> list[tuple[str, object]]:
     return [(member, key) for key, member in line.members()]
 
 
-def _lines(index: Index, queues: Container[str]) -> dict[tuple[object, ...], list[tuple[object, str]]]:
+def _lines(index: Index) -> dict[tuple[object, ...], list[tuple[object, str]]]:
     return {
         (id_, signature, edge): line.members()
         for id_, crew in index.crews.items()
         for signature, squad in crew.squads.items()
         for edge, line in squad.lines.items()
-        if len(line) and id_ in queues
+        if len(line)
     }
 
 
-def _counts(index: Index, queues: Container[str]) -> dict[tuple[object, ...], dict[AgentState, int]]:
+def _counts(index: Index) -> dict[tuple[object, ...], dict[AgentState, int]]:
     return {
         (id_, signature): dict(squad.counts)
         for id_, crew in index.crews.items()
         for signature, squad in crew.squads.items()
-        if any(squad.counts.values()) and id_ in queues
+        if any(squad.counts.values())
     }
 
 
@@ -135,6 +136,10 @@ def _agent(state: State, agent: Agent) -> None:
     assert (agent.leg_edge in state.edges) == bool(agent.leg), f"{name}: a leg is at an edge that is known"
     has_end = agent.state == "logged_out" or "login" in agent.deadlines or agent.leaving
     assert has_end, f"{name}: a log-in has a deadline, or ends with this call"
+    with_call = agent.state in ("ringing", "talking", "wrap_up")
+    assert with_call or not agent.leaving or agent.state == "logged_out", f"{name}: leaving after a call"
+    assert agent.state in ("talking", "wrap_up") or not agent.next_reason, f"{name}: a break after a call"
+    assert agent.state == "not_ready" or not agent.overdue, f"{name}: overdue while not ready"
     assert agent.state != "not_ready" or "not_ready" in agent.deadlines, f"{name}: not ready has a deadline"
     if agent.state == "logged_out":
         assert not agent.deadlines, f"{name}: no deadline"
@@ -181,10 +186,17 @@ def _deadlines(state: State) -> None:
 def _nobody_waits_beside_a_ready_agent(state: State) -> None:
     ready = [agent for agent in state.agents.values() if standing_edge(state, agent)]
     for call in state.calls.values():
-        if call.state == "waiting":
+        if call.state == "waiting" or (
+            call.state == "ringing" and len(call.ringing) < _ring_max(state, call)
+        ):
             for agent in ready:
                 idle = standing_edge(state, agent) == call.edge and may_take(state, agent, call)
                 assert not idle, f"call {call.id} waits in {call.queue} beside ready agent {agent.id}"
+
+
+def _ring_max(state: State, call: Call) -> int:
+    definition = state.queues[call.queue].definition
+    return definition.ring_max if definition.strategy == "ring_all" else 1
 
 
 def may_take(state: State, agent: Agent, call: Call) -> bool:

@@ -13,6 +13,7 @@ from acd_core.domain.callers import release
 from acd_core.domain.desk import show
 from acd_core.domain.flow import go_on
 from acd_core.domain.offers import offer
+from acd_core.domain.queueing import rung_in_vain
 from acd_core.domain.reasons import tell_waits
 from acd_core.domain.turn import Turn
 from acd_core.domain.wait import arm, staffing_changed, stand_again
@@ -20,6 +21,8 @@ from acd_core.domain.wait import arm, staffing_changed, stand_again
 
 def settle(turn: Turn) -> None:
     """Draw the conclusions of all that the event changed."""
+    if turn.fresh_calls:
+        _see_to_the_time(turn)
     for call in turn.onward:
         go_on(turn, call)
     if turn.staffing:
@@ -32,6 +35,17 @@ def settle(turn: Turn) -> None:
         for agent in turn.touched.values():
             show(turn, agent)
     turn.out.extend(turn.gone)
+    if len(turn.index.crews) > len(turn.state.queues):
+        # A retired queue went with its last call: nothing may be decided by it any more, as after a restart.
+        turn.index.rebuild(turn.state)
+
+
+def _see_to_the_time(turn: Turn) -> None:
+    """Of the calls that rang until now; one that stood in line has a deadline, and one that is new has not waited yet."""
+    for call in tuple(turn.fresh_calls):
+        rang = call.search_ms < turn.now_ms and "wait" not in call.deadlines
+        if rang and call.id in turn.index.bucket_of:
+            rung_in_vain(turn, call)
 
 
 def _see_to_staffing(turn: Turn) -> None:

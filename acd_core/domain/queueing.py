@@ -14,6 +14,7 @@ from acd_core.domain.commands import EntityGone
 from acd_core.domain.ending import end, forget_if_empty
 from acd_core.domain.events import CallbackSettled
 from acd_core.domain.limits import CALLBACKS_MAX
+from acd_core.domain.offers import withdraw
 from acd_core.domain.plan import QueueStep, SearchStep, WayOut
 from acd_core.domain.reasons import decided, tell_no_room
 from acd_core.domain.sound import play, play_music
@@ -87,7 +88,7 @@ def look(turn: Turn, call: Call) -> None:
         release(turn, call)
         changed = True
     for number, step in due_steps(turn, call, definition):
-        if not holds(turn, call, step.when):
+        if not holds(turn, call, step):
             if now - call.search_ms - step.after_ms < LOOK_AGAIN_MS:  # told once, not at every look
                 decided(turn, call, "not_yet", step=number)
             continue
@@ -98,6 +99,20 @@ def look(turn: Turn, call: Call) -> None:
         stand_again(turn, call)
     else:
         arm(turn, call)
+
+
+def rung_in_vain(turn: Turn, call: Call) -> None:
+    """Offers of this call came to nothing. After the longest wait it is offered to nobody else: its way out comes first.
+
+    While a call rings nobody looks at its time, and those who let it ring may be ready again before it has been to all.
+    """
+    definition = turn.state.queues[call.queue].definition
+    if turn.now_ms - call.search_ms < definition.wait_max_ms:
+        return
+    if call.ringing:
+        withdraw(turn, call, WAITED_TOO_LONG)
+        move(call, "waiting", turn.now_ms)
+    leave(turn, call, "waited_out", definition.when_waited, WAITED_TOO_LONG)
 
 
 def _take(turn: Turn, call: Call, number: int, step: SearchStep) -> bool:

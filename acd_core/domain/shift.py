@@ -73,8 +73,8 @@ def not_ready_too_long(turn: Turn, agent: Agent) -> None:
 
 
 def login_over(turn: Turn, agent: Agent) -> None:
-    """Nobody works that long; who has a call finishes it."""
-    if agent.state in ("ringing", "talking"):
+    """Nobody works that long; who has a call finishes it, and the work after it."""
+    if agent.state in ("ringing", "talking", "wrap_up"):
         agent.leaving = True
     else:
         log_out(turn, agent, LOGIN_OVER)

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from acd_core.domain.calendars import is_open
 from acd_core.domain.call import Call
-from acd_core.domain.plan import Condition, SearchStep
 from acd_core.domain.plan import Queue as Definition
+from acd_core.domain.plan import SearchStep
 from acd_core.domain.queue import Queue
 from acd_core.domain.squads import Crew
 from acd_core.domain.turn import Turn
@@ -51,12 +51,16 @@ def _step_at(turn: Turn, call: Call, step: SearchStep) -> int:
     due_ms = call.search_ms + step.after_ms
     if due_ms > turn.now_ms:
         return due_ms
-    return turn.now_ms if holds(turn, call, step.when) else turn.now_ms + LOOK_AGAIN_MS
+    return turn.now_ms if holds(turn, call, step) else turn.now_ms + LOOK_AGAIN_MS
 
 
-def holds(turn: Turn, call: Call, when: Condition) -> bool:
-    """Whether what a step asks for is so now."""
-    queue = turn.state.queues[call.queue]
+def holds(turn: Turn, call: Call, step: SearchStep) -> bool:
+    """Whether what a step asks for is so now. Nobody is moved into a full queue, out of which they might be sent away."""
+    queues, when = turn.state.queues, step.when
+    queue = queues[call.queue]
+    target = None if call.hazard else queues.get(step.move_to)
+    if target is not None and target.waiting >= target.definition.waiting_max:
+        return False
     if 0 <= when.waiting_over >= queue.waiting:
         return False
     if 0 <= when.ready_at_most < turn.index.crews[call.queue].count("ready"):

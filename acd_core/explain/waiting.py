@@ -31,7 +31,7 @@ def why_it_waits(state: State, index: Index, call: Call, now_ms: int) -> Waiting
     assert isinstance(decision, Decided)
     queue = state.queues[call.queue]
     held = tuple(
-        number for number, step in due_steps(turn, call, queue.definition) if not holds(turn, call, step.when)
+        number for number, step in due_steps(turn, call, queue.definition) if not holds(turn, call, step)
     )
     step, step_ms = _next_step(call, queue.definition, held, now_ms)
     return Waiting(

@@ -283,7 +283,9 @@ class Chaos:
         if mood > 0.6:
             return event
         calls = [call for call in event.calls if chance.random() < 0.8]
-        calls.append(ev.HeldCall(call=self._call(chance), agent=chance.choice(("", *AGENTS))))
+        offers = chance.choice(((), (1,), (self.state.offers,), (1, self.state.offers)))
+        agent = chance.choice(("", *AGENTS))
+        calls.append(ev.HeldCall(call=self._call(chance), agent=agent, ringing=offers))
         legs = [leg for leg in event.browser_legs if chance.random() < 0.8]
         legs.append(ev.BrowserLeg(agent=chance.choice(AGENTS), leg=chance.choice(LEGS)))
         phones = (*event.phones[1:], chance.choice(PHONES[:2]))

@@ -53,7 +53,7 @@ def _queues() -> dict[str, Queue]:
                 SearchStep(after_ms=9_000, add_teams=("night",), when=Condition(ready_at_most=0)),
                 SearchStep(after_ms=14_000, add_queues=("parks",), announce=("wider",)),
                 SearchStep(after_ms=20_000, offer_callback=("callback",), lower_levels=2),
-                SearchStep(after_ms=30_000, when=Condition(expected_wait_over_ms=1), to_sites=True),
+                SearchStep(after_ms=30_000, when=Condition(expected_wait_over_ms=120_000), to_sites=True),
             ),
             waiting_max=5,
             when_full=WayOut(prompts=("full",), queue="overflow"),
@@ -151,6 +151,8 @@ def _queues() -> dict[str, Queue]:
             teams=("night", "field"),
             wait_max_ms=200_000,
             agent_grace_ms=5_000,
+            wrap_up_ms=10_000,
+            wrap_up_max_ms=10_000,
         ),
     }
 
@@ -320,7 +322,40 @@ def _dealt() -> Plan:
     return msgspec.structs.replace(RICH, name="dealt", queues=queues, not_ready_max_ms=90_000, seed=9)
 
 
-PLANS = (RICH, _other(), _dealt())
+def _reworked() -> Plan:
+    """The rich plan's steps in another order, others before them; three queues gone, with the calendar; nobody is ranked."""
+    gone = ("gas", "roads", "parks")
+    queues = {id_: queue for id_, queue in _queues().items() if id_ not in gone}
+    water, bills = queues["water"], queues["bills"]
+    lower, night, _, callback, _ = water.steps
+    steps = (
+        SearchStep(after_ms=1_000, add_teams=("field",), announce=("wider",)),
+        msgspec.structs.replace(callback, after_ms=6_000),
+        SearchStep(after_ms=7_000, lower_levels=1, when=Condition(ready_at_most=1)),
+        msgspec.structs.replace(night, after_ms=8_000, when=Condition()),
+        msgspec.structs.replace(lower, after_ms=16_000),
+    )
+    queues["water"] = msgspec.structs.replace(water, steps=steps, waiting_max=1, strategy="ring_all")
+    queues["bills"] = msgspec.structs.replace(bills, steps=bills.steps[1:], when_full=water.when_full)
+    queues["overflow"] = msgspec.structs.replace(queues["overflow"], waiting_max=2)
+    flows = {id_: flow for id_, flow in RICH.flows.items() if id_ not in gone}
+    menu = MenuStep(prompts=("menu",), keys={"1": "water", "2": "bills", "7": "mayor"}, otherwise="water")
+    flows["hotline"] = Flow(
+        start="menu",
+        steps={"menu": menu, **{name: QueueStep(queue=name) for name in ("water", "bills", "mayor")}},
+    )
+    return msgspec.structs.replace(
+        RICH,
+        name="reworked",
+        numbers=tuple(number for number in RICH.numbers if number.flow not in gone),
+        prompts={id_: entry for id_, entry in RICH.prompts.items() if id_ != "invalid"},
+        flows=flows,
+        queues=queues,
+        calendars={},
+    )
+
+
+PLANS = (RICH, _other(), _dealt(), _reworked())
 
 _TEAMS = {
     "day": Team(name="Day"),

@@ -6,8 +6,9 @@ that names the call or the agent.
 
 What is judged: every offer is of the first call, in the one total order, of all that its agent might take, and to the agent
 whom the queue's strategy names among all who might take it; steps are taken when they are due and their condition holds, no
-sooner and no later; a call does not come into the same queue twice by itself; every call that waits has a deadline no later than
-the next thing that may happen to it, and its decision told; the counts of every queue add up:
+sooner and no later; a call that rang in vain until after the longest wait leaves its queue; a call does not come into the same
+queue twice by itself; every call that waits has a deadline no later than the next thing that may happen to it, and its decision
+told; the counts of every queue add up:
 
     waiting when the day began + entered
         = answered + abandoned + waited out + unstaffed + moved + callbacks + lost + waiting now
@@ -27,14 +28,15 @@ from acd_core.domain import events as ev
 from acd_core.domain.agent import LOGGED_IN, Agent
 from acd_core.domain.call import Call
 from acd_core.domain.commands import AgentStory, AnyCommand, CallStory, Decided
-from acd_core.domain.plan import Condition, SearchStep
 from acd_core.domain.plan import Queue as Definition
+from acd_core.domain.plan import SearchStep
 from acd_core.domain.roster import Agent as Entry
 from acd_core.domain.state import State
 
 LOOK_AGAIN_MS = 5_000
 HALF_LIFE_MS = 1_800_000
 IN_QUEUE = ("waiting", "ringing")
+FAILED = ("rejected", "no_answer", "unreachable", "withdrawn")
 
 Order: TypeAlias = tuple[bool, int, int, str]
 
@@ -64,15 +66,27 @@ class Oracle:
         self._day_ms = state.day_ms
         self._stood: frozenset[str] = frozenset()  # who waited after the event before
         self._due: tuple[str, list[int], str] | None = None
+        self._overdue: frozenset[str] = frozenset()  # calls that ring, after the longest wait
+        self._ranked = False  # some queue asks who is the least occupied
 
     def before(self, state: State, event: ev.AnyEvent, now_ms: int) -> None:
         """What has to happen, as far as that can be said beforehand."""
         self._due = None
+        now_ms = max(now_ms, state.now_ms)
+        definitions = {id_: queue.definition for id_, queue in state.queues.items()}
+        self._ranked = any(queue.strategy == "least_occupied" for queue in definitions.values())
+        if isinstance(event, ev.PlanChanged) and event.version > state.plan_version:
+            definitions |= event.plan.queues
+        self._overdue = frozenset(
+            call.id
+            for call in state.calls.values()
+            if call.state == "ringing" and now_ms - call.search_ms >= definitions[call.queue].wait_max_ms
+        )
         if isinstance(event, ev.DeadlinePassed) and event.entity == "call" and event.key == "wait":
             call = state.calls.get(event.id)
             deadline = None if call is None else call.deadlines.get("wait")
             if call is not None and deadline is not None and deadline.generation == event.generation:
-                self._due = due(state, call, max(now_ms, state.now_ms))
+                self._due = due(state, call, now_ms)
 
     def after(self, state: State, event: ev.AnyEvent, commands: Sequence[AnyCommand]) -> None:
         """Judge what happened."""
@@ -86,7 +100,12 @@ class Oracle:
             self._visited.clear()
         elif isinstance(event, ev.KeyPressed):
             self._visited.pop(event.call, None)
-        self._judge_steps(decisions.get("widened", []), decisions.get("left", []))
+        left = decisions.get("left", [])
+        if self._due is None and left:
+            self._judge_overdue(left)
+        else:
+            self._judge_steps(decisions.get("widened", []), left)
+        assert not self._rung_in_vain(commands) - {decision.call for decision in left}, "rung in vain"
         # Whoever rings in the end was offered the call in the end: what they did before comes first.
         for command in commands:
             if isinstance(command, AgentStory) and command.state != "ringing":
@@ -116,8 +135,8 @@ class Oracle:
         known = self._memory(story.agent)
         spent_ms = story.at_ms - known.since_ms
         fallen = 2.0 ** (-spent_ms / HALF_LIFE_MS)
-        # A conversation that ends in a log-out is not looked at any more.
-        busy = known.state in ("talking", "wrap_up") and story.state != "logged_out"
+        # A conversation that ends in a log-out is not looked at any more, and none is while no queue asks.
+        busy = self._ranked and known.state in ("talking", "wrap_up") and story.state != "logged_out"
         known.busy = 1.0 - (1.0 - known.busy) * fallen if busy else known.busy * fallen
         if story.state == "ready" and known.state != "ringing":
             known.idle_since_ms = story.at_ms
@@ -209,6 +228,18 @@ class Oracle:
             assert chosen == min(idle)[1], f"{chosen} of {idle}, who had no call at all"
 
     # --- waiting ---
+
+    def _judge_overdue(self, left: list[Decided]) -> None:
+        for decision in left:
+            assert decision.call in self._overdue, f"call {decision.call} leaves its queue without its time"
+            assert decision.detail == "waited_too_long", f"call {decision.call} leaves"
+
+    def _rung_in_vain(self, commands: Sequence[AnyCommand]) -> set[str]:
+        """Calls that rang after the longest wait, and an offer of which came to nothing now."""
+        stories = [command for command in commands if isinstance(command, CallStory)]
+        failed = {story.call for story in stories if story.step in FAILED}
+        taken = {story.call for story in stories if story.step in ("connected", "ended")}
+        return failed.intersection(self._overdue) - taken
 
     def _judge_steps(self, widened: list[Decided], left: list[Decided]) -> None:
         if self._due is None:
@@ -351,7 +382,7 @@ def due(state: State, call: Call, now_ms: int) -> tuple[str, list[int], str]:
         return call.id, [], "no_operators"
     taken: list[int] = []
     for number, step in enumerate(definition.steps, 1):
-        if number in call.steps or step.after_ms > waited_ms or not holds(state, call, step.when, now_ms):
+        if number in call.steps or step.after_ms > waited_ms or not holds(state, call, step, now_ms):
             continue
         taken.append(number)
         if step.move_to in state.queues:
@@ -359,11 +390,14 @@ def due(state: State, call: Call, now_ms: int) -> tuple[str, list[int], str]:
     return call.id, taken, ""
 
 
-def holds(state: State, call: Call, when: Condition, now_ms: int) -> bool:
-    queue, plan = state.queues[call.queue], state.plan
+def holds(state: State, call: Call, step: SearchStep, now_ms: int) -> bool:
+    queue, plan, when = state.queues[call.queue], state.plan, step.when
     assert plan is not None
     assert state.roster is not None
-    waiting = sum(1 for other in state.calls.values() if other.queue == queue.id and other.state in IN_QUEUE)
+    waiting = in_queue(state, queue.id)
+    target = None if call.hazard else state.queues.get(step.move_to)
+    if target is not None and in_queue(state, target.id) >= target.definition.waiting_max:
+        return False
     own = [
         agent.state
         for agent in state.agents.values()
@@ -378,10 +412,14 @@ def holds(state: State, call: Call, when: Condition, now_ms: int) -> bool:
         if working and waiting * queue.handling_ms // working <= when.expected_wait_over_ms:
             return False
     if when.during:
-        known = plan.compiled_ms[0] <= now_ms < plan.compiled_ms[1]
-        spans = plan.calendars[when.during].open_ms
-        return not known or any(start <= now_ms < end for start, end in spans)
+        calendar = plan.calendars.get(when.during)
+        known = calendar is not None and plan.compiled_ms[0] <= now_ms < plan.compiled_ms[1]
+        return not known or any(start <= now_ms < end for start, end in calendar.open_ms)
     return True
+
+
+def in_queue(state: State, queue: str) -> int:
+    return sum(1 for call in state.calls.values() if call.queue == queue and call.state in IN_QUEUE)
 
 
 def unstaffed_at_ms(state: State, call: Call, definition: Definition) -> int:

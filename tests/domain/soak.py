@@ -38,7 +38,7 @@ class ViolationError(Exception):
     """Something that must never be was."""
 
     def __init__(self, number: int, event: AnyEvent, now_ms: int, chaos: Chaos, error: Exception) -> None:
-        super().__init__(f"event {number} ({event}): {type(error).__name__}: {error}")
+        super().__init__(f"event {number} ({str(event)[:300]}): {type(error).__name__}: {error}")
         self.number, self.event, self.now_ms, self.chaos = number, event, now_ms, chaos
 
 

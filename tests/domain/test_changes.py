@@ -6,8 +6,8 @@ import msgspec
 import pytest
 
 from acd_core.domain import events as ev
-from acd_core.domain.commands import Part, PlayMusic, PreparePrompts
-from acd_core.domain.plan import Plan
+from acd_core.domain.commands import Part, Play, PlayMusic, PreparePrompts
+from acd_core.domain.plan import Calendar, Condition, Plan, Queue, SearchStep, WayOut
 from acd_core.domain.roster import Agent as Entry
 from acd_core.domain.roster import Roster
 from tests.domain.world import EDGE, PLAN, ROSTER, World
@@ -185,3 +185,128 @@ def test_day_counters_begin_anew_with_the_day() -> None:
     world.now_ms += 86_400_000
     world.arrive("c2")
     assert world.state.queues["water"].day.abandoned == 0
+
+
+def city(name: str, **changes: object) -> Plan:
+    """The plan with water as this queue."""
+    queue = msgspec.structs.replace(PLAN.queues["water"], name=name, **changes)
+    return msgspec.structs.replace(PLAN, queues=PLAN.queues | {"water": queue})
+
+
+LOWER = SearchStep(after_ms=5_000, lower_levels=1)
+NIGHT = SearchStep(after_ms=9_000, add_teams=("night",), announce=("wait",))
+ON = SearchStep(after_ms=3_000, move_to="bills")
+
+
+@pytest.mark.parametrize(
+    ("steps", "taken"),
+    [
+        ((LOWER, NIGHT), (1,)),
+        ((ON, msgspec.structs.replace(LOWER, after_ms=8_000)), (2,)),
+        ((msgspec.structs.replace(LOWER, when=Condition(ready_at_most=0)), ON), (1,)),
+        ((NIGHT, ON), ()),
+        ((), ()),
+        ((msgspec.structs.replace(LOWER, lower_levels=2),), ()),
+        ((LOWER, msgspec.structs.replace(LOWER, after_ms=6_000)), (1,)),
+    ],
+    ids=["as before", "later", "on a condition", "gone", "none left", "further down", "twice"],
+)
+def test_a_step_of_the_new_plan_was_taken_by_who_took_one_that_does_the_same(
+    steps: tuple[SearchStep, ...], taken: tuple[int, ...]
+) -> None:
+    world = World(city("Su", steps=(LOWER, NIGHT)))
+    world.arrive("c1")
+    world.deadline("call", "c1", "wait")
+    assert world.call("c1").steps == (1,)
+    world.do(ev.PlanChanged(version=2, plan=city("Su", steps=steps)))
+    assert world.call("c1").steps == taken
+
+
+def test_two_steps_that_do_the_same_stay_two() -> None:
+    again = msgspec.structs.replace(LOWER, after_ms=6_000)
+    world = World(city("Su", steps=(LOWER, again)))
+    world.arrive("c1")
+    world.deadline("call", "c1", "wait")
+    world.deadline("call", "c1", "wait")
+    assert world.call("c1").steps == (1, 2)
+    world.do(ev.PlanChanged(version=2, plan=city("Su", steps=(NIGHT, LOWER, ON))))
+    assert world.call("c1").steps == (2,)
+
+
+def test_a_new_first_step_comes_to_those_who_wait_already() -> None:
+    """What a supervisor adds in a storm has to bite for the queue that is there."""
+    world = World(city("Su", steps=(LOWER,)))
+    world.arrive("c1")
+    world.deadline("call", "c1", "wait")
+    world.do(ev.PlanChanged(version=2, plan=city("Su", steps=(ON, LOWER))))
+    assert world.call("c1").deadlines["wait"].at_ms == world.now_ms
+    world.deadline("call", "c1", "wait")
+    assert world.call("c1").queue == "bills"
+
+
+def test_a_vanished_queue_asks_for_a_calendar_that_vanished_with_it() -> None:
+    step = SearchStep(after_ms=5_000, lower_levels=1, when=Condition(during="office"))
+    plan = msgspec.structs.replace(city("Su", steps=(step,)), calendars={"office": Calendar()})
+    world = World(plan)
+    world.arrive("c1")
+    world.do(ev.PlanChanged(version=2, plan=without_water()))
+    world.deadline("call", "c1", "wait")
+    assert world.call("c1").steps == (1,), "what nobody knows keeps nobody waiting"
+
+
+def test_a_vanished_queue_says_all_that_it_said() -> None:
+    steps = (
+        SearchStep(after_ms=1_000, announce=("wait",)),
+        SearchStep(after_ms=2_000, offer_callback=("menu",)),
+        SearchStep(after_ms=4_000, announce=("invalid",), move_to="over"),
+    )
+    over = msgspec.structs.replace(
+        PLAN.queues["water"], announce=("bye",), when_waited=WayOut(prompts=("full",)), wait_max_ms=5_000
+    )
+    plan = city("Su", steps=steps)
+    world = World(msgspec.structs.replace(plan, queues=plan.queues | {"over": over}))
+    world.arrive("o1")
+    world.arrive("c1", number="+905551234567")
+    for _ in range(3):
+        world.deadline("call", "o1", "wait")
+    assert world.call("o1").queue == "over", "so that it is there still"
+    world.do(ev.PlanChanged(version=2, plan=without_water()))
+    world.deadline("call", "c1", "wait")
+    said = [prompt.id for music in world.said(PlayMusic) for prompt in music.announce]
+    assert said == ["wait", "menu", "invalid", "bye"]
+    world.deadline("call", "c1", "wait")
+    assert [prompt.id for prompt in world.the(Play).prompts] == ["full"]
+
+
+def test_by_a_queue_that_is_gone_nothing_is_decided_as_after_a_restart() -> None:
+    """Water's calls may be taken by those of bills, until bills is gone for good."""
+    world = World(city("Su", steps=(SearchStep(after_ms=1_000, add_queues=("bills",)),)))
+    world.arrive("b1", "185")
+    world.played("b1")
+    world.press("b1", "2")
+    world.arrive("c1")
+    world.deadline("call", "c1", "wait")
+    plan = msgspec.structs.replace(without_water(), queues={"gas": Queue(name="Gaz")})
+    world.do(ev.PlanChanged(version=2, plan=plan))
+    world.hang_up("b1")
+    assert list(world.state.queues) == ["water", "gas"]
+    world.make_ready("cem")
+    assert world.who("cem") == "ready"
+    assert world.call("c1").state == "waiting"
+
+
+def test_who_was_ready_is_ranked_when_a_queue_begins_to_ask_who_is_the_least_occupied() -> None:
+    ranked = city("Su", strategy="least_occupied")
+    world = World(ranked)
+    world.make_ready("ann", "bob")
+    world.talk("c1", "ann")
+    world.now_ms += 600_000
+    world.hang_up("c1")
+    world.do(ev.PlanChanged(version=2, plan=PLAN))
+    world.ask(ev.WrapUpFinished, "ann")
+    world.talk("c2", "bob")
+    world.hang_up("c2")
+    world.ask(ev.WrapUpFinished, "bob")
+    world.do(ev.PlanChanged(version=3, plan=ranked))
+    world.arrive("c3")
+    assert world.agent("bob").call == "c3", "ann was occupied for ten minutes, and is idle for longer"

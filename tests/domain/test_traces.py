@@ -52,7 +52,7 @@ RULES: dict[str, tuple[str, ...]] = {
     "steps lower levels": ("step_lower_levels",),
     "steps add teams": ("step_add_teams",),
     "steps add queues": ("step_add_queues",),
-    "steps move calls on": ("step_move_to",),
+    "steps move calls on": ("step_move_to", "step_move_to_full"),
     "steps ask for sites": ("step_to_sites",),
     "steps offer a callback": ("callback_anonymous", "callback_expired", "callback_settled"),
     "condition: more calls wait": ("when_waiting_over",),
@@ -60,7 +60,7 @@ RULES: dict[str, tuple[str, ...]] = {
     "condition: fewer operators are ready": ("when_ready_at_most",),
     "condition: within hours": ("when_during",),
     "way out: full": ("full_to_another_queue", "queue_full"),
-    "way out: waited too long": ("waited_too_long",),
+    "way out: waited too long": ("rung_in_vain", "waited_too_long"),
     "way out: nobody logged in": ("last_operator_back", "last_operator_gone"),
     **{
         f"offer {cause}, then {then}": (f"offer_{cause}_{then}",)
@@ -71,7 +71,7 @@ RULES: dict[str, tuple[str, ...]] = {
     "a page that goes away while it rings": ("offer_page_back", "page_gone_while_ringing"),
     "wrap-up, its extension and its cap": ("wrap_up_cap", "wrap_up_extended"),
     "not ready: planned, overdue, too long": ("break_overdue", "break_too_long", "lunch_after_the_call"),
-    "the longest log-in": ("login_over", "login_over_in_a_call"),
+    "the longest log-in": ("login_over", "login_over_in_a_call", "login_over_in_wrap_up"),
     "the longest conversation": ("talk_too_long",),
     "last operator": ("last_operator",),
     "preferred operator": ("preferred", "preferred_on_break", "preferred_released"),
