@@ -24,6 +24,8 @@ FORKS_MAX = 8  # different callees that may answer one INVITE; more are dropped 
 RELIABLE_WAITING_MAX = 8  # provisional responses of ours that wait for the PRACK of the one before
 BODY_PARTS_MAX = 16
 BODY_DEPTH_MAX = 3  # multiparts within multiparts
+NUMBER_CHARS_MAX = 64  # of a number or name that is told about a caller
+DIVERSIONS_MAX = 10
 REASON_CHARS_MAX = 160  # what we say about a fault, in a response or a log
 
 CSEQ_MAX = 2**31 - 1  # RFC 3261 8.1.1.5
