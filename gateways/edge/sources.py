@@ -7,7 +7,7 @@ ports cost nothing to change.
 from __future__ import annotations
 
 import logging
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Callable
 
 
@@ -96,3 +96,61 @@ class SourceLog:
         self._seen[source] = (now_ms, 0)
         if len(self._seen) > self._sources_max:
             self._seen.popitem(last=False)
+
+
+class OnceLog:
+    """One log line a kind and minute, whoever did it: the first at once, the others as a count with the worst sources.
+
+    Lines by source would be as many as there are sources, and those of datagrams are forged as one likes.
+    """
+
+    INTERVAL_MS = 60_000
+    SOURCES_MAX = 1_000  # counted apart, of one kind within a minute; others are counted together
+    _NAMED = 3
+
+    def __init__(self, log: logging.Logger, what: str, monotonic_ms: Callable[[], int]) -> None:
+        """`what` begins each line."""
+        self._log, self._what, self._monotonic_ms = log, what, monotonic_ms
+        self._kinds: dict[str, _Minute] = {}
+        self.total = 0
+
+    def note(self, kind: str, source: str, reason: str) -> None:
+        """It happened once more. Kinds are few: words of ours, never a sender's."""
+        self.total += 1
+        now_ms = self._monotonic_ms()
+        minute = self._kinds.get(kind)
+        if minute is not None and now_ms - minute.began_ms < self.INTERVAL_MS:
+            known = source in minute.sources or len(minute.sources) < self.SOURCES_MAX
+            minute.sources[source if known else "others"] += 1
+            minute.reason = reason
+            return
+        if minute is not None:
+            self._tell(kind, minute)
+        self._log.warning("%s: %s from %s%s", self._what, kind, source, f": {reason}" if reason else "")
+        self._kinds[kind] = _Minute(now_ms)
+
+    def flush(self) -> None:
+        """Write what is over; to be called about once a minute, or the last minute of a burst is never told."""
+        now_ms = self._monotonic_ms()
+        for kind, minute in list(self._kinds.items()):
+            if now_ms - minute.began_ms >= self.INTERVAL_MS:
+                del self._kinds[kind]
+                self._tell(kind, minute)
+
+    def _tell(self, kind: str, minute: _Minute) -> None:
+        if not minute.sources:
+            return
+        worst = ", ".join(f"{source} ({count})" for source, count in minute.sources.most_common(self._NAMED))
+        more = "" if len(minute.sources) <= self._NAMED else f" and {len(minute.sources) - self._NAMED} more"
+        reason = f"; the last: {minute.reason}" if minute.reason else ""
+        count = minute.sources.total()
+        self._log.warning("%s: %s %d more times, from %s%s%s", self._what, kind, count, worst, more, reason)
+
+
+class _Minute:
+    """What happened of one kind since its line."""
+
+    def __init__(self, now_ms: int) -> None:
+        self.began_ms = now_ms
+        self.sources: Counter[str] = Counter()
+        self.reason = ""

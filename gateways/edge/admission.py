@@ -1,0 +1,94 @@
+"""In what order work is refused when there is too much of it, and when.
+
+Five steps, from three signs: how late the loop is, how full the socket's receive buffer is (what has arrived and waits to be
+read), and how many calls wait for a word of the core. Each step refuses one kind of work more, the least harm first: questions
+whether we are alive (their 503 sends a carrier elsewhere), new calls, registrations (a phone keeps the one it has and asks
+again), then what is only asked within calls. Hang-ups always pass: they make room.
+
+A step is taken at once and given back one at a time, after a while without a sign, so that the door does not flap.
+"""
+
+from __future__ import annotations
+
+import socket
+import struct
+from typing import Literal
+
+import msgspec
+
+Work = Literal["options", "new_call", "register", "in_dialog", "hang_up"]
+
+# The first step that refuses it; none does for a hang-up.
+_REFUSED_FROM: dict[Work, int] = {"options": 1, "new_call": 2, "register": 3, "in_dialog": 4, "hang_up": 5}
+STEP_MAX = 4
+CALM_MS = 2_000  # without a sign of this step before it is given back
+INTERVAL_MS = 100  # between two looks
+
+_SO_MEMINFO = 55  # Linux; what the kernel holds for a socket; first the bytes received and their maximum
+
+
+class Signs(msgspec.Struct, frozen=True):
+    """Measured now; each is a number that grows with trouble."""
+
+    late_ms: float = 0.0  # of the loop's last look
+    backlog: float = 0.0  # share of the receive buffer that waits to be read
+    undecided: int = 0  # calls without a word of the core
+
+
+class Thresholds(msgspec.Struct, frozen=True, kw_only=True):
+    """From which value a sign asks for step 1, 2, 3 and 4."""
+
+    late_ms: tuple[float, float, float, float] = (50.0, 150.0, 400.0, 1_000.0)
+    backlog: tuple[float, float, float, float] = (0.1, 0.25, 0.5, 0.8)
+    undecided: tuple[float, float, float, float] = (300.0, 600.0, 10_000.0, 100_000.0)
+
+
+class Admission:
+    """`look` a few times a second; `allows` for each request."""
+
+    def __init__(self, thresholds: Thresholds | None = None) -> None:
+        self._thresholds = thresholds or Thresholds()
+        self.step = 0
+        self._calm_since_ms = 0
+        self.refused: dict[str, int] = dict.fromkeys(_REFUSED_FROM, 0)
+
+    def look(self, signs: Signs, now_ms: int) -> bool:
+        """Take in the signs; True when the step changed."""
+        wanted = self._wanted(signs)
+        before = self.step
+        if wanted > self.step:
+            self.step = wanted
+            self._calm_since_ms = now_ms
+        elif wanted == self.step:
+            self._calm_since_ms = now_ms
+        elif now_ms - self._calm_since_ms >= CALM_MS:
+            self.step -= 1
+            self._calm_since_ms = now_ms
+        return self.step != before
+
+    def allows(self, work: Work) -> bool:
+        """Whether this is done now. Asked once for each request: a refusal is counted."""
+        if self.step < _REFUSED_FROM[work]:
+            return True
+        self.refused[work] += 1
+        return False
+
+    def _wanted(self, signs: Signs) -> int:
+        pairs = (
+            (signs.late_ms, self._thresholds.late_ms),
+            (signs.backlog, self._thresholds.backlog),
+            (signs.undecided, self._thresholds.undecided),
+        )
+        return max(sum(value >= bound for bound in bounds) for value, bounds in pairs)
+
+
+def receive_backlog(receiver: socket.socket) -> float:
+    """How much of a socket's receive buffer is taken, between 0 and 1; 0 where the system does not say."""
+    try:
+        told = receiver.getsockopt(socket.SOL_SOCKET, _SO_MEMINFO, 64)
+    except OSError:
+        return 0.0
+    if len(told) < 8:
+        return 0.0
+    taken, whole = struct.unpack("=II", told[:8])
+    return min(1.0, float(taken) / max(1, whole))
