@@ -91,4 +91,4 @@ def receive_backlog(receiver: socket.socket) -> float:
     if len(told) < 8:
         return 0.0
     taken, whole = struct.unpack("=II", told[:8])
-    return min(1.0, float(taken) / max(1, whole))
+    return float(min(taken / max(1, whole), 1.0))
