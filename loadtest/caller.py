@@ -21,7 +21,7 @@ from gateways.edge.point import SipPoint, token
 from gateways.sip.build import make_request, respond
 from gateways.sip.dialog import Dialog
 from gateways.sip.errors import NoCommonCodecError, SdpError, TransactionsFullError
-from gateways.sip.events import Address, ClientKey, ServerKey
+from gateways.sip.events import ClientKey, Flow, ServerKey
 from gateways.sip.headers import NameAddr
 from gateways.sip.message import Request, Response
 from gateways.sip.sdp import LocalMedia, accept_answer, make_offer, parse_sdp
@@ -56,7 +56,7 @@ class Caller:
     def __init__(self, parts: Parts, call: int, over: Callable[[Caller], None]) -> None:
         """`over` is called once, when nothing more will come of it."""
         self._parts, self._over = parts, over
-        self._host = parts.addresses.sip_host(parts.options.target.address[0])
+        self._host = parts.addresses.sip_host(parts.options.target.flow.host)
         self._record = CallRecord(call, number_of(call), f"{token(20)}@{self._host}", parts.clock.now_ms())
         self._state: Literal["calling", "cancelling", "talking", "leaving", "over"] = "calling"
         self._verdict: tuple[Outcome, str] = ("answered", "")  # once it is cancelling or leaving
@@ -84,7 +84,7 @@ class Caller:
         self._invite = self._make_invite(self._offer.to_bytes())
         self._began_s = time.perf_counter()
         try:
-            self._key = parts.point.request(self._invite, parts.options.target.address, self)
+            self._key = parts.point.request(self._invite, parts.options.target.flow, self)
         except TransactionsFullError:
             self._end("failed", "transactions_full")
             return
@@ -107,7 +107,7 @@ class Caller:
 
     # --- ClientUser of the INVITE -----------------------------------------------------------------
 
-    def response(self, key: ClientKey, response: Response, source: Address) -> None:
+    def response(self, key: ClientKey, response: Response, source: Flow) -> None:
         """How it is taken."""
         if response.status >= 300:
             if self._state == "cancelling":
@@ -125,12 +125,15 @@ class Caller:
         else:
             self._end("failed", "timeout" if status == 408 else "not_sendable")
 
+    def ended(self, key: ClientKey) -> None:
+        """No other callee answers any more."""
+
     def _accepted(self, key: ClientKey, response: Response) -> None:
         assert self._invite is not None
         point = self._parts.point
         took_ms = (time.perf_counter() - self._began_s) * 1_000
         dialog = Dialog.as_caller(self._invite, response)
-        destination = point.next_hop(dialog, self._parts.options.target.address)
+        destination = point.next_hop(dialog, self._parts.options.target.flow)
         point.acknowledge(key, dialog.ack(cseq_number=self._invite.cseq.number), destination)
         if self._dialog is not None:
             point.request(dialog.request("BYE"), destination, _Ignored())
@@ -162,14 +165,14 @@ class Caller:
         if keys and agreed.dtmf_payload_type is None:
             return "no_key_events"
         host = agreed.remote_address
-        remote = (host if takes_audio(host, target.address[0]) else target.address[0], agreed.remote_port)
+        remote = (host if takes_audio(host, target.flow.host) else target.flow.host, agreed.remote_port)
         listens = agreed.direction in ("sendrecv", "sendonly")
         self._stream.connect(remote if listens else None, keys, agreed.dtmf_payload_type or 0)
         return ""
 
     # --- requests of the other side ---------------------------------------------------------------
 
-    def request_received(self, key: ServerKey, request: Request, source: Address) -> None:
+    def request_received(self, key: ServerKey, request: Request, source: Flow) -> None:
         """A request within the dialog."""
         assert self._dialog is not None
         point = self._parts.point
@@ -213,7 +216,7 @@ class Caller:
         self._record.ended_ms = self._parts.clock.now_ms()
         self._quiet()
         try:
-            destination = point.next_hop(self._dialog, self._parts.options.target.address)
+            destination = point.next_hop(self._dialog, self._parts.options.target.flow)
             point.request(self._dialog.request("BYE"), destination, _Bye(self))
         except TransactionsFullError:
             self.bye_answered(answered=False)
@@ -267,7 +270,7 @@ class Caller:
             to=NameAddr(target.uri),
             call_id=self._record.sip_call_id,
             cseq=1,
-            contact=self._parts.point.contact(target.address[0], number),
+            contact=self._parts.point.contact(target.flow, number),
             body=body,
             content_type=_SDP_TYPE,
         )
@@ -279,7 +282,7 @@ class _Bye:
     def __init__(self, caller: Caller) -> None:
         self._caller = caller
 
-    def response(self, key: ClientKey, response: Response, source: Address) -> None:
+    def response(self, key: ClientKey, response: Response, source: Flow) -> None:
         """Any final answer ends the call (RFC 3261 15.1.1)."""
         if response.status >= 200:
             self._caller.bye_answered(answered=True)
@@ -288,12 +291,18 @@ class _Bye:
         """Silence ends it too."""
         self._caller.bye_answered(answered=False)
 
+    def ended(self, key: ClientKey) -> None:
+        """Of an INVITE only."""
+
 
 class _Ignored:
     """The BYE to a second callee."""
 
-    def response(self, key: ClientKey, response: Response, source: Address) -> None:
+    def response(self, key: ClientKey, response: Response, source: Flow) -> None:
         """Nothing follows."""
 
     def failed(self, key: ClientKey, status: int) -> None:
+        """Nothing follows."""
+
+    def ended(self, key: ClientKey) -> None:
         """Nothing follows."""

@@ -29,7 +29,7 @@ from gateways.edge.sources import SourceLog
 from gateways.edge.trace import Trace
 from gateways.sip.build import respond
 from gateways.sip.dialog import dialog_id_of
-from gateways.sip.events import Address, ServerKey
+from gateways.sip.events import Flow, ServerKey
 from gateways.sip.message import Request
 from loadtest.audio import Audio
 from loadtest.caller import Caller, Parts
@@ -96,7 +96,7 @@ class Crowd:
     def __init__(self, options: CallersOptions) -> None:
         """Nothing is bound before `run`."""
         self._options = options
-        peer = options.target.address[0]
+        peer = options.target.flow.host
         clock = Clock()
         # The address that the system sees us at; loopback for a target on loopback.
         host = LocalAddresses(Config()).towards(peer)
@@ -163,7 +163,7 @@ class Crowd:
 
     # --- RequestHandler ---------------------------------------------------------------------------
 
-    def request_received(self, key: ServerKey, request: Request, source: Address) -> None:
+    def request_received(self, key: ServerKey, request: Request, source: Flow) -> None:
         """For the caller whose dialog it is; nobody calls us."""
         dialog = dialog_id_of(request)
         if dialog is None:

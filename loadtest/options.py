@@ -16,7 +16,7 @@ import msgspec
 
 from gateways.media import telephone_event
 from gateways.sip.errors import SipParseError
-from gateways.sip.events import Address
+from gateways.sip.events import Flow
 from gateways.sip.uri import Uri
 
 CALLS_MAX = 100_000  # of one run; more is refused: each is a row of calls.csv, kept until the end
@@ -44,7 +44,7 @@ class Target(msgspec.Struct, frozen=True):
     """Whom to call, and where that is."""
 
     uri: Uri
-    address: Address
+    flow: Flow
 
 
 class CallersOptions(msgspec.Struct, frozen=True, kw_only=True):
@@ -134,7 +134,7 @@ def find_target(to: str, *, allow_remote: bool) -> Target:
             f"--to {to}: {host} is not this machine's loopback address; "
             "call another system only with its owner's consent, and then with --allow-remote"
         )
-    return Target(uri, (host, port))
+    return Target(uri, Flow("UDP", host, port))
 
 
 def _within(name: str, value: float, least: float, most: float) -> None:

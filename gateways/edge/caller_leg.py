@@ -17,7 +17,7 @@ from gateways.edge.terms import SDP_TYPE, is_acceptable
 from gateways.sip.build import respond
 from gateways.sip.dialog import Dialog
 from gateways.sip.errors import SdpError
-from gateways.sip.events import Address, ServerKey
+from gateways.sip.events import Flow, ServerKey
 from gateways.sip.message import Request, Response
 from gateways.sip.sdp import SessionDescription, parse_sdp
 
@@ -54,7 +54,7 @@ class CallerLeg:
         key: ServerKey,
         invite: Request,
         offer: SessionDescription | None,
-        source: Address,
+        source: Flow,
         tag: str,
     ) -> None:
         """Takes ports; the call arrives when they are there."""

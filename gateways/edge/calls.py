@@ -24,7 +24,7 @@ from gateways.edge.parts import Parts
 from gateways.edge.point import token
 from gateways.edge.sources import RateLimiter, SourceLog
 from gateways.sip.build import respond
-from gateways.sip.events import Address, ServerKey
+from gateways.sip.events import Flow, ServerKey
 from gateways.sip.message import Request
 
 _log = logging.getLogger(__name__)
@@ -85,12 +85,12 @@ class Calls:
         """No further call is let in."""
         return self._closing or len(self._calls) + len(self._coming) >= self._calls_max
 
-    def invite_received(self, key: ServerKey, invite: Request, source: Address) -> None:
+    def invite_received(self, key: ServerKey, invite: Request, source: Flow) -> None:
         """A new INVITE: refuse it at the door, or take ports for it."""
-        allowed = self._rates.allow(source[0], self._parts.clock.monotonic_ms())
+        allowed = self._rates.allow(source.host, self._parts.clock.monotonic_ms())
         if self.full or not allowed:
             self._refused += 1
-            self._door.note(source[0], "too many calls at once" if allowed else "too many in a short time")
+            self._door.note(source.host, "too many calls at once" if allowed else "too many in a short time")
             retry_after = ("Retry-After", str(self._parts.limits.retry_after_s))
             self._parts.point.respond(key, respond(invite, 503, headers=[retry_after]))
             return

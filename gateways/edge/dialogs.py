@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import Protocol
 
 from gateways.sip.dialog import DialogId
-from gateways.sip.events import Address, ServerKey
+from gateways.sip.events import Flow, ServerKey
 from gateways.sip.message import Request
 
 
 class DialogUser(Protocol):
     """Owns a dialog."""
 
-    def request_received(self, key: ServerKey, request: Request, source: Address) -> None:
+    def request_received(self, key: ServerKey, request: Request, source: Flow) -> None:
         """A request within it."""
 
 

@@ -73,7 +73,11 @@ class Edge:
     ) -> None:
         """Nothing is bound or connected yet."""
         timing = timing or Timing()
-        limits = limits or EdgeLimits(browser_legs_max=config.webrtc.legs_max)
+        limits = limits or EdgeLimits(
+            browser_legs_max=config.webrtc.legs_max,
+            invites_per_second=config.sip.invites_per_second,
+            invites_burst=2.0 * config.sip.invites_per_second,
+        )
         clock = self.clock = Clock()
         self.name, self.instance = name, secrets.token_hex(8)
         self.trace = Trace(config.traces_path, config.sip.trace_messages_max, clock)
@@ -168,9 +172,7 @@ class Edge:
 
     # --- SIP --------------------------------------------------------------------------------------
 
-    def request_received(
-        self, key: sip_events.ServerKey, request: Request, source: sip_events.Address
-    ) -> None:
+    def request_received(self, key: sip_events.ServerKey, request: Request, source: sip_events.Flow) -> None:
         """Every request that opens a transaction."""
         dialog_id = dialog_id_of(request)
         if dialog_id is not None:
@@ -188,7 +190,7 @@ class Edge:
             case "OPTIONS":
                 # RFC 3261 11.2: as an INVITE would be answered, as far as that is known.
                 status = 503 if self.calls.full else 200
-                self.point.respond(key, respond(request, status, contact=self.point.contact(source[0])))
+                self.point.respond(key, respond(request, status, contact=self.point.contact(source)))
             case "BYE" | "INFO":
                 self.point.respond(key, respond(request, 481))
             case _:

@@ -21,7 +21,7 @@ from gateways.edge.terms import SDP_TYPE, Terms
 from gateways.sip.build import make_request
 from gateways.sip.dialog import Dialog
 from gateways.sip.errors import NoCommonCodecError, SdpError, TransactionsFullError
-from gateways.sip.events import Address, ClientKey
+from gateways.sip.events import ClientKey, Flow
 from gateways.sip.headers import NameAddr
 from gateways.sip.message import Request, Response
 from gateways.sip.uri import Uri
@@ -42,7 +42,7 @@ class PhoneLeg:
         self._state: Literal["opening", "ringing", "cancelled", "talking", "ended"] = "opening"
         self._invite: Request | None = None
         self._key: ClientKey | None = None
-        self._destination: Address = ("", 0)
+        self._destination: Flow | None = None
         self._terms: Terms | None = None
         self._session: Session | None = None
         self._timer: asyncio.TimerHandle | None = None
@@ -98,11 +98,11 @@ class PhoneLeg:
         if binding is None:
             self._fail(480)
             return
-        self._destination = binding.source
-        host = self._destination[0]
+        self._destination = Flow("UDP", *binding.source)
+        host = self._destination.host
         address = self._parts.addresses.rtp_host(host)
         self._terms = Terms(self.audio, address, self._parts.clock.now_ms(), host)
-        self._invite = self._make_invite(binding.contact.uri, self._terms.offer())
+        self._invite = self._make_invite(binding.contact.uri, self._destination, self._terms.offer())
         self._parts.trace.party(self._call.id, f"phone {self._command.user}", self._invite.call_id)
         try:
             self._key = self._parts.point.request(self._invite, self._destination, self)
@@ -144,7 +144,7 @@ class PhoneLeg:
 
     # --- ClientUser of the INVITE -----------------------------------------------------------------
 
-    def response(self, key: ClientKey, response: Response, source: Address) -> None:
+    def response(self, key: ClientKey, response: Response, source: Flow) -> None:
         """How the phone takes it."""
         if response.status >= 300:
             if self._state == "cancelled":
@@ -161,8 +161,12 @@ class PhoneLeg:
         else:
             self._fail(status)
 
+    def ended(self, key: ClientKey) -> None:
+        """No other device answers any more."""
+
     def _accepted(self, key: ClientKey, response: Response) -> None:
         assert self._invite is not None
+        assert self._destination is not None
         assert self._terms is not None
         wanted = self._state in ("opening", "ringing")
         dialog = Dialog.as_caller(self._invite, response)
@@ -201,10 +205,10 @@ class PhoneLeg:
     def session_key(self, key: str) -> None:
         """Operators press no keys for us."""
 
-    def _make_invite(self, contact: Uri, body: bytes) -> Request:
+    def _make_invite(self, contact: Uri, to: Flow, body: bytes) -> Request:
         """From shows the caller's number and the service that was dialled."""
         command, point = self._command, self._parts.point
-        here = self._parts.addresses.sip_host(self._destination[0])
+        here = self._parts.addresses.sip_host(to.host)
         caller = Uri.sip(command.caller, here)
         return make_request(
             "INVITE",
@@ -213,7 +217,7 @@ class PhoneLeg:
             to=NameAddr(Uri.sip(command.user, here)),
             call_id=f"{token(20)}@{here}",
             cseq=1,
-            contact=point.contact(self._destination[0]),
+            contact=point.contact(to),
             body=body,
             content_type=SDP_TYPE,
         )

@@ -18,6 +18,7 @@ import logging
 import secrets
 import socket
 from collections import deque
+from collections.abc import Iterable
 from typing import Protocol
 
 from gateways.edge.addresses import LocalAddresses, is_reachable
@@ -28,9 +29,10 @@ from gateways.sip.dialog import Dialog
 from gateways.sip.events import (
     AckReceived,
     AckTimedOut,
-    Address,
     CancelReceived,
     ClientKey,
+    Flow,
+    InviteEnded,
     Output,
     Refused,
     RequestReceived,
@@ -60,7 +62,7 @@ class PointError(Exception):
 class RequestHandler(Protocol):
     """Takes every new request; ACK and CANCEL are told to the server user."""
 
-    def request_received(self, key: ServerKey, request: Request, source: Address) -> None:
+    def request_received(self, key: ServerKey, request: Request, source: Flow) -> None:
         """Answer it with `respond`, now or later."""
 
 
@@ -83,11 +85,14 @@ class ServerUser(Protocol):
 class ClientUser(Protocol):
     """Owns a request that was sent."""
 
-    def response(self, key: ClientKey, response: Response, source: Address) -> None:
-        """Provisional or final."""
+    def response(self, key: ClientKey, response: Response, source: Flow) -> None:
+        """Provisional or final. After a 2xx to an INVITE that of another callee may follow, until `ended`."""
 
     def failed(self, key: ClientKey, status: int) -> None:
         """No response: 408 in time, 503 not sendable."""
+
+    def ended(self, key: ClientKey) -> None:
+        """Nothing more comes of an INVITE that was answered with 2xx (RFC 6026: timer M has passed)."""
 
 
 def token(length: int) -> str:
@@ -144,9 +149,9 @@ class SipPoint:
         assert self._layer is not None, "the point is not open"
         return self._layer
 
-    def contact(self, peer: str, user: str = "santral") -> str:
+    def contact(self, peer: Flow, user: str = "santral") -> str:
         """Our Contact towards `peer`."""
-        host = self._addresses.sip_host(peer)
+        host = self._addresses.sip_host(peer.host)
         return f"<sip:{user}@{f'[{host}]' if ':' in host else host}:{self.port}>"
 
     def respond(self, key: ServerKey, response: Response, user: ServerUser | None = None) -> bool:
@@ -163,31 +168,32 @@ class SipPoint:
         """`user` hears of the CANCEL of an INVITE that is not answered yet."""
         self._servers[key] = user
 
-    def request(self, request: Request, destination: Address, user: ClientUser) -> ClientKey:
+    def request(self, request: Request, to: Flow, user: ClientUser) -> ClientKey:
         """Send a request; raises `TransactionsFullError`."""
-        key = self.layer.send_request(request, destination, self._clock.monotonic_ms())
+        key = self.layer.send_request(request, to.address, self._clock.monotonic_ms())
         self._clients[key] = user
         self._pump()
         return key
 
-    def cancel(self, key: ClientKey) -> None:
-        """Take an INVITE back."""
-        self.layer.cancel(key, self._clock.monotonic_ms())
+    def cancel(self, key: ClientKey, headers: Iterable[tuple[str, str]] = ()) -> None:
+        """Take an INVITE back; `headers` go with the CANCEL."""
+        self.layer.cancel(key, self._clock.monotonic_ms(), headers)
         self._pump()
 
-    def acknowledge(self, key: ClientKey, ack: Request, destination: Address) -> None:
+    def acknowledge(self, key: ClientKey, ack: Request, to: Flow) -> None:
         """ACK a 2xx."""
-        self.layer.send_ack(key, ack, destination, self._clock.monotonic_ms())
+        self.layer.send_ack(key, ack, to.address, self._clock.monotonic_ms())
         self._pump()
 
     def forget(self, key: ClientKey) -> None:
         """The client user is no longer interested."""
         self._clients.pop(key, None)
 
-    def next_hop(self, dialog: Dialog, peer: Address) -> Address:
+    def next_hop(self, dialog: Dialog, peer: Flow) -> Flow:
         """Where a request of this dialog goes; a host name is not looked up, its messages came from `peer`."""
         uri = dialog.next_hop()
-        return (uri.host, uri.port or 5060) if is_reachable(uri.host, peer[0]) else peer
+        reachable = is_reachable(uri.host, peer.host)
+        return Flow(peer.transport, uri.host, uri.port or 5060) if reachable else peer
 
     # --- the socket -------------------------------------------------------------------------------
 
@@ -231,14 +237,14 @@ class SipPoint:
                 _log.debug("reading from the SIP socket: %s", error)
                 continue
             source = (str(address[0]), int(address[1]))
-            self._trace.message(False, source, data)
+            self._trace.message(False, Flow("UDP", *source), data)
             self.layer.receive(data, source, self._clock.monotonic_ms())
             self._pump()
 
     def _put(self, send: Send) -> None:
         if self._socket is None:
             return
-        self._trace.message(True, send.destination, send.data)
+        self._trace.message(True, Flow("UDP", *send.destination), send.data)
         try:
             self._socket.sendto(send.data, send.destination)
         except (BlockingIOError, InterruptedError):
@@ -294,18 +300,21 @@ class SipPoint:
                 self._put(item)
             case RequestReceived(key=key, request=request, source=source):
                 assert self._handler is not None
-                self._handler.request_received(key, request, source)
+                self._handler.request_received(key, request, Flow("UDP", *source))
             case ResponseReceived(key=key, response=response, source=source):
                 if client := self._clients.get(key):
                     if response.status >= 300 or (
                         response.status >= 200 and response.cseq.method != "INVITE"
                     ):
                         del self._clients[key]
-                    client.response(key, response, source)
+                    client.response(key, response, Flow("UDP", *source))
             case Refused(source=source, status=status, reason=reason):
                 self._refusals.note(source[0], f"{reason} ({status or 'dropped'})")
             case TransportProblem(key=key):
                 self._client_failed(key, 503)
+            case InviteEnded(key=key):
+                if client := self._clients.pop(key, None):
+                    client.ended(key)
             case TransactionTimedOut(key=key):
                 if key in self._clients:
                     self._client_failed(ClientKey(key), 408)

@@ -24,7 +24,7 @@ from gateways.edge.point import SipPoint, token
 from gateways.edge.sources import FailureGuard
 from gateways.sip.auth import Algorithm, Challenger, Granted, Refused
 from gateways.sip.build import respond
-from gateways.sip.events import Address, ServerKey
+from gateways.sip.events import Flow, ServerKey
 from gateways.sip.limits import RegistrarLimits
 from gateways.sip.message import Request
 from gateways.sip.registrar import Binding, BindingAdded, BindingChange, BindingRemoved, Registrar
@@ -88,13 +88,13 @@ class PhoneRegistrar:
         """The contact to ring."""
         return next(iter(self._registrar.bindings(user, self._clock.monotonic_ms())), None)
 
-    def register_received(self, key: ServerKey, request: Request, source: Address) -> None:
+    def register_received(self, key: ServerKey, request: Request, source: Flow) -> None:
         """A REGISTER."""
         now_ms = self._clock.monotonic_ms()
-        if self._guard.is_refused(source[0], now_ms):
+        if self._guard.is_refused(source.host, now_ms):
             self._point.respond(key, respond(request, 403))
             return
-        verdict = self._challenger.verify(request, self._phones.secret, now_ms, peer=source[0])
+        verdict = self._challenger.verify(request, self._phones.secret, now_ms, peer=source.host)
         if isinstance(verdict, Refused):
             self._not_proven(key, request, source, verdict)
             return
@@ -111,22 +111,22 @@ class PhoneRegistrar:
             self._timer.cancel()
             self._timer = None
 
-    def _not_proven(self, key: ServerKey, request: Request, source: Address, verdict: Refused) -> None:
+    def _not_proven(self, key: ServerKey, request: Request, source: Flow, verdict: Refused) -> None:
         now_ms = self._clock.monotonic_ms()
         # Only a guess with a nonce that went to this host counts: a forged source can't shut out the phone it forges.
         if verdict.reason in ("unknown-user", "wrong-response"):
             self._failed += 1
-            if self._guard.failed(source[0], now_ms):
-                _log.warning("REGISTER from %s: too many failures, refused for a while", source[0])
+            if self._guard.failed(source.host, now_ms):
+                _log.warning("REGISTER from %s: too many failures, refused for a while", source.host)
                 self._point.respond(key, respond(request, 403))
                 return
-        challenges = self._challenger.challenge(now_ms, stale=verdict.stale, peer=source[0])
+        challenges = self._challenger.challenge(now_ms, stale=verdict.stale, peer=source.host)
         self._point.respond(key, respond(request, 401, headers=challenges))
 
-    def _proven(self, key: ServerKey, request: Request, source: Address, verdict: Granted) -> None:
+    def _proven(self, key: ServerKey, request: Request, source: Flow, verdict: Granted) -> None:
         self._granted += 1
         response, changes = self._registrar.process(
-            request, verdict.username, source, self._clock.monotonic_ms()
+            request, verdict.username, source.address, self._clock.monotonic_ms()
         )
         self._point.respond(key, response)
         self._note(changes)

@@ -19,7 +19,7 @@ from gateways.edge.terms import SDP_TYPE, Terms
 from gateways.sip.build import respond
 from gateways.sip.dialog import Dialog
 from gateways.sip.errors import NoCommonCodecError, SdpError, TransactionsFullError
-from gateways.sip.events import Address, ClientKey, ServerKey
+from gateways.sip.events import ClientKey, Flow, ServerKey
 from gateways.sip.message import Request, Response
 from gateways.sip.sdp import parse_sdp
 
@@ -45,14 +45,16 @@ class Session:
         owner: SessionOwner,
         dialog: Dialog,
         audio: AudioLeg,
-        peer: Address,
+        peer: Flow,
         *,
         terms: Terms | None = None,
     ) -> None:
         """The dialog may still be early; the audio leg is bound. `terms` when an offer was made already."""
         self._parts, self._owner, self._dialog = parts, owner, dialog
         self._peer = peer
-        self.terms = terms or Terms(audio, parts.addresses.rtp_host(peer[0]), parts.clock.now_ms(), peer[0])
+        self.terms = terms or Terms(
+            audio, parts.addresses.rtp_host(peer.host), parts.clock.now_ms(), peer.host
+        )
         self._awaiting_acks: set[ServerKey] = set()
         self._closed = False
         self._bye_due = False
@@ -68,7 +70,7 @@ class Session:
     @property
     def contact(self) -> str:
         """Our Contact towards this peer."""
-        return self._parts.point.contact(self._peer[0])
+        return self._parts.point.contact(self._peer)
 
     def answer(self, key: ServerKey, invite: Request, body: bytes) -> None:
         """200 to the INVITE; the first or a later one of this dialog."""
@@ -152,7 +154,7 @@ class Session:
 
     # --- requests of the peer ---------------------------------------------------------------------
 
-    def request_received(self, key: ServerKey, request: Request, source: Address) -> None:
+    def request_received(self, key: ServerKey, request: Request, source: Flow) -> None:
         """A request within the dialog."""
         point = self._parts.point
         rejection = self._dialog.receive_request(request)
@@ -223,7 +225,7 @@ class Session:
             try:
                 self.terms.take_answer(request.body)
             except (SdpError, NoCommonCodecError) as error:
-                _log.warning("%s acknowledged with an unusable answer: %s", self._peer[0], error)
+                _log.warning("%s acknowledged with an unusable answer: %s", self._peer.host, error)
                 self.hang_up()
                 self._owner.session_ended("bad_answer")
 
@@ -248,7 +250,7 @@ class Session:
         try:
             self._parts.point.request(request, self._parts.point.next_hop(self._dialog, self._peer), user)
         except TransactionsFullError:
-            _log.error("too many transactions: %s to %s was not sent", method, self._peer[0])
+            _log.error("too many transactions: %s to %s was not sent", method, self._peer.host)
             return False
         return True
 
@@ -256,11 +258,14 @@ class Session:
 class _Ignored:
     """Nothing follows from the answer to our BYE (RFC 3261 15.1.1)."""
 
-    def response(self, key: ClientKey, response: Response, source: Address) -> None:
+    def response(self, key: ClientKey, response: Response, source: Flow) -> None:
         """The dialog is gone on our side already."""
 
     def failed(self, key: ClientKey, status: int) -> None:
         """As above."""
+
+    def ended(self, key: ClientKey) -> None:
+        """Of an INVITE only."""
 
 
 class _Question:
@@ -269,7 +274,7 @@ class _Question:
     def __init__(self, session: Session) -> None:
         self._session = session
 
-    def response(self, key: ClientKey, response: Response, source: Address) -> None:
+    def response(self, key: ClientKey, response: Response, source: Flow) -> None:
         """Any final answer but 481 and 408 is a sign of life."""
         if response.status >= 200:
             self._session.answered(response.status)
@@ -277,3 +282,6 @@ class _Question:
     def failed(self, key: ClientKey, status: int) -> None:
         """Silence."""
         self._session.answered(status)
+
+    def ended(self, key: ClientKey) -> None:
+        """Of an INVITE only."""

@@ -19,6 +19,7 @@ import msgspec
 
 from acd_core.link.trace_lines import TraceLine, TraceMessage, TraceParty
 from gateways.edge.clock import Clock
+from gateways.sip.events import Flow
 
 _log = logging.getLogger(__name__)
 
@@ -39,7 +40,7 @@ class Trace:
         """`messages_max` over all files; 0 keeps nothing."""
         self._folder, self._clock = folder, clock
         self._lines_a_file_max = messages_max // FILES_MAX
-        self._queue: deque[tuple[int, bool, tuple[str, int], bytes] | TraceParty] = deque()
+        self._queue: deque[tuple[int, bool, Flow, bytes] | TraceParty] = deque()
         self._wake = threading.Event()
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
@@ -62,8 +63,8 @@ class Trace:
             self._thread.join(timeout=2)
             self._thread = None
 
-    def message(self, sent: bool, peer: tuple[str, int], data: bytes) -> None:
-        """One datagram, as it was on the wire."""
+    def message(self, sent: bool, peer: Flow, data: bytes) -> None:
+        """One message, as it was on the wire."""
         if self._thread is None:
             return
         if len(self._queue) >= QUEUE_MAX:
@@ -105,12 +106,13 @@ class Trace:
             file.write(b"\n".join(lines) + b"\n")
             file.flush()
 
-    def _line(self, item: tuple[int, bool, tuple[str, int], bytes] | TraceParty) -> TraceLine:
+    def _line(self, item: tuple[int, bool, Flow, bytes] | TraceParty) -> TraceLine:
         if isinstance(item, TraceParty):
             return item
-        at_ms, sent, (host, port), data = item
+        at_ms, sent, peer, data = item
         lost, self._lost_now = self._lost_now, 0
-        return TraceMessage(at_ms, sent, host, port, data[:_DATA_BYTES_MAX].decode("utf-8", "replace"), lost)
+        text = data[:_DATA_BYTES_MAX].decode("utf-8", "replace")
+        return TraceMessage(at_ms, sent, peer.host, peer.port, text, lost, peer.transport)
 
     def _open_file(self) -> BinaryIO:
         if self._file is not None and self._lines < self._lines_a_file_max:

@@ -21,7 +21,7 @@ layer.py, events.py: the transaction layer
 
     layer.send_request(request, destination, now_ms) -> ClientKey   # adds its top Via; not for ACK
     layer.send_ack(key, ack, destination, now_ms)   # ACK for a 2xx; repeated for every repeated 2xx
-    layer.cancel(key, now_ms) -> bool               # CANCEL now, or as soon as a 1xx allows it
+    layer.cancel(key, now_ms, headers=()) -> bool   # CANCEL now, or as soon as a 1xx allows it
     layer.send_response(key, response, now_ms) -> bool  # False: too late, it is answered or gone
     layer.send_failed(send, now_ms)                 # the transport could not send this `Send`
     layer.statistics() -> Statistics                # a copy of the counters
@@ -35,6 +35,7 @@ layer.py, events.py: the transaction layer
       ResponseReceived(key, response, source)       # each 1xx, the final one; another callee's 2xx
       TransactionTimedOut(key)                      # no final response: treat it as 408. Of a server
                                                     # key: you did not answer, 504 was sent for you
+      InviteEnded(key)                              # of an INVITE: nothing more can come, key is gone
       TransportProblem(key)                         # could not be sent: treat it as 503
       Refused(source, status, reason)               # what the layer answered with an error, or dropped
 

@@ -2,15 +2,29 @@
 
 from __future__ import annotations
 
-from typing import NewType
+from typing import Literal, NewType
 
 import msgspec
 
 from gateways.sip.message import Request, Response
 
 Address = tuple[str, int]
+Transport = Literal["UDP", "TCP", "TLS"]
 ClientKey = NewType("ClientKey", str)
 ServerKey = NewType("ServerKey", str)
+
+
+class Flow(msgspec.Struct, frozen=True, gc=False):
+    """Beyond one layer: where a message came from or goes to. Of TCP and TLS it names the connection, which is made if absent."""
+
+    transport: Transport
+    host: str
+    port: int
+
+    @property
+    def address(self) -> Address:
+        """Within the layer of that transport."""
+        return self.host, self.port
 
 
 class Send(msgspec.Struct, frozen=True):
@@ -67,6 +81,12 @@ class TransactionTimedOut(msgspec.Struct, frozen=True):
     key: ClientKey | ServerKey
 
 
+class InviteEnded(msgspec.Struct, frozen=True):
+    """Nothing more comes of this INVITE of ours: its timer B, D or M has passed, and the key is gone."""
+
+    key: ClientKey
+
+
 class TransportProblem(msgspec.Struct, frozen=True):
     """The request could not be sent: treat it as 503 (RFC 3261 8.1.3.1)."""
 
@@ -89,6 +109,7 @@ Output = (
     | AckTimedOut
     | ResponseReceived
     | TransactionTimedOut
+    | InviteEnded
     | TransportProblem
     | Refused
 )

@@ -11,7 +11,7 @@ Everything that leaves is collected in order and fetched with `take_output`.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from gateways.sip import machines
 from gateways.sip.actions import await_user, start_calling, start_trying
@@ -21,6 +21,7 @@ from gateways.sip.errors import SipParseError, TransactionsFullError
 from gateways.sip.events import (
     Address,
     ClientKey,
+    InviteEnded,
     Output,
     Refused,
     RequestReceived,
@@ -257,11 +258,15 @@ class TransactionLayer:
         self._counters.requests_sent += 1
         self._env.outputs.append(Send(data, destination, key))
 
-    def cancel(self, key: ClientKey, now_ms: int) -> bool:
-        """Cancel an INVITE. False: it has ended or was answered, so it needs a BYE or nothing."""
+    def cancel(self, key: ClientKey, now_ms: int, headers: Iterable[tuple[str, str]] = ()) -> bool:
+        """Cancel an INVITE; `headers` go with the CANCEL, such as Reason (RFC 3326).
+
+        False: it has ended or was answered, so it needs a BYE or nothing.
+        """
         tx = self._clients.get(key)
         if tx is None or tx.state not in (State.CALLING, State.PROCEEDING) or not tx.is_invite:
             return False
+        tx.cancel_headers = tx.cancel_headers or tuple(headers)
         self._step(tx, Input.CANCEL, None, now_ms)
         return True
 
@@ -328,6 +333,8 @@ class TransactionLayer:
     def _forget(self, tx: ClientTransaction | ServerTransaction) -> None:
         if isinstance(tx, ClientTransaction):
             del self._clients[tx.key]
+            if tx.is_invite:
+                self._env.outputs.append(InviteEnded(tx.key))
             return
         del self._servers[tx.key]
         self._received_bytes -= tx.size_bytes
@@ -360,6 +367,8 @@ class TransactionLayer:
     def _send_cancel(self, invite: ClientTransaction, now_ms: int) -> None:
         assert invite.request is not None
         cancel = derived_request("CANCEL", invite.request)
+        for name, value in invite.cancel_headers:
+            cancel.add(name, value)
         self._open_client(invite.request.via.branch, cancel, invite.destination, now_ms, internal=True)
 
     def _new_branch(self) -> str:

@@ -148,7 +148,7 @@ class Transaction:
 class ClientTransaction(Transaction):
     """A request that we sent."""
 
-    __slots__ = ("acks", "cancel_wanted", "internal", "key")
+    __slots__ = ("acks", "cancel_headers", "cancel_wanted", "internal", "key")
 
     def __init__(
         self,
@@ -164,6 +164,7 @@ class ClientTransaction(Transaction):
         self.key = key
         self.internal = internal  # a CANCEL of the layer's own: nobody hears of its fate
         self.cancel_wanted = False
+        self.cancel_headers: tuple[tuple[str, str], ...] = ()
         # For each To tag of a 2xx to our INVITE: the ACK and where it goes; None until our user gives it.
         self.acks: dict[str, tuple[bytes, Address] | None] = {}
 

@@ -15,10 +15,11 @@ from gateways.edge import trace as trace_module
 from gateways.edge.clock import Clock
 from gateways.edge.trace import FILES_MAX, Trace, read_lines, trace_files
 from gateways.edge.trace_view import render
+from gateways.sip.events import Flow
 from tests.edge.test_calls import EDGE, answered
 from tests.edge.world import config_for, world_in
 
-PEER = ("192.0.2.1", 5060)
+PEER = Flow("TCP", "192.0.2.1", 5060)
 
 
 def lines_of(folder: Path) -> list[trace_module.TraceLine]:

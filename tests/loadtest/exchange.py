@@ -18,7 +18,7 @@ from gateways.edge.trace import Trace
 from gateways.media import rtp, telephone_event
 from gateways.sip.build import respond
 from gateways.sip.dialog import Dialog, dialog_id_of
-from gateways.sip.events import Address, ClientKey, ServerKey
+from gateways.sip.events import ClientKey, Flow, ServerKey
 from gateways.sip.message import Request, Response
 from gateways.sip.sdp import LocalMedia, answer_offer, parse_sdp
 from tests.support.rtp_phone import RtpPhone
@@ -39,7 +39,7 @@ class Exchange:
         self.callers: list[str] = []
         self.lines: list[Line] = []
 
-    def request_received(self, key: ServerKey, request: Request, source: Address) -> None:
+    def request_received(self, key: ServerKey, request: Request, source: Flow) -> None:
         dialog = dialog_id_of(request)
         if dialog is None:
             self.callers.append(request.from_.uri.user_text)
@@ -56,7 +56,7 @@ class Line:
     """One call at the exchange."""
 
     def __init__(
-        self, exchange: Exchange, key: ServerKey, invite: Request, source: Address, status: int
+        self, exchange: Exchange, key: ServerKey, invite: Request, source: Flow, status: int
     ) -> None:
         self._exchange, self._invite, self._source = exchange, invite, source
         self._tag = f"t{len(exchange.callers)}"
@@ -84,7 +84,7 @@ class Line:
             self._invite,
             200,
             to_tag=self._tag,
-            contact=exchange.point.contact("127.0.0.1"),
+            contact=exchange.point.contact(self._source),
             body=answer.to_bytes() if exchange.body is None else exchange.body,
             content_type="application/sdp",
         )
@@ -116,7 +116,7 @@ class Line:
         """What was said."""
         return [packet for packet in self.phone.packets if packet[0] == 0]
 
-    def request_received(self, key: ServerKey, request: Request, source: Address) -> None:
+    def request_received(self, key: ServerKey, request: Request, source: Flow) -> None:
         self.story.append(request.method)
         self._exchange.point.respond(key, respond(request, 200))
 
@@ -133,12 +133,15 @@ class Line:
     def answered_for(self, key: ServerKey) -> None:
         self.story.append("504")
 
-    def response(self, key: ClientKey, response: Response, source: Address) -> None:
+    def response(self, key: ClientKey, response: Response, source: Flow) -> None:
         if response.status >= 200:
             self.story.append(f"{response.status} {response.cseq.method}")
 
     def failed(self, key: ClientKey, status: int) -> None:
         self.story.append(f"no answer: {status}")
+
+    def ended(self, key: ClientKey) -> None:
+        raise AssertionError("no INVITE is sent from here")
 
 
 @contextlib.asynccontextmanager

@@ -32,16 +32,16 @@ def test_keys_that_nobody_can_press(keys: str) -> None:
 
 
 def test_a_target_on_this_machine() -> None:
-    assert find_target("sip:185@127.0.0.1", allow_remote=False).address == ("127.0.0.1", 5060)
-    assert find_target("sip:185@127.8.9.1:7000", allow_remote=False).address == ("127.8.9.1", 7000)
-    assert find_target("sip:185@[::1]:7000", allow_remote=False).address == ("::1", 7000)
+    assert find_target("sip:185@127.0.0.1", allow_remote=False).flow.address == ("127.0.0.1", 5060)
+    assert find_target("sip:185@127.8.9.1:7000", allow_remote=False).flow.address == ("127.8.9.1", 7000)
+    assert find_target("sip:185@[::1]:7000", allow_remote=False).flow.address == ("::1", 7000)
 
 
 @pytest.mark.parametrize("host", ["192.0.2.7", "10.0.0.1", "[2001:db8::1]", "[::ffff:127.0.0.1]"])
 def test_another_machine_only_when_it_is_said(host: str) -> None:
     with pytest.raises(LoadError, match="--allow-remote"):
         find_target(f"sip:185@{host}:5060", allow_remote=False)
-    assert find_target(f"sip:185@{host}:5060", allow_remote=True).address[1] == 5060
+    assert find_target(f"sip:185@{host}:5060", allow_remote=True).flow.port == 5060
 
 
 @pytest.mark.parametrize(

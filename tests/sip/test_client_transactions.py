@@ -7,6 +7,7 @@ import pytest
 from gateways.sip.build import respond
 from gateways.sip.events import (
     ClientKey,
+    InviteEnded,
     ResponseReceived,
     Send,
     TransactionTimedOut,
@@ -81,7 +82,7 @@ def test_invite_over_a_reliable_transport_is_not_repeated() -> None:
 def test_late_clock_ends_rather_than_repeats() -> None:
     agent, key = start()
     outputs = agent.poll(100_000)
-    assert outputs == [TransactionTimedOut(key)]
+    assert outputs == [TransactionTimedOut(key), InviteEnded(key)]
 
 
 def test_provisional_response_stops_the_repetition() -> None:
@@ -201,6 +202,35 @@ def test_cancel_waits_for_a_provisional_response() -> None:
     assert agent.take() == [], "once"
 
 
+def test_what_goes_with_a_cancel_waits_with_it() -> None:
+    agent, key = start()
+    agent.layer.cancel(key, 100, [("Reason", 'SIP;cause=200;text="Call completed elsewhere"')])
+    agent.layer.cancel(key, 150, [("Reason", "SIP;cause=487")])
+    answer(agent, 100, 200)
+    (cancel,) = agent.requests("CANCEL")
+    assert cancel.get_all("Reason") == ['SIP;cause=200;text="Call completed elsewhere"']
+
+
+@pytest.mark.parametrize("status", [200, 486])
+def test_the_end_of_an_invite_is_told_when_nothing_more_can_come(status: int) -> None:
+    """Timers M (RFC 6026 7.2) and D: until then another callee's 2xx, or a copy, may arrive."""
+    agent, key = start()
+    answer(agent, status, 1_000)
+    agent.poll(32_999)
+    assert agent.events(InviteEnded) == []
+    agent.poll(33_000)
+    assert agent.events(InviteEnded) == [InviteEnded(key)]
+    agent.assert_empty()
+
+
+def test_the_end_of_other_requests_is_their_response() -> None:
+    agent, _ = start("OPTIONS")
+    answer(agent, 200, 1_000)
+    agent.poll(100_000)
+    agent.assert_empty()
+    assert agent.events(InviteEnded) == []
+
+
 def test_cancelled_invite_ends_with_487() -> None:
     agent, key = start()
     answer(agent, 180, 100)
@@ -303,7 +333,7 @@ def test_reliable_transaction_ends_with_its_response() -> None:
 def test_request_that_cannot_be_sent(method: str) -> None:
     agent, key = start(method)
     agent.layer.send_failed(agent.sent[0], 10)
-    assert agent.take() == [TransportProblem(key)]
+    assert agent.take() == [TransportProblem(key), *([InviteEnded(key)] if method == "INVITE" else [])]
     agent.assert_empty()
     agent.layer.send_failed(agent.sent[0], 20)
     assert agent.take() == [], "a transaction that is gone"

@@ -18,6 +18,7 @@ from gateways.sip.events import (
     AckTimedOut,
     CancelReceived,
     ClientKey,
+    InviteEnded,
     Output,
     RequestReceived,
     ResponseReceived,
@@ -43,6 +44,7 @@ class Caller:
         self.invite = request()
         self.key = self.agent.layer.send_request(self.invite, CALLEE, 0)
         self.bye_key: ClientKey | None = None
+        self.ended = False
         if cancel_at_ms is not None:
             network.at(cancel_at_ms, lambda: self.agent.layer.cancel(self.key, network.now_ms) and None)
 
@@ -63,6 +65,11 @@ class Caller:
                     self.outcome = 408
                 else:
                     self.bye_outcome = 408
+            case InviteEnded(key=key):
+                assert key == self.key
+                assert self.outcome, "ended without an outcome"
+                assert not self.ended, "told twice"
+                self.ended = True
             case RequestReceived(key=key, request=received):
                 assert received.method == "BYE"
                 self.bye_received = True
@@ -155,6 +162,7 @@ def play(
         assert agent.layer.statistics().timers == 0
         assert agent.layer.next_deadline_ms() is None
     assert network.now_ms < AGES_MS
+    assert caller.ended
     return caller, callee
 
 
