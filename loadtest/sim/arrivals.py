@@ -25,6 +25,7 @@ REQUIRED = ("at_ms", "caller", "dialled", "queue", "talk_ms", "patience_ms", "wr
 OPTIONAL = ("priority", "language", "district", "category", "skills", "site")
 PROBLEMS_NAMED_MAX = 20  # the rest is counted
 TEXT_MAX = 200
+_OTHER_MARKS = {";": "semicolons", "\t": "tabs"}  # what spreadsheets write where decimals have a comma
 AT_MS_MAX = 4_102_444_800_000  # the year 2100
 DURATION_MS_MAX = 7 * 86_400_000
 PRIORITY_MAX = 1_000
@@ -109,6 +110,8 @@ class ArrivalsFile:
                 problems.append(f"{where}, column {column}: {reason}" if column else f"{where}: {reason}")
 
         try:
+            if self.path.exists() and not self.path.is_file() and not self.path.is_dir():
+                raise ArrivalsError((f"{self.path}: no plain file; it has to be read more than once",), 1)
             with self.path.open("rb") as data:
                 self.sha256 = hashlib.file_digest(data, "sha256").hexdigest()
             with _text(self.path) as text:
@@ -116,7 +119,8 @@ class ArrivalsFile:
         except OSError as error:
             raise ArrivalsError((f"{self.path}: can't be read ({error.strerror})",), 1) from error
         except UnicodeDecodeError as error:
-            raise ArrivalsError((f"{self.path}: not UTF-8 (byte {error.start})",), 1) from error
+            where = f"{self.path}, line {_undecodable_line(self.path)}"
+            raise ArrivalsError((f"{where}: not UTF-8; save the file in that encoding",), 1) from error
         if wrong:
             raise ArrivalsError(tuple(problems), wrong)
 
@@ -143,6 +147,12 @@ class ArrivalsFile:
         self, names: list[str], note: Callable[[int, str, str], None]
     ) -> list[tuple[str, Callable[[str], Any]]]:
         """The columns with their readers; empty when they can't be used."""
+        if not names:
+            note(1, "", "the names of the columns are missing")
+            return []
+        if len(names) == 1 and (other := next((mark for mark in _OTHER_MARKS if mark in names[0]), "")):
+            note(1, "", f"columns are set apart by {_OTHER_MARKS[other]}; commas are read")
+            return []
         missing = [name for name in REQUIRED if name not in names]
         unknown = [name for name in names if name not in self._cells]
         twice = sorted({name for name in names if names.count(name) > 1})
@@ -182,6 +192,16 @@ def write_arrivals(path: Path, arrivals: Iterable[Arrival]) -> int:
             writer.writerow(["" if cell is None else cell for cell in row])
             count += 1
     return count
+
+
+def _undecodable_line(path: Path) -> int:
+    with path.open("rb") as file:
+        for number, line in enumerate(file, 1):
+            try:
+                line.decode()
+            except UnicodeDecodeError:
+                return number
+    return 1
 
 
 def _text(path: Path) -> io.TextIOWrapper:

@@ -65,6 +65,8 @@ def _refuse_foreign(out: Path) -> None:
     try:
         if not out.exists():
             return
+        if not out.is_file() and not out.is_dir():
+            raise SimError(f"--out {out}: no plain file")
         with out.open("rb") as file:
             header = file.readline(_HEADER_BYTES)
     except OSError as error:

@@ -33,6 +33,7 @@ T = TypeVar("T")
 HOUR_MS = 3_600_000
 DAYS_A_YEAR = 365
 DAYS_MAX = 3_660
+FIRST_YEAR, LAST_YEAR = 1971, 2088  # with `DAYS_MAX` more, times stay within those that a simulation reads
 CONTACTS_MAX = 100_000_000
 STORM_FACTOR_MAX = 1_000.0
 STORM_HOURS_MAX = 14 * 24
@@ -50,6 +51,7 @@ class Storm(msgspec.Struct, frozen=True):
     begin_ms: int
     end_ms: int
     factor: float
+    text: str  # as it was asked for
 
 
 class Asked(msgspec.Struct, frozen=True, kw_only=True):
@@ -77,7 +79,7 @@ def parse_storm(text: str, timezone: str) -> Storm:
             f"--storm {text}: at most {STORM_HOURS_MAX} hours and {STORM_FACTOR_MAX:g} times the usual"
         )
     begin_ms = round(begin.timestamp()) * 1000
-    return Storm(begin_ms, begin_ms + hours * HOUR_MS, factor)
+    return Storm(begin_ms, begin_ms + hours * HOUR_MS, factor, text)
 
 
 class Generator:
@@ -89,10 +91,15 @@ class Generator:
             raise GeneratorError(f"--days {asked.days}: not between 1 and {DAYS_MAX}")
         if asked.contacts is not None and not 1 <= asked.contacts <= CONTACTS_MAX:
             raise GeneratorError(f"--contacts {asked.contacts}: not between 1 and {CONTACTS_MAX}")
+        if not FIRST_YEAR <= asked.first_day.year <= LAST_YEAR:
+            raise GeneratorError(f"--from {asked.first_day}: not between {FIRST_YEAR} and {LAST_YEAR}")
         self._profile, self._asked = profile, asked
         self._zone = ZoneInfo(timezone)
         self._begin_ms = _midnight_ms(asked.first_day, self._zone)
         self._end_ms = _midnight_ms(asked.first_day + timedelta(days=asked.days), self._zone)
+        for storm in asked.storms:
+            if storm.end_ms <= self._begin_ms or storm.begin_ms >= self._end_ms:
+                raise GeneratorError(f"--storm {storm.text}: not on any of the days that are asked for")
         hours = range(self._begin_ms - HOUR_MS, self._end_ms + 2 * HOUR_MS, HOUR_MS)
         self._weights = [self._weight(at_ms) for at_ms in hours]
         total = sum(self._mass(hour) for hour in range(self.hours))

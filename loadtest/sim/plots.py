@@ -219,15 +219,15 @@ def _waits(axes: Axes, tally: Tally, plan: Plan) -> None:
     for name, line in (("p50_ms", "-"), ("p90_ms", "--"), ("p99_ms", ":")):
         if name in found:
             at_s = found[name] / 1000
-            label = f"{name[1:3]} % answered in {_duration(at_s)}"
+            label = f"{name[1:3]} % answered in {duration(at_s)}"
             axes.axvline(min(at_s, reach), color="black", linestyle=line, linewidth=1.2, label=label)
     axes.set_title("How long callers waited", pad=_TITLE_PAD)
-    axes.set_xlabel(f"wait; the last bar holds all from {_duration(reach)} on")
+    axes.set_xlabel(f"wait; the last bar holds all from {duration(reach)} on")
     axes.set_ylabel("calls (logarithmic above 10)")
     axes.set_xlim(0, reach * 1.005)
     ticks = next((step for step in _TICKS_S if reach / step <= 10), _TICKS_S[-1])
     axes.xaxis.set_major_locator(MultipleLocator(ticks))
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: _duration(value)))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: duration(value)))
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
     axes.grid(visible=False, axis="x")
     _legend(axes)
@@ -286,9 +286,11 @@ def _legend(axes: Axes) -> None:
     )
 
 
-def _duration(seconds: float) -> str:
-    if seconds < 60:
-        return f"{seconds:.0f} s"
-    if seconds < 3600:
-        return f"{seconds // 60:.0f} min" + (f" {seconds % 60:.0f} s" if round(seconds % 60) else "")
+def duration(seconds: float) -> str:
+    """As a tick or a legend says it."""
+    minutes, rest = divmod(round(seconds), 60)
+    if minutes < 1:
+        return f"{rest} s"
+    if minutes < 60:
+        return f"{minutes} min" + (f" {rest} s" if rest else "")
     return f"{seconds / 3600:.3g} h"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -117,7 +118,11 @@ def test_a_bad_optional_cell_is_named(tmp_path: Path, column: str, cell: str, re
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
-        ("", "line 1, column at_ms: missing"),
+        ("", "line 1: the names of the columns are missing"),
+        ("\n" + HEADER, "line 1: the names of the columns are missing"),
+        (HEADER.replace(",", ";"), "line 1: columns are set apart by semicolons; commas are read$"),
+        (HEADER.replace(",", "\t"), "line 1: columns are set apart by tabs; commas are read$"),
+        ("at_ms", "line 1, column caller: missing"),
         (HEADER.replace("queue,", ""), "line 1, column queue: missing"),
         (f"{HEADER},colour", "line 1, column colour: unknown; known are at_ms, caller"),
         (f"{HEADER},", r"line 1, column \(without a name\): unknown"),
@@ -143,6 +148,9 @@ def test_all_faults_are_counted_and_the_first_are_named(tmp_path: Path) -> None:
 def test_a_file_that_is_not_there_or_no_text(tmp_path: Path) -> None:
     with pytest.raises(ArrivalsError, match=r"none\.csv: can't be read \(No such file"):
         ArrivalsFile(tmp_path / "none.csv", PLAN)
-    (tmp_path / "bin.csv").write_bytes(HEADER.encode() + b"\n\xff")
-    with pytest.raises(ArrivalsError, match="not UTF-8"):
+    (tmp_path / "bin.csv").write_bytes(HEADER.encode() + b"\n1,,,,,," * 5_000 + b"\n\xff")
+    with pytest.raises(ArrivalsError, match=r"bin\.csv, line 5002: not UTF-8"):
         ArrivalsFile(tmp_path / "bin.csv", PLAN)
+    os.mkfifo(tmp_path / "pipe.csv")
+    with pytest.raises(ArrivalsError, match=r"pipe\.csv: no plain file"):
+        ArrivalsFile(tmp_path / "pipe.csv", PLAN)

@@ -11,8 +11,8 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from acd_core.documents import DocumentError, load_plan
-from loadtest.sim.arrivals import Arrival
-from loadtest.sim.generator import Asked, Generator, GeneratorError, parse_storm
+from loadtest.sim.arrivals import AT_MS_MAX, Arrival
+from loadtest.sim.generator import DAYS_MAX, Asked, Generator, GeneratorError, parse_storm
 from loadtest.sim.traffic import Profile, load_profile
 from tests.sim.city import PLAN
 
@@ -158,6 +158,26 @@ def test_the_same_seed_the_same_calls() -> None:
 def test_storms_that_are_none(text: str) -> None:
     with pytest.raises(GeneratorError, match="--storm"):
         parse_storm(text, ISTANBUL)
+
+
+@pytest.mark.parametrize("begin", ["2025-01-04T12:00+12h", "2025-01-07T00:00+1h", "2024-01-06T14:00+6h"])
+def test_a_storm_on_another_day_is_a_slip(begin: str) -> None:
+    with pytest.raises(GeneratorError, match=r"--storm 202.*: not on any of the days"):
+        make(days=1, storms=(parse_storm(f"{begin}:x5", ISTANBUL),))
+
+
+@pytest.mark.parametrize("first_day", [date.min, date(1970, 12, 31), date(2089, 1, 1), date.max])
+def test_days_that_no_simulation_reads(first_day: date) -> None:
+    with pytest.raises(GeneratorError, match=r"--from .*: not between 1971 and 2088"):
+        Generator(profile(), Asked(first_day=first_day, days=1), ISTANBUL)
+
+
+@pytest.mark.parametrize("first_day", [date(1971, 1, 1), date(2088, 12, 31)])
+def test_the_first_and_the_last_days_are_times_that_a_simulation_reads(first_day: date) -> None:
+    asked = Asked(first_day=first_day, days=1 if first_day.year == 1971 else DAYS_MAX, contacts=50)
+    times = [arrival.at_ms for arrival in Generator(profile(), asked, ISTANBUL)]
+    assert min(times) > 0
+    assert max(times) < AT_MS_MAX
 
 
 @pytest.mark.parametrize(("days", "contacts"), [(0, None), (4_000, None), (1, 0), (1, 10**9)])
