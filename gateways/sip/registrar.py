@@ -164,7 +164,7 @@ class Registrar:
             call_id=request.call_id,
             cseq=request.cseq.number,
             expires_at_ms=now_ms + 1000 * expires_s,
-            q=_quality(contact.params.get("q")),
+            q=quality_of(contact),
             user_agent=request.get("User-Agent") or "",
         )
 
@@ -234,8 +234,9 @@ def _reg_id(binding: Binding) -> str | None:
     return binding.contact.params.get("reg-id")
 
 
-def _quality(text: str | None) -> float:
-    """RFC 3261 20.10: 1 when absent."""
+def quality_of(contact: NameAddr) -> float:
+    """How much a contact is wanted (RFC 3261 20.10): 1 when it does not say."""
+    text = contact.params.get("q")
     if text is None:
         return 1.0
     try:
