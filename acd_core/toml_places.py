@@ -1,7 +1,6 @@
 """Where in a TOML text a key stands, which `tomllib` does not say.
 
-Reads a text that `tomllib` has accepted already, so it only has to find headers, keys and the ends of values; keys inside of an
-inline table or an array share the line on which that value begins.
+Reads a text that `tomllib` has accepted already, so it only has to find headers, keys and the ends of values.
 """
 
 from __future__ import annotations
@@ -13,11 +12,11 @@ from typing import TypeAlias
 Path: TypeAlias = tuple[str | int, ...]
 
 _KEY = re.compile(r"""\s*("(?:[^"\\]|\\.)*"|'[^']*'|[A-Za-z0-9_-]+)\s*(\.?)""")
-# What matters inside of a value: comments, strings of four kinds, brackets, the end of the line.
-_TOKEN = re.compile(
-    r'''\#[^\n]*|"""(?:[^\\]|\\.)*?"{3,5}|\'\'\'.*?\'{3,5}|"(?:[^"\\\n]|\\.)*"|'[^'\n]*'|[\[{]|[\]}]|\n''',
-    re.DOTALL,
+_STRING = re.compile(
+    r'''"""(?:[^\\]|\\.)*?"{3,5}|\'\'\'.*?\'{3,5}|"(?:[^"\\\n]|\\.)*"|'[^'\n]*\'''', re.DOTALL
 )
+# A number, a date or a truth value; a date may have a space within.
+_BARE = re.compile(r"[^\s,\]}#]+(?: \d\d:[^\s,\]}#]+)?")
 
 
 class Places:
@@ -32,14 +31,14 @@ class Places:
         self._line = 1
         table: Path = ()
         while self._skip_blank():
-            line = self._line
             if text.startswith("[", self._at):
-                key = table = self._header()
+                table = self._header()
+                self._note(table, 0)
             else:
                 key = table + self._keys()
-                self._skip_value()
-            for length in range(1, len(key) + 1):
-                self._lines.setdefault(key[:length], line)
+                self._note(key, 0)
+                self._skip_equals()
+                self._value(key)
 
     def line(self, path: Path) -> int:
         """The line of this key, or of the nearest thing around it; 0 when nothing of it is in the text."""
@@ -89,16 +88,39 @@ class Places:
         end = self._text.find("\n", self._at)
         self._at = len(self._text) if end < 0 else end
 
-    def _skip_value(self) -> None:
-        depth = 0
-        while match := _TOKEN.search(self._text, self._at):
-            token = match[0]
-            self._at = match.end()
-            self._line += token.count("\n")
-            if token in ("[", "{"):
-                depth += 1
-            elif token in ("]", "}"):
-                depth -= 1
-            elif token == "\n" and depth == 0:
-                return
-        self._at = len(self._text)
+    def _value(self, path: Path) -> None:
+        """What stands behind a key or in an array, with the places of all that is in it."""
+        opening = self._text[self._at]
+        if opening not in "[{":
+            self._skip_scalar()
+            return
+        self._at += 1
+        number = 0
+        while self._skip_blank() and self._text[self._at] not in "]}":
+            if opening == "[":
+                inner: Path = (*path, number)
+                self._note(inner, len(path))
+            else:
+                inner = path + self._keys()
+                self._note(inner, len(path))
+                self._skip_equals()
+            self._value(inner)
+            number += 1
+            if self._skip_blank() and self._text[self._at] == ",":
+                self._at += 1
+        self._at += 1
+
+    def _skip_equals(self) -> None:
+        self._at = self._text.index("=", self._at) + 1
+        self._skip_blank()
+
+    def _skip_scalar(self) -> None:
+        match = _STRING.match(self._text, self._at) or _BARE.match(self._text, self._at)
+        assert match is not None, "tomllib has read it"
+        self._line += match[0].count("\n")
+        self._at = match.end()
+
+    def _note(self, path: Path, known: int) -> None:
+        """All of this path but its beginning stands on this line, unless it was met before."""
+        for length in range(known + 1, len(path) + 1):
+            self._lines.setdefault(path[:length], self._line)

@@ -8,7 +8,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from acd_core.toml_places import Places
+from acd_core.toml_places import Path, Places
 
 TRICKY = '''\
 # a = 1
@@ -38,6 +38,15 @@ t = 3
 v = 4
 [[q.u]]
 v = 5
+[w]
+x = { y = 1979-05-27 07:32:00, z."a b" = [
+  [],
+  ["", '', {}], # comment
+  [1.5, true,
+   """
+]""", -inf, ],
+] }
+x2 = []
 '''
 
 
@@ -49,7 +58,9 @@ def test_places_in_a_tricky_text() -> None:
         ("b c",): 3,
         ("d",): 0,
         ("e",): 7,
-        ("e", 2, "f"): 7,
+        ("e", 0): 8,
+        ("e", 1): 9,
+        ("e", 2, "f"): 10,
         ("h",): 13,
         ("h", "i", "j"): 13,
         ("k", "l.m"): 14,
@@ -61,6 +72,13 @@ def test_places_in_a_tricky_text() -> None:
         ("q", 1, "s", "t"): 23,
         ("q", 1, "u", 0, "v"): 25,
         ("q", 1, "u", 1, "v"): 27,
+        ("w", "x", "y"): 29,
+        ("w", "x", "z", "a b"): 29,
+        ("w", "x", "z", "a b", 1): 31,
+        ("w", "x", "z", "a b", 2, 1): 32,
+        ("w", "x", "z", "a b", 2, 2): 33,
+        ("w", "x", "z", "a b", 2, 3): 34,
+        ("w", "x2"): 36,
         ("unknown",): 0,
     }
     assert {path: places.line(path) for path in lines} == lines
@@ -73,5 +91,16 @@ def test_places_can_be_read_of_whatever_is_toml(text: str) -> None:
     except tomllib.TOMLDecodeError:
         return
     places = Places(text)
-    for key in document:
-        assert places.line((key,)) > 0
+    _check_all(document, (), places, text)
+
+
+def _check_all(value: Any, path: Path, places: Places, text: str) -> None:
+    """Each key stands on the line that is said."""
+    inner = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for part, entry in inner:
+        at = (*path, part)
+        line = places.line(at)
+        if isinstance(part, str) and part.isalnum():
+            assert part in text.split("\n")[line - 1]
+        assert line > 0
+        _check_all(entry, at, places, text)
