@@ -73,7 +73,7 @@ def _tell(
 ) -> None:
     candidates, rejected = _candidates(bucket, agent)
     if sum([len(way.crew.members) for way in bucket.ways]) <= CREW_NAMED_MAX:
-        rejected = _each(turn, bucket, agent)
+        rejected = _each(turn, bucket, agent if considered else "")
     lacking = kind == "waits" and any(one.why == "level_too_low" for one in rejected)
     turn.emit(
         Decided(

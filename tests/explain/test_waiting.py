@@ -45,9 +45,14 @@ PEOPLE = Roster(
 class Watched(World):
     """A world whose stories are kept as the core keeps them."""
 
-    def __init__(self, *steps: SearchStep, full: WayOut | None = None) -> None:
-        """With these steps instead of the usual ones, where there are any; `full`: the way out of a queue with room for one."""
+    def __init__(self, *steps: SearchStep, full: WayOut | None = None, preferred: bool = False) -> None:
+        """With these steps instead of the usual ones, where there are any; `full`: the way out of a queue with room for one.
+
+        With `preferred`, whoever calls again within a minute is kept for whom they spoke with.
+        """
         water = msgspec.structs.replace(WATER, steps=steps or WATER.steps)
+        if preferred:
+            water = msgspec.structs.replace(water, last_operator_ms=60_000, wrap_up_ms=60_000)
         if full is not None:
             water = msgspec.structs.replace(water, waiting_max=1, when_full=full)
         super().__init__(msgspec.structs.replace(HERE, queues={**HERE.queues, "water": water}), PEOPLE)
@@ -157,6 +162,21 @@ def test_what_is_asked_for_is_also_what_the_call_brings_along() -> None:
     assert "Asked for: Kanal 3, English 2." in world.now("c1")
     world.deadline("call", "c1", "wait")
     assert "Asked for: Kanal 2, English 1." in world.said("c1")[-1]
+
+
+def test_who_it_is_kept_for_is_named_with_what_keeps_them() -> None:
+    world = Watched(preferred=True)
+    world.make_ready("ann", "cem")
+    world.arrive("c1", number="+905551234567")
+    world.accept("ann")
+    world.hang_up("c1")
+    world.arrive("c2", number="+905551234567")
+    (kept,) = [text for text in world.said("c2") if text.startswith("The call is kept for Ann, who knows")]
+    assert kept.endswith(f"until {clock(world, 20_000, 'c2')} at the latest.")
+    (why,) = [text for text in world.said("c2") if text.startswith("Nobody could take it")]
+    assert "1 in wrap-up (Ann)" in why
+    assert kept in world.now("c2")
+    assert kept not in why
 
 
 def test_a_full_queue_sends_the_call_on_and_says_why() -> None:
