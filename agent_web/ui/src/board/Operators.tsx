@@ -58,9 +58,9 @@ export function LoggedOut({ agents }: { readonly agents: readonly BoardAgent[] }
   const away = inOrder(agents.filter(isAway), language.value, 'name')
   if (away.length === 0) return null
   return (
-    <section class="panel flush" aria-label={t('state_logged_out')} data-testid="board-away">
+    <section class="panel flush" aria-label={t('logged_out_list')} data-testid="board-away">
       <h2>
-        {t('state_logged_out')} <small class="quiet">{count(away.length)}</small>
+        {t('logged_out_list')} <small class="quiet">{count(away.length)}</small>
       </h2>
       <ul class="operators away">
         {away.slice(0, SHOWN_MAX).map((agent) => (

@@ -54,7 +54,7 @@ export const en = {
   waiting: 'Waiting', longest: 'Longest wait', ready_count: 'Ready', talking_count: 'Talking', answered: 'Answered', abandoned: 'Abandoned', operators: 'Operators',
   queues: 'Queues', calls_live: 'Calls', call_waiting: 'waiting', call_ringing: 'ringing', call_talking: 'talking', call_held: 'held', call_playing: 'announcement', call_menu: 'menu',
   since_state: 'In this state', since_arrival: 'In all', operator: 'Operator', edges: 'SIP', database: 'Database', store_behind: '{count} events behind', up_to_date: 'up to date',
-  no_calls: 'No calls.', calls_more: '{count} more calls are not shown.', state: 'State', audio_kind_none: 'no audio', audio_kind_browser: 'audio in the browser', audio_kind_phone: 'phone',
+  logged_out_list: 'Logged out', no_calls: 'No calls.', calls_more: '{count} more calls are not shown.', state: 'State', audio_kind_none: 'no audio', audio_kind_browser: 'audio in the browser', audio_kind_phone: 'phone',
   mode: 'Mode', mode_normal: 'Normal', mode_closed: 'Closed', mode_emergency: 'Emergency', mode_change: 'Change mode', mode_apply: 'Change for all new calls',
   mode_normal_text: 'New calls go by the plan and its hours.', mode_closed_text: 'New calls go the way that the plan has for closing time.', mode_emergency_text: 'New calls go the way that the plan has for an emergency.',
   callbacks: 'Callbacks', callback_asked: 'Asked for it', callback_done: 'Done', callback_done_sure: 'Take {caller} off the list of callbacks?', operators_more: 'Operators not shown: {count}.', callbacks_more: 'Not shown: {count}.',

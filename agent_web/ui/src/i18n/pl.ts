@@ -48,7 +48,7 @@ export const pl: Texts = {
   waiting: 'Czekający', longest: 'Najdłuższe czekanie', ready_count: 'Gotowi', talking_count: 'Rozmowy', answered: 'Odebrane', abandoned: 'Porzucone', operators: 'Operatorzy',
   queues: 'Kolejki', calls_live: 'Połączenia', call_waiting: 'czeka', call_ringing: 'dzwoni', call_talking: 'rozmowa', call_held: 'zawieszone', call_playing: 'zapowiedź', call_menu: 'menu',
   since_state: 'W tym stanie', since_arrival: 'Łącznie', operator: 'Operator', edges: 'SIP', database: 'Baza danych', store_behind: 'zaległe zdarzenia: {count}', up_to_date: 'aktualna',
-  no_calls: 'Brak połączeń.', calls_more: 'Niepokazane połączenia: {count}.', state: 'Stan', audio_kind_none: 'brak dźwięku', audio_kind_browser: 'dźwięk w przeglądarce', audio_kind_phone: 'telefon',
+  logged_out_list: 'Wylogowani', no_calls: 'Brak połączeń.', calls_more: 'Niepokazane połączenia: {count}.', state: 'Stan', audio_kind_none: 'brak dźwięku', audio_kind_browser: 'dźwięk w przeglądarce', audio_kind_phone: 'telefon',
   mode: 'Tryb', mode_normal: 'Zwykły', mode_closed: 'Zamknięte', mode_emergency: 'Sytuacja kryzysowa', mode_change: 'Zmień tryb', mode_apply: 'Zmień dla nowych połączeń',
   mode_normal_text: 'Nowe połączenia są kierowane według planu i godzin pracy.', mode_closed_text: 'Nowe połączenia są kierowane tak jak poza godzinami pracy.', mode_emergency_text: 'Nowe połączenia są kierowane według planu na sytuację kryzysową.',
   callbacks: 'Oddzwonienia', callback_asked: 'Kiedy poproszono', callback_done: 'Załatwione', callback_done_sure: 'Usunąć {caller} z listy oddzwonień?', operators_more: 'Niepokazani operatorzy: {count}.', callbacks_more: 'Niepokazane: {count}.',

@@ -48,7 +48,7 @@ export const tr: Texts = {
   waiting: 'Bekleyen', longest: 'En uzun bekleme', ready_count: 'Hazır', talking_count: 'Görüşmede', answered: 'Yanıtlanan', abandoned: 'Kaçan', operators: 'Operatörler',
   queues: 'Kuyruklar', calls_live: 'Çağrılar', call_waiting: 'bekliyor', call_ringing: 'çalıyor', call_talking: 'görüşmede', call_held: 'bekletiliyor', call_playing: 'anons', call_menu: 'menü',
   since_state: 'Bu durumda', since_arrival: 'Toplam', operator: 'Operatör', edges: 'SIP', database: 'Veritabanı', store_behind: '{count} olay geride', up_to_date: 'güncel',
-  no_calls: 'Çağrı yok.', calls_more: '{count} çağrı daha var, gösterilmiyor.', state: 'Durum', audio_kind_none: 'ses yok', audio_kind_browser: 'tarayıcıda ses', audio_kind_phone: 'telefon',
+  logged_out_list: 'Çevrimdışı olanlar', no_calls: 'Çağrı yok.', calls_more: '{count} çağrı daha var, gösterilmiyor.', state: 'Durum', audio_kind_none: 'ses yok', audio_kind_browser: 'tarayıcıda ses', audio_kind_phone: 'telefon',
   mode: 'Çalışma biçimi', mode_normal: 'Olağan', mode_closed: 'Kapalı', mode_emergency: 'Acil durum', mode_change: 'Biçimi değiştir', mode_apply: 'Tüm yeni çağrılar için değiştir',
   mode_normal_text: 'Yeni çağrılar plana ve çalışma saatlerine göre yönlendirilir.', mode_closed_text: 'Yeni çağrılar, planın kapalı saatler için öngördüğü yoldan gider.', mode_emergency_text: 'Yeni çağrılar, planın acil durum için öngördüğü yoldan gider.',
   callbacks: 'Geri aramalar', callback_asked: 'İstek zamanı', callback_done: 'Arandı', callback_done_sure: '{caller} geri arama listesinden çıkarılsın mı?', operators_more: '{count} operatör daha var, gösterilmiyor.', callbacks_more: '{count} kişi daha var, gösterilmiyor.',

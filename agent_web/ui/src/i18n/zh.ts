@@ -48,7 +48,7 @@ export const zh: Texts = {
   waiting: '等待', longest: '最长等待', ready_count: '就绪', talking_count: '通话中', answered: '已接听', abandoned: '已放弃', operators: '坐席人员',
   queues: '队列', calls_live: '通话', call_waiting: '等待中', call_ringing: '振铃中', call_talking: '通话中', call_held: '保持中', call_playing: '播放语音', call_menu: '菜单',
   since_state: '当前状态', since_arrival: '总时长', operator: '坐席', edges: 'SIP', database: '数据库', store_behind: '落后 {count} 个事件', up_to_date: '已同步',
-  no_calls: '没有通话。', calls_more: '另有 {count} 个通话未显示。', state: '状态', audio_kind_none: '无音频', audio_kind_browser: '浏览器音频', audio_kind_phone: '话机',
+  logged_out_list: '未登录人员', no_calls: '没有通话。', calls_more: '另有 {count} 个通话未显示。', state: '状态', audio_kind_none: '无音频', audio_kind_browser: '浏览器音频', audio_kind_phone: '话机',
   mode: '模式', mode_normal: '正常', mode_closed: '关闭', mode_emergency: '紧急', mode_change: '切换模式', mode_apply: '对所有新来电生效',
   mode_normal_text: '新来电按计划和工作时间处理。', mode_closed_text: '新来电按计划中的非工作时间流程处理。', mode_emergency_text: '新来电按计划中的紧急流程处理。',
   callbacks: '回拨', callback_asked: '请求时间', callback_done: '已回拨', callback_done_sure: '将 {caller} 从回拨列表中移除？', operators_more: '另有 {count} 名坐席人员未显示。', callbacks_more: '另有 {count} 个未显示。',
