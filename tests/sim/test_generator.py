@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import tomllib
 from collections import Counter
 from datetime import date, datetime
 from pathlib import Path
@@ -46,6 +47,35 @@ dialled = "185"
 count = 1
 waits = true
 """
+
+
+# What the hotline of a city of 16 million had in a year.
+FAULTS = {
+    "sewer_fault": 351_942,
+    "water_fault": 229_020,
+    "septic_tank_emptying": 90_764,
+    "sewer_network_works": 74_845,
+    "water_network_works": 43_300,
+    "no_water": 36_720,
+    "meter_fault": 33_825,
+    "manhole_cover_missing": 6_985,
+    "water_pollution": 6_594,
+    "illegal_water_use": 5_524,
+    "water_quality": 4_116,
+    "hydrant_faulty": 1_036,
+    "rain_flooding": 671,
+    "fire_hydrant": 548,
+    "tanker_request": 380,
+    "new_hydrant_request": 10,
+}
+CONTACTS = {
+    "information_request": 372_083,
+    "suggestion_complaint": 25_011,
+    "survey_call": 53_556,
+    "regional_fault": 8_040,
+    "enforcement_call": 5_334,
+    "invoice_objection": 5_001,
+}
 
 
 def profile(text: str = PROFILE) -> Profile:
@@ -220,10 +250,17 @@ def test_profiles_that_cannot_be_used(before: str, after: str, reason: str) -> N
 def test_the_example_city_has_the_published_mix() -> None:
     plan = load_plan((CITY / "plan.toml").read_text(encoding="utf-8"), CITY)
     city = load_profile((CITY / "traffic.toml").read_text(encoding="utf-8"), plan)
-    counts = {id_: category.count for id_, category in city.categories.items()}
-    assert sum(counts.values()) == city.contacts_a_year == 1_355_305
-    assert counts["sewer_fault"] == 351_942
-    assert counts["new_hydrant_request"] == 10
+    assert {id_: category.count for id_, category in city.categories.items()} == FAULTS | CONTACTS
+    assert sum(FAULTS.values()) == 886_280
+    assert sum((FAULTS | CONTACTS).values()) == city.contacts_a_year == 1_355_305
+    known = tomllib.loads((CITY / "categories.toml").read_text(encoding="utf-8"))["categories"]
+    for kind, counts in (("fault", FAULTS), ("contact", CONTACTS)):
+        assert [entry["id"] for entry in known if entry["kind"] == kind] == list(counts), (
+            "as in the orders' form"
+        )
+    channels = {id_: channel.count for id_, channel in city.channels.items()}
+    assert channels.pop("telephone") + channels.pop("telephone_english") == 1_243_905
+    assert channels == {"web": 27_727, "city_hall": 16_743}
     year = Generator(city, Asked(first_day=date(2025, 1, 1), days=365), plan.timezone)
     assert year.expected == pytest.approx(1_355_305, rel=0.001)
     arrivals = list(Generator(city, Asked(first_day=date(2025, 1, 6), days=2), plan.timezone))
