@@ -98,7 +98,7 @@ class PhoneLeg:
         if binding is None:
             self._fail(480)
             return
-        self._destination = Flow("UDP", *binding.source)
+        self._destination = binding.flow
         host = self._destination.host
         address = self._parts.addresses.rtp_host(host)
         self._terms = Terms(self.audio, address, self._parts.clock.now_ms(), host)

@@ -126,7 +126,7 @@ class PhoneRegistrar:
     def _proven(self, key: ServerKey, request: Request, source: Flow, verdict: Granted) -> None:
         self._granted += 1
         response, changes = self._registrar.process(
-            request, verdict.username, source.address, self._clock.monotonic_ms()
+            request, verdict.username, source, self._clock.monotonic_ms()
         )
         self._point.respond(key, response)
         self._note(changes)

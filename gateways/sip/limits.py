@@ -61,4 +61,5 @@ class RegistrarLimits(msgspec.Struct, frozen=True, kw_only=True):
     expires_min_s: int = 60
     expires_max_s: int = 3_600
     expires_default_s: int = 3_600
+    flow_timer_s: int = 90  # how often a phone on a stream shall say that it is there (RFC 5626 4.4)
     retry_after_s: int = 60

@@ -4,6 +4,9 @@ Bindings live in memory and are lost with the process: phones register again wit
 before is known to nobody else. The caller authenticates a REGISTER first, decides which address-of-record
 it is for, and sends the response.
 
+A binding remembers the flow its REGISTER came on and the Path it took (`outbound.py`). When a flow breaks, all
+that is bound to it goes (`flow_lost`); `remove` takes one that does not answer.
+
 Expiry is a heap of deadlines with one entry for each time a binding was set; an entry whose binding was
 refreshed or removed meanwhile is out of date and skipped when it comes up.
 """
@@ -18,11 +21,14 @@ import msgspec
 from gateways.sip.admission import Refusal
 from gateways.sip.build import respond
 from gateways.sip.errors import SipParseError
-from gateways.sip.events import Address
+from gateways.sip.events import Flow
 from gateways.sip.headers import NameAddr
 from gateways.sip.limits import EXPIRES_S_MAX, RegistrarLimits
 from gateways.sip.message import Request, Response
-from gateways.sip.scan import parse_number, unquote
+from gateways.sip.outbound import OPTION, is_flow_bound, path_of
+from gateways.sip.scan import unquote
+
+_EXPIRES_MALFORMED_S = 3_600
 
 
 class Binding(msgspec.Struct, frozen=True):
@@ -30,12 +36,14 @@ class Binding(msgspec.Struct, frozen=True):
 
     aor: str
     contact: NameAddr
-    source: Address  # where the REGISTER came from: behind NAT, requests are sent there
+    flow: Flow  # which the REGISTER came on: behind NAT, requests go there
     call_id: str
     cseq: int
     expires_at_ms: int
     q: float
     user_agent: str
+    path: tuple[NameAddr, ...] = ()  # RFC 3327: the Route of requests to it
+    reg_id: str = ""  # RFC 5626: bound to its flow, which has this number
 
     @property
     def instance(self) -> str:
@@ -57,10 +65,10 @@ class BindingRefreshed(msgspec.Struct, frozen=True):
 
 
 class BindingRemoved(msgspec.Struct, frozen=True):
-    """A contact is gone: the phone said so, or it said nothing for too long."""
+    """A contact is gone: the phone said so, it said nothing for too long, or it cannot be reached."""
 
     binding: Binding
-    reason: Literal["removed", "expired"]
+    reason: Literal["removed", "expired", "lost"]
 
 
 BindingChange = BindingAdded | BindingRefreshed | BindingRemoved
@@ -80,6 +88,8 @@ class Registrar:
     def __init__(self, limits: RegistrarLimits | None = None) -> None:
         self._limits = limits or RegistrarLimits()
         self._bindings: dict[str, list[Binding]] = {}
+        # Many phones behind one proxy share a flow, so that none of them may be looked for in a list.
+        self._by_flow: dict[Flow, dict[int, Binding]] = {}
         self._count = 0
         self._deadlines: list[tuple[int, int, Binding]] = []
         self._order = 0
@@ -89,19 +99,28 @@ class Registrar:
         return self._count
 
     def process(
-        self, request: Request, aor: str, source: Address, now_ms: int
+        self, request: Request, aor: str, flow: Flow, now_ms: int
     ) -> tuple[Response, list[BindingChange]]:
         """Carry out an authenticated REGISTER, wholly or not at all."""
         changes: list[BindingChange] = list(self.sweep(now_ms))
         try:
-            wanted = self._plan(request, aor, source, now_ms)
+            path, bound = path_of(request), is_flow_bound(request)
+            if isinstance(bound, Refusal):
+                raise _RefusedError(bound)
+            wanted = self._plan(request, aor, flow, path, bound=bound, now_ms=now_ms)
         except _RefusedError as error:
             refusal = error.refusal
             return respond(request, refusal.status, refusal.reason, headers=refusal.headers), changes
         except SipParseError as error:
             return respond(request, 400, f"Bad Request - {error}"), changes
         changes += self._carry_out(aor, wanted, now_ms)
-        return respond(request, 200, headers=self._contacts(aor, now_ms)), changes
+        headers = self._contacts(aor, now_ms)
+        headers += [("Path", str(hop)) for hop in path]  # RFC 3327 5.3
+        if bound:
+            headers.append(("Require", OPTION))
+            if flow.transport != "UDP":
+                headers.append(("Flow-Timer", str(self._limits.flow_timer_s)))
+        return respond(request, 200, headers=headers), changes
 
     def bindings(self, aor: str, now_ms: int) -> tuple[Binding, ...]:
         """The contacts to try: highest q first, the latest first among equals."""
@@ -119,13 +138,35 @@ class Registrar:
                 removed.append(BindingRemoved(binding, "expired"))
         return removed
 
+    def flow_lost(self, flow: Flow) -> list[BindingRemoved]:
+        """The connection broke: whoever came by it cannot be reached until it registers again."""
+        return [self.remove(binding) for binding in list(self._by_flow.get(flow, {}).values())]
+
+    def remove(self, binding: Binding) -> BindingRemoved:
+        """A contact that is there cannot be reached."""
+        self._remove(binding)
+        return BindingRemoved(binding, "lost")
+
+    def is_used(self, flow: Flow) -> bool:
+        """Whether somebody is bound to this flow."""
+        return flow in self._by_flow
+
     def next_deadline_ms(self) -> int | None:
         """When `sweep` should be called next; maybe too early, never too late."""
         return self._deadlines[0][0] if self._deadlines else None
 
     # Deciding
 
-    def _plan(self, request: Request, aor: str, source: Address, now_ms: int) -> list[Binding]:
+    def _plan(
+        self,
+        request: Request,
+        aor: str,
+        flow: Flow,
+        path: tuple[NameAddr, ...],
+        *,
+        bound: bool,
+        now_ms: int,
+    ) -> list[Binding]:
         """The bindings that the request sets; one that ends now is to be removed."""
         present = self._bindings.get(aor, [])
         if request.is_contact_star:
@@ -138,7 +179,14 @@ class Registrar:
                 for binding in present
             ]
         else:
-            wanted = [self._wanted(request, aor, source, contact, now_ms) for contact in request.contacts]
+            wanted = [
+                msgspec.structs.replace(
+                    self._wanted(request, aor, flow, contact, now_ms),
+                    path=path,
+                    reg_id=(contact.params.get("reg-id") or "") if bound else "",
+                )
+                for contact in request.contacts
+            ]
         for binding in wanted:
             old = _find(present, binding)
             # Step 7: a late copy of an older REGISTER must not undo a newer one.
@@ -147,20 +195,20 @@ class Registrar:
         self._check_room(present, wanted, now_ms)
         return wanted
 
-    def _wanted(self, request: Request, aor: str, source: Address, contact: NameAddr, now_ms: int) -> Binding:
+    def _wanted(self, request: Request, aor: str, flow: Flow, contact: NameAddr, now_ms: int) -> Binding:
         if contact.uri.scheme not in ("sip", "sips"):
             raise _RefusedError(Refusal(416))
         limits = self._limits
         asked_s = request.expires_s
         if (text := contact.params.get("expires")) is not None:
-            asked_s = parse_number(text, EXPIRES_S_MAX, "Contact")
+            asked_s = _contact_expires_s(text)
         expires_s = limits.expires_default_s if asked_s is None else min(asked_s, limits.expires_max_s)
         if 0 < expires_s < limits.expires_min_s:
             raise _RefusedError(Refusal(423, headers=(("Min-Expires", str(limits.expires_min_s)),)))
         return Binding(
             aor=aor,
             contact=contact,
-            source=source,
+            flow=flow,
             call_id=request.call_id,
             cseq=request.cseq.number,
             expires_at_ms=now_ms + 1000 * expires_s,
@@ -188,6 +236,7 @@ class Registrar:
                     changes.append(BindingRemoved(old, "removed"))
                 continue
             self._bindings.setdefault(aor, []).append(binding)
+            self._by_flow.setdefault(binding.flow, {})[id(binding)] = binding
             self._count += 1
             self._order += 1
             heappush(self._deadlines, (binding.expires_at_ms, self._order, binding))
@@ -206,6 +255,10 @@ class Registrar:
             self._bindings[binding.aor] = left
         else:
             del self._bindings[binding.aor]
+        on_flow = self._by_flow[binding.flow]
+        del on_flow[id(binding)]
+        if not on_flow:
+            del self._by_flow[binding.flow]
 
     def _is_current(self, binding: Binding) -> bool:
         return any(other is binding for other in self._bindings.get(binding.aor, ()))
@@ -223,15 +276,18 @@ def _find(bindings: list[Binding], wanted: Binding) -> Binding | None:
     """The binding that is the same contact: the same device (RFC 5626 6), else an equivalent URI."""
     for binding in bindings:
         if wanted.instance and binding.instance:
-            if wanted.instance == binding.instance and _reg_id(wanted) == _reg_id(binding):
+            if wanted.instance == binding.instance and wanted.reg_id == binding.reg_id:
                 return binding
         elif binding.contact.uri.is_equivalent(wanted.contact.uri):
             return binding
     return None
 
 
-def _reg_id(binding: Binding) -> str | None:
-    return binding.contact.params.get("reg-id")
+def _contact_expires_s(text: str) -> int:
+    """RFC 3261 20.10: what is no number counts as 3600, one that is too large as the largest."""
+    if not (text.isascii() and text.isdigit()):
+        return _EXPIRES_MALFORMED_S
+    return EXPIRES_S_MAX if len(text) > 10 else min(int(text), EXPIRES_S_MAX)
 
 
 def quality_of(contact: NameAddr) -> float:

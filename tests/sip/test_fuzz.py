@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from gateways.sip.auth import Challenger, DigestSecret
 from gateways.sip.build import respond
 from gateways.sip.errors import NoCommonCodecError, SdpError, SipParseError
-from gateways.sip.events import RequestReceived, ResponseReceived
+from gateways.sip.events import Flow, RequestReceived, ResponseReceived
 from gateways.sip.headers import NameAddr, Via
 from gateways.sip.message import Message, Request, Response, parse_message
 from gateways.sip.registrar import Registrar
@@ -129,7 +129,7 @@ def test_layer_takes_anything_and_keeps_nothing(datagrams: list[tuple[bytes, int
             touch_everything(message)
             challenger.verify(message, lambda _: DigestSecret("x", "y"), now_ms)
             if message.method == "REGISTER":
-                registrar.process(message, message.to.uri.user_text, CALLER, now_ms)
+                registrar.process(message, message.to.uri.user_text, Flow("UDP", *CALLER), now_ms)
             for status in (180, 200, 404)[:answers]:
                 agent.layer.send_response(output.key, respond(message, status, to_tag="t"), now_ms)
             agent.take()
