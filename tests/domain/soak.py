@@ -26,6 +26,7 @@ from acd_core.domain.invariants import check, check_index
 from acd_core.domain.router import Router
 from acd_core.domain.state import encode_state
 from tests.domain.chaos import LATER_MS, Chaos
+from tests.domain.hearsay import Hearsay
 from tests.domain.oracle import Oracle
 
 EVENTS_A_HISTORY = 5_000
@@ -61,12 +62,12 @@ def history(seed: object, events: int = EVENTS_A_HISTORY) -> Chaos:
     """Live one history through, judged after each event, then replayed; raises `ViolationError`."""
     chance = random.Random(f"history {seed}")
     chaos = Chaos()
-    oracle = Oracle(chaos.state)
+    oracle, hearsay = Oracle(chaos.state), Hearsay(chaos.state)
     for number in range(events):
         event = chaos.any_event(chance)
         later_ms = chance.choice(LATER_MS)
         try:
-            judged(chaos, oracle, event, later_ms)
+            judged(chaos, oracle, hearsay, event, later_ms)
             if number % INDEX_EVERY == 0:
                 check_index(chaos.state, chaos.router.index)
         except Exception as error:
@@ -77,12 +78,13 @@ def history(seed: object, events: int = EVENTS_A_HISTORY) -> Chaos:
     return chaos
 
 
-def judged(chaos: Chaos, oracle: Oracle, event: AnyEvent, later_ms: int) -> None:
+def judged(chaos: Chaos, oracle: Oracle, hearsay: Hearsay, event: AnyEvent, later_ms: int) -> None:
     """One event, with all that has to be true before and after it."""
     oracle.before(chaos.state, event, chaos.now_ms + later_ms)
     chaos.tell(event, later_ms)
     check(chaos.state)
     oracle.after(chaos.state, event, chaos.commands)
+    hearsay.after(chaos.state, event, chaos.commands)
 
 
 def replay(chaos: Chaos) -> Router:

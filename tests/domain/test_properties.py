@@ -28,6 +28,7 @@ from tests.conftest import SEED
 from tests.domain import soak
 from tests.domain.chaos import LATER_MS, Chaos
 from tests.domain.chaos_documents import PLANS, RICH, ROSTERS
+from tests.domain.hearsay import Hearsay
 from tests.domain.oracle import Oracle
 
 KINDS = range(len(Chaos().kinds))
@@ -49,7 +50,7 @@ class Machine(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.chaos = Chaos()
-        self.oracle = Oracle(self.chaos.state)
+        self.oracle, self.hearsay = Oracle(self.chaos.state), Hearsay(self.chaos.state)
 
     @rule(
         kind=st.sampled_from(KINDS),
@@ -57,18 +58,20 @@ class Machine(RuleBasedStateMachine):
         later_ms=st.sampled_from((0, 0, 1, 500, 20_000)),
     )
     def something_happens(self, kind: int, chance: random.Random, later_ms: int) -> None:
-        soak.judged(self.chaos, self.oracle, self.chaos.kinds[kind](chance), later_ms)
+        soak.judged(self.chaos, self.oracle, self.hearsay, self.chaos.kinds[kind](chance), later_ms)
 
     @rule(chance=st.randoms(use_true_random=False), times=st.integers(2, 3))
     def something_happens_several_times(self, chance: random.Random, times: int) -> None:
         event = self.chaos.any_event(chance)
         for _ in range(times):
-            soak.judged(self.chaos, self.oracle, event, 0)
+            soak.judged(self.chaos, self.oracle, self.hearsay, event, 0)
 
     @rule(chance=st.randoms(use_true_random=False), steps=st.integers(1, 30))
     def things_go_their_way(self, chance: random.Random, steps: int) -> None:
         for _ in range(steps):
-            soak.judged(self.chaos, self.oracle, self.chaos.any_event(chance), chance.choice(LATER_MS))
+            soak.judged(
+                self.chaos, self.oracle, self.hearsay, self.chaos.any_event(chance), chance.choice(LATER_MS)
+            )
 
     @rule()
     def the_process_restarts_from_a_snapshot(self) -> None:

@@ -25,6 +25,7 @@ from acd_core.domain.invariants import check
 from acd_core.domain.plan import Strategy
 from acd_core.domain.router import Router
 from acd_core.domain.state import timed
+from tests.domain.hearsay import Hearsay
 from tests.domain.oracle import Oracle
 
 FOLDER = Path(__file__).resolve().parents[1] / "traces"
@@ -110,7 +111,7 @@ def told(path: Path) -> list[Line]:
 def happens(lines: list[Line]) -> Iterator[Line]:
     """The same story as the router of today tells it."""
     router = Router()
-    oracle = Oracle(router.state)
+    oracle, hearsay = Oracle(router.state), Hearsay(router.state)
     for line in lines:
         if line.story:
             yield line
@@ -125,6 +126,7 @@ def happens(lines: list[Line]) -> Iterator[Line]:
                     yield Line(command=_full(msgspec.to_builtins(command)))
                 check(router.state)
                 oracle.after(router.state, told, commands)
+                hearsay.after(router.state, told, commands)
 
 
 def _in_force(router: Router, event: AnyEvent) -> AnyEvent:
