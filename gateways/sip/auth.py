@@ -25,6 +25,7 @@ from gateways.sip.uri import Uri
 
 Algorithm = Literal["SHA-256", "MD5"]
 _HASHES = {"MD5": "md5", "SHA-256": "sha256"}
+_PREFERENCE = ("SHA-256", "MD5")  # of a client, the best first
 _WINDOW = 64  # requests over UDP overtake each other: so many counts below the highest are still good once
 
 
@@ -260,12 +261,24 @@ def parse_auth(value: str, where: str) -> tuple[str, dict[str, str]]:
 
 
 class DigestClient:
-    """The client side: answers challenges of trunks and exchanges with one user's password."""
+    """The client side: answers challenges of trunks and exchanges with what proves one user.
 
-    def __init__(self, username: str, password: str, token: Callable[[int], str]) -> None:
+    That is a `DigestSecret`, which is worth something in its `realm` only, or (for who has nothing else) a password.
+    """
+
+    def __init__(
+        self, username: str, secret: DigestSecret | str, token: Callable[[int], str], *, realm: str = ""
+    ) -> None:
         self.username = username
-        self._password = password
+        self._secret = secret
+        self._realm = realm
         self._token = token
+
+    def _ha1(self, realm: str, algorithm: str) -> str:
+        """What answers this realm by this algorithm, or an empty string."""
+        if isinstance(self._secret, str):
+            return DigestSecret.from_password(self.username, realm, self._secret).ha1(algorithm)
+        return self._secret.ha1(algorithm) if realm == self._realm else ""
 
     def answer(self, request: Request, response: Response) -> Request | None:
         """The request again, with credentials and the next CSeq, for a 401 or 407; None: it is no use.
@@ -295,28 +308,38 @@ class DigestClient:
         return again
 
     def _choose(self, challenges: list[str], where: str) -> dict[str, str] | None:
-        """The first that we can answer (RFC 8760 2.4: the server lists its favourite first)."""
+        """The one with the best algorithm that we can answer.
+
+        RFC 8760 2.3 would take the topmost, unless local policy says otherwise: ours is that no server, and nobody
+        between, talks us into the weaker one.
+        """
+        best: dict[str, str] | None = None
         for value in challenges:
             scheme, params = parse_auth(value, where)
             qops = [qop.strip().lower() for qop in params.get("qop", "auth").split(",")]
-            if (
-                scheme == "digest"
-                and "realm" in params
-                and "nonce" in params
-                and params.get("algorithm", "MD5").upper() in _HASHES
-                and "auth" in qops
-            ):
-                return params
-        return None
+            if scheme != "digest" or "realm" not in params or "nonce" not in params or "auth" not in qops:
+                continue
+            algorithm = params.get("algorithm", "MD5").upper()
+            if algorithm not in _PREFERENCE or not self._ha1(params["realm"], algorithm):
+                continue
+            if best is None or _PREFERENCE.index(algorithm) < _PREFERENCE.index(_algorithm(best)):
+                best = params
+        return best
 
     def _credentials(self, request: Request, challenge: dict[str, str]) -> str:
-        algorithm = challenge.get("algorithm", "MD5").upper()
+        algorithm = _algorithm(challenge)
         realm, nonce = challenge["realm"], challenge["nonce"]
         qop = "auth" if "qop" in challenge else ""
         cnonce, nc = self._token(16), "00000001"  # a challenge is answered once, so its nonce is used once
-        ha1 = DigestSecret.from_password(self.username, realm, self._password).ha1(algorithm)
         answer = digest_response(
-            algorithm, ha1, request.method, request.uri, nonce, nc=nc, cnonce=cnonce, qop=qop
+            algorithm,
+            self._ha1(realm, algorithm),
+            request.method,
+            request.uri,
+            nonce,
+            nc=nc,
+            cnonce=cnonce,
+            qop=qop,
         )
         out = (
             f"Digest username={quote(self.username)}, realm={quote(realm)}, nonce={quote(nonce)}, "
@@ -325,6 +348,11 @@ class DigestClient:
         if "opaque" in challenge:
             out += f", opaque={quote(challenge['opaque'])}"
         return f'{out}, qop=auth, nc={nc}, cnonce="{cnonce}"' if qop else out
+
+
+def _algorithm(challenge: dict[str, str]) -> str:
+    """RFC 7616 3.3: MD5 when it does not say."""
+    return challenge.get("algorithm", "MD5").upper()
 
 
 def _drop_credentials(request: Request, name: str, realm: str) -> None:

@@ -340,7 +340,8 @@ def test_credentials_for_another_realm_go_along() -> None:
     assert realms == ["one", "two"]
 
 
-def test_client_takes_the_first_challenge_it_can_answer() -> None:
+def test_client_takes_the_best_challenge_it_can_answer() -> None:
+    """Not the first (RFC 8760 2.3 lets local policy say so): who is between could put the weaker one there"""
     values = [
         'Digest realm="t", nonce="1", algorithm=SHA-512-256, qop="auth"',
         'Basic realm="t"',
@@ -352,9 +353,40 @@ def test_client_takes_the_first_challenge_it_can_answer() -> None:
     answered = client().answer(request(), respond(wire_request(), 401, headers=headers))
     assert answered is not None
     params = parse_auth(answered.get("Authorization") or "", "x")[1]
+    assert (params["nonce"], params["algorithm"]) == ("4", "SHA-256")
+    without = respond(wire_request(), 401, headers=headers[:4])
+    answered = client().answer(request(), without)
+    assert answered is not None
+    params = parse_auth(answered.get("Authorization") or "", "x")[1]
     assert params["nonce"] == "3"
     assert "qop" not in params
     assert "cnonce" not in params
+
+
+@pytest.mark.parametrize(
+    ("secret", "algorithm"),
+    [
+        (SECRET, "SHA-256"),
+        (DigestSecret(md5=SECRET.md5), "MD5"),
+        (DigestSecret(sha256=SECRET.sha256), "SHA-256"),
+    ],
+)
+def test_client_answers_with_hashes_alone(secret: DigestSecret, algorithm: str) -> None:
+    """RFC 7616: H(A1) is all it takes, for each algorithm its own"""
+    server = challenger()
+    who = DigestClient("ayse", secret, Tokens("c"), realm=REALM)
+    answered = challenged(server, register(), 0, who=who)
+    assert parse_auth(answered.get("Authorization") or "", "x")[1]["algorithm"] == algorithm
+    assert server.verify(answered, lookup, 10) == Granted("ayse")
+
+
+def test_hashes_are_worth_something_in_their_realm_only() -> None:
+    asked = register()
+    response = respond(asked, 401, headers=challenger().challenge(0))
+    assert DigestClient("ayse", SECRET, Tokens("c"), realm="elsewhere").answer(asked, response) is None
+    md5 = DigestClient("ayse", DigestSecret(md5=SECRET.md5), Tokens("c"), realm=REALM)
+    only_sha = respond(asked, 401, headers=challenger(algorithms=["SHA-256"]).challenge(0))
+    assert md5.answer(asked, only_sha) is None
 
 
 @pytest.mark.parametrize(
