@@ -8,7 +8,7 @@ from pathlib import Path
 from acd_core.domain import commands, events
 from gateways.edge.limits import Timing
 from gateways.media import messages as engine
-from tests.edge.world import Phone, World, sdp, world_in
+from tests.edge.world import Phone, World, config_for, sdp, world_in
 
 EDGE = "edge1"
 
@@ -171,6 +171,18 @@ def test_a_bye_of_ours_waits_for_the_ack(tmp_path: Path) -> None:
             assert getattr(repeated, "status", 0) == 200, "the 200 again, not yet a BYE"
             phone.ack(ok)
             await phone.asked("BYE")
+
+    asyncio.run(story())
+
+
+def test_a_host_that_calls_faster_than_configured_is_refused(tmp_path: Path) -> None:
+    async def story() -> None:
+        async with world_in(tmp_path, config=config_for(tmp_path, invites_per_second=1)) as world:
+            phones = [world.phone() for _ in range(10)]
+            for phone in phones:
+                await phone.call()
+            assert (await phones[-1].response(503)).get("Retry-After") == "10"
+            assert (await phones[0].response(100)).status == 100
 
     asyncio.run(story())
 
