@@ -24,8 +24,9 @@ from acd_core.config import Config, Sip
 from gateways.edge.addresses import LocalAddresses
 from gateways.edge.clock import Clock
 from gateways.edge.dialogs import Dialogs
+from gateways.edge.guard.guard import Guard
 from gateways.edge.point import PointError, SipPoint
-from gateways.edge.sources import SourceLog
+from gateways.edge.sources import OnceLog
 from gateways.edge.trace import Trace
 from gateways.sip.build import respond
 from gateways.sip.dialog import dialog_id_of
@@ -41,7 +42,6 @@ _log = logging.getLogger(__name__)
 GOODBYE_S = 5.0  # for the answers to our BYEs and CANCELs once the run is stopped
 _BEHIND_MAX_S = 0.25
 _PROGRESS_S = 1.0
-_SOURCES_MAX = 64
 
 
 def run_callers(options: CallersOptions) -> bool:
@@ -101,10 +101,10 @@ class Crowd:
         # The address that the system sees us at; loopback for a target on loopback.
         host = LocalAddresses(Config()).towards(peer)
         addresses = LocalAddresses(Config(sip=Sip(listen_host=host)))
-        self._refusals = SourceLog(_log, "SIP from", _SOURCES_MAX, clock.monotonic_ms)
+        guard = Guard(OnceLog(_log, "SIP", clock.monotonic_ms), allow=("0.0.0.0/0", "::/0"))
         # Not started: it keeps nothing. What the system saw is in its own trace.
         trace = Trace(Path(), 0, clock)
-        self._point = SipPoint(host, 0, addresses, clock, trace, self._refusals)
+        self._point = SipPoint(host, 0, addresses, clock, trace, guard)
         self.tally = Tally()
         self._audio = Audio(host)
         self._parts = Parts(options, self._point, addresses, clock, Dialogs(), self._audio, self.tally)

@@ -5,13 +5,15 @@ read), and how many calls wait for a word of the core. Each step refuses one kin
 whether we are alive (their 503 sends a carrier elsewhere), new calls, registrations (a phone keeps the one it has and asks
 again), then what is only asked within calls. Hang-ups always pass: they make room.
 
-A step is taken at once and given back one at a time, after a while without a sign, so that the door does not flap.
+A step is taken when three looks in a row ask for it: one long turn of the loop is over when it is noticed. It is given back one
+at a time, after a while without a sign, so that the door does not flap.
 """
 
 from __future__ import annotations
 
 import socket
 import struct
+from collections import deque
 from typing import Literal
 
 import msgspec
@@ -22,6 +24,7 @@ Work = Literal["options", "new_call", "register", "in_dialog", "hang_up"]
 _REFUSED_FROM: dict[Work, int] = {"options": 1, "new_call": 2, "register": 3, "in_dialog": 4, "hang_up": 5}
 STEP_MAX = 4
 CALM_MS = 2_000  # without a sign of this step before it is given back
+LOOKS = 3  # in a row that ask for a step before it is taken
 INTERVAL_MS = 100  # between two looks
 
 _SO_MEMINFO = 55  # Linux; what the kernel holds for a socket; first the bytes received and their maximum
@@ -38,7 +41,7 @@ class Signs(msgspec.Struct, frozen=True):
 class Thresholds(msgspec.Struct, frozen=True, kw_only=True):
     """From which value a sign asks for step 1, 2, 3 and 4."""
 
-    late_ms: tuple[float, float, float, float] = (50.0, 150.0, 400.0, 1_000.0)
+    late_ms: tuple[float, float, float, float] = (100.0, 250.0, 500.0, 1_000.0)
     backlog: tuple[float, float, float, float] = (0.1, 0.25, 0.5, 0.8)
     undecided: tuple[float, float, float, float] = (300.0, 600.0, 10_000.0, 100_000.0)
 
@@ -50,11 +53,13 @@ class Admission:
         self._thresholds = thresholds or Thresholds()
         self.step = 0
         self._calm_since_ms = 0
+        self._looks: deque[int] = deque([0] * LOOKS, LOOKS)
         self.refused: dict[str, int] = dict.fromkeys(_REFUSED_FROM, 0)
 
     def look(self, signs: Signs, now_ms: int) -> bool:
         """Take in the signs; True when the step changed."""
-        wanted = self._wanted(signs)
+        self._looks.append(self._asked_for(signs))
+        wanted = min(self._looks)
         before = self.step
         if wanted > self.step:
             self.step = wanted
@@ -73,7 +78,7 @@ class Admission:
         self.refused[work] += 1
         return False
 
-    def _wanted(self, signs: Signs) -> int:
+    def _asked_for(self, signs: Signs) -> int:
         pairs = (
             (signs.late_ms, self._thresholds.late_ms),
             (signs.backlog, self._thresholds.backlog),

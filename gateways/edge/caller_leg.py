@@ -91,6 +91,8 @@ class CallerLeg:
         """A final error to an INVITE that is not answered yet."""
         if self._ended or self.answered:
             return
+        if status == 404:  # one wrong number is a slip, many are a search for one that leads out
+            self._parts.guard.saw(self._source.host, "sweep", self._parts.clock.monotonic_ms(), "404")
         headers = [("Retry-After", str(retry_after_s))] if retry_after_s else []
         response = respond(self._invite, status, reason or None, to_tag=self._tag, headers=headers)
         self._parts.point.respond(self._key, response)

@@ -22,7 +22,7 @@ from gateways.edge.caller_leg import CallerLeg, check_invite
 from gateways.edge.identity import CallIds
 from gateways.edge.parts import Parts
 from gateways.edge.point import token
-from gateways.edge.sources import RateLimiter, SourceLog
+from gateways.edge.sources import OnceLog, RateLimiter
 from gateways.sip.build import respond
 from gateways.sip.events import Flow, ServerKey
 from gateways.sip.message import Request
@@ -58,18 +58,16 @@ class Statistics(msgspec.Struct, frozen=True):
 class Calls:
     """All calls by id."""
 
-    def __init__(self, parts: Parts, calls_max: int) -> None:
-        """Beyond `calls_max` an INVITE is answered 503."""
-        self._parts, self._calls_max = parts, calls_max
+    def __init__(self, parts: Parts, calls_max: int, log: OnceLog) -> None:
+        """Beyond `calls_max` an INVITE is answered 503; `log` says whose was."""
+        self._parts, self._calls_max, self._log = parts, calls_max, log
         self._calls: dict[str, Call] = {}
         self._coming: set[str] = set()  # let in, without audio yet
+        self._undecided_calls: set[str] = set()
         self._callers_coming: dict[str, CallerLeg] = {}  # those of them that came by an INVITE
         self._ids = CallIds()
         self._rates = RateLimiter(
             parts.limits.invites_per_second, parts.limits.invites_burst, parts.limits.sources_max
-        )
-        self._door = SourceLog(
-            _log, "INVITE refused from", parts.limits.sources_max, parts.clock.monotonic_ms
         )
         self._closing = False
         self._arrived = self._refused = self._commands_late = self._undecided = 0
@@ -87,12 +85,11 @@ class Calls:
 
     def invite_received(self, key: ServerKey, invite: Request, source: Flow) -> None:
         """A new INVITE: refuse it at the door, or take ports for it."""
-        allowed = self._rates.allow(source.host, self._parts.clock.monotonic_ms())
-        if self.full or not allowed:
-            self._refused += 1
-            self._door.note(source.host, "too many calls at once" if allowed else "too many in a short time")
-            retry_after = ("Retry-After", str(self._parts.limits.retry_after_s))
-            self._parts.point.respond(key, respond(invite, 503, headers=[retry_after]))
+        if self.full:
+            self.turn_away(key, invite, source, "too many calls at once")
+            return
+        if not self._rates.allow(source.host, self._parts.clock.monotonic_ms()):
+            self.turn_away(key, invite, source, "too many in a short time")
             return
         offer, refusal = check_invite(invite)
         if refusal is not None:
@@ -103,6 +100,13 @@ class Calls:
         self._callers_coming[call_id] = CallerLeg(
             self._parts, self, call_id, key, invite, offer, source, token(_TAG_CHARS)
         )
+
+    def turn_away(self, key: ServerKey, invite: Request, source: Flow, reason: str) -> None:
+        """503: not now."""
+        self._refused += 1
+        self._log.note("INVITE refused", source.host, reason)
+        retry_after = ("Retry-After", str(self._parts.limits.retry_after_s))
+        self._parts.point.respond(key, respond(invite, 503, headers=[retry_after]))
 
     def new_id(self) -> str:
         """A call is let in; `arrived` or `never_arrived` follows."""
@@ -119,6 +123,7 @@ class Calls:
         self._left_the_door(arrival.call)
         call = self._calls[arrival.call] = Call(self._parts, arrival, caller, self._forget)
         self._arrived += 1
+        self._undecided_calls.add(arrival.call)
         self._parts.tell(arrival)
         self._await_decision(call)
         return call
@@ -130,6 +135,7 @@ class Calls:
             self._commands_late += 1
             return
         call.decided = True
+        self._undecided_calls.discard(call.id)
         if call.timer is not None:
             call.timer.cancel()
             call.timer = None
@@ -146,6 +152,11 @@ class Calls:
             )
             for call in self._calls.values()
         )
+
+    @property
+    def waiting(self) -> int:
+        """Calls whose audio or whose first word of the core is still awaited."""
+        return len(self._coming) + len(self._undecided_calls)
 
     def undecided(self) -> list[events.CallArrived]:
         """Arrivals that no core has said anything about."""
@@ -192,3 +203,4 @@ class Calls:
 
     def _forget(self, call: Call) -> None:
         self._calls.pop(call.id, None)
+        self._undecided_calls.discard(call.id)

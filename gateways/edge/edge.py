@@ -29,9 +29,11 @@ from acd_core.link.signals import (
 from acd_core.numbers import warm
 from gateways.edge import audio, calls, registrar
 from gateways.edge.addresses import LocalAddresses
+from gateways.edge.admission import INTERVAL_MS, Admission, Signs
 from gateways.edge.browsers import Browsers
 from gateways.edge.clock import Clock
 from gateways.edge.dialogs import Dialogs
+from gateways.edge.guard.guard import Guard
 from gateways.edge.limits import EdgeLimits, Timing
 from gateways.edge.links import link_to
 from gateways.edge.parts import Parts
@@ -39,7 +41,7 @@ from gateways.edge.phones import Phones, phones_path
 from gateways.edge.point import SipPoint
 from gateways.edge.prompts import Prompts
 from gateways.edge.recordings import Recordings
-from gateways.edge.sources import SourceLog
+from gateways.edge.sources import OnceLog
 from gateways.edge.trace import Trace
 from gateways.sip import events as sip_events
 from gateways.sip.build import respond
@@ -80,11 +82,13 @@ class Edge:
         )
         clock = self.clock = Clock()
         self.name, self.instance = name, secrets.token_hex(8)
-        self.trace = Trace(config.traces_path, config.sip.trace_messages_max, clock)
+        self.trace = Trace(config.traces_path / name, config.sip.trace_messages_max, clock)
         addresses = LocalAddresses(config)
-        self._refusals = SourceLog(_log, "SIP from", limits.sources_max, clock.monotonic_ms)
+        self._refusals = OnceLog(_log, "SIP", clock.monotonic_ms)
+        self.guard = Guard(self._refusals, allow=config.sip.guard_allow, ban_s=config.sip.guard_ban_s)
+        self.admission = Admission()
         self.point = SipPoint(
-            config.sip.listen_host, config.sip.listen_port, addresses, clock, self.trace, self._refusals
+            config.sip.listen_host, config.sip.listen_port, addresses, clock, self.trace, self.guard
         )
         self.core = link_to(
             config.socket("core"),
@@ -112,6 +116,7 @@ class Edge:
             limits=limits,
             clock=clock,
             addresses=addresses,
+            guard=self.guard,
             point=self.point,
             dialogs=Dialogs(),
             audio=self.audio,
@@ -124,7 +129,7 @@ class Edge:
             signal=self._signal,
             core_is_up=lambda: self.core.connected,
         )
-        self.calls = calls.Calls(self._parts, config.sip.calls_max)
+        self.calls = calls.Calls(self._parts, config.sip.calls_max, self._refusals)
         self.browsers = Browsers(config.socket("webrtc"), self._parts, self.calls)
 
     def open(self) -> None:
@@ -142,6 +147,7 @@ class Edge:
             self.prompts.link.run(),
             self.browsers.link.run(),
             self._log_statistics(),
+            self._look_at_the_load(),
         )
 
     def end_calls(self) -> None:
@@ -177,24 +183,43 @@ class Edge:
         dialog_id = dialog_id_of(request)
         if dialog_id is not None:
             user = self._parts.dialogs.find(dialog_id)
-            if user is not None:
+            if user is None:
+                self._stray(key, request, source)
+            elif self.admission.allows("hang_up" if request.method == "BYE" else "in_dialog"):
                 user.request_received(key, request, source)
             else:
-                self.point.respond(key, respond(request, 481))  # RFC 3261 12.2.2
+                self._not_now(key, request)
             return
         match request.method:
             case "INVITE":
-                self.calls.invite_received(key, request, source)
+                if self.admission.allows("new_call"):
+                    self.calls.invite_received(key, request, source)
+                else:
+                    self.calls.turn_away(key, request, source, f"overload, step {self.admission.step}")
             case "REGISTER":
-                self.registrar.register_received(key, request, source)
+                if self.admission.allows("register"):
+                    self.registrar.register_received(key, request, source)
+                else:
+                    self._not_now(key, request)
             case "OPTIONS":
                 # RFC 3261 11.2: as an INVITE would be answered, as far as that is known.
-                status = 503 if self.calls.full else 200
-                self.point.respond(key, respond(request, status, contact=self.point.contact(source)))
+                if self.calls.full or not self.admission.allows("options"):
+                    self._not_now(key, request)
+                else:
+                    self.point.respond(key, respond(request, 200, contact=self.point.contact(source)))
             case "BYE" | "INFO":
-                self.point.respond(key, respond(request, 481))
+                self._stray(key, request, source)
             case _:
                 self.point.respond(key, respond(request, 405))
+
+    def _stray(self, key: sip_events.ServerKey, request: Request, source: sip_events.Flow) -> None:
+        """RFC 3261 12.2.2: about a dialog that is not here. It may have been a moment ago, so once is no offence."""
+        self.guard.saw(source.host, "stray", self.clock.monotonic_ms(), request.method)
+        self.point.respond(key, respond(request, 481))
+
+    def _not_now(self, key: sip_events.ServerKey, request: Request) -> None:
+        retry_after = ("Retry-After", str(self._parts.limits.retry_after_s))
+        self.point.respond(key, respond(request, 503, headers=[retry_after]))
 
     # --- the core ---------------------------------------------------------------------------------
 
@@ -243,11 +268,27 @@ class Edge:
     def _signal(self, message: BrowserAnswer | BrowserEnded) -> None:
         self.core.signal(message)  # lost while the core is away: the page asks again
 
+    async def _look_at_the_load(self) -> None:
+        """How late this comes is how late everything comes."""
+        loop = asyncio.get_running_loop()
+        due = loop.time()
+        while True:
+            due = max(due + INTERVAL_MS / 1000, loop.time())
+            await asyncio.sleep(due - loop.time())
+            late_ms = (loop.time() - due) * 1000
+            signs = Signs(late_ms, self.point.backlog, self.calls.waiting)
+            if self.admission.look(signs, self.clock.monotonic_ms()):
+                _log.warning(
+                    "load: step %d of admission; late by %.0f ms, %.0f %% of the receive buffer taken, %d calls undecided",
+                    *(self.admission.step, signs.late_ms, signs.backlog * 100, signs.undecided),
+                )
+
     async def _log_statistics(self) -> None:
         said = ""
         while True:
             await asyncio.sleep(STATISTICS_INTERVAL_S)
             self.recordings.forget_confirmed()
+            self._refusals.flush()
             text = msgspec.json.encode(self.statistics()).decode()
             if text != said:
                 said = text

@@ -12,6 +12,7 @@ from gateways.edge.audio import Audio
 from gateways.edge.audio_leg import AudioLeg
 from gateways.edge.clock import Clock
 from gateways.edge.dialogs import Dialogs
+from gateways.edge.guard.guard import Guard
 from gateways.edge.limits import EdgeLimits, Timing
 from gateways.edge.point import SipPoint
 from gateways.edge.prompts import Prompts
@@ -30,6 +31,7 @@ class Parts:
     limits: EdgeLimits
     clock: Clock
     addresses: LocalAddresses
+    guard: Guard  # is told what a host did that it should not
     point: SipPoint
     dialogs: Dialogs
     audio: Audio

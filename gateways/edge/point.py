@@ -22,8 +22,9 @@ from collections.abc import Iterable
 from typing import Protocol
 
 from gateways.edge.addresses import LocalAddresses, is_reachable
+from gateways.edge.admission import receive_backlog
 from gateways.edge.clock import Clock
-from gateways.edge.sources import SourceLog
+from gateways.edge.guard.guard import Guard
 from gateways.edge.trace import Trace
 from gateways.sip.dialog import Dialog
 from gateways.sip.events import (
@@ -104,11 +105,11 @@ class SipPoint:
     """One listening point; `open` binds it."""
 
     def __init__(
-        self, host: str, port: int, addresses: LocalAddresses, clock: Clock, trace: Trace, refusals: SourceLog
+        self, host: str, port: int, addresses: LocalAddresses, clock: Clock, trace: Trace, guard: Guard
     ) -> None:
-        """`refusals` counts and logs what the layer would not take, by source."""
+        """`guard` says who is heard, and is told what the layer would not take."""
         self._host, self._asked_port = host, port
-        self._addresses, self._clock, self._trace, self._refusals = addresses, clock, trace, refusals
+        self._addresses, self._clock, self._trace, self._guard = addresses, clock, trace, guard
         self._socket: socket.socket | None = None
         self._layer: TransactionLayer | None = None
         self._handler: RequestHandler | None = None
@@ -142,6 +143,11 @@ class SipPoint:
     def statistics(self) -> Statistics:
         """The layer's counters."""
         return self.layer.statistics()
+
+    @property
+    def backlog(self) -> float:
+        """How much of what may wait to be read does so, between 0 and 1."""
+        return receive_backlog(self._socket) if self._socket is not None else 0.0
 
     @property
     def layer(self) -> TransactionLayer:
@@ -237,8 +243,11 @@ class SipPoint:
                 _log.debug("reading from the SIP socket: %s", error)
                 continue
             source = (str(address[0]), int(address[1]))
+            now_ms = self._clock.monotonic_ms()
+            if not self._guard.admits(source[0], data, now_ms):
+                continue
             self._trace.message(False, Flow("UDP", *source), data)
-            self.layer.receive(data, source, self._clock.monotonic_ms())
+            self.layer.receive(data, source, now_ms)
             self._pump()
 
     def _put(self, send: Send) -> None:
@@ -251,7 +260,7 @@ class SipPoint:
             self.sends_failed += 1
         except (OSError, UnicodeError, OverflowError) as error:
             self.sends_failed += 1
-            self._refusals.note(send.destination[0], f"a message could not be sent: {error}")
+            self._guard.unsent(send.destination[0], str(error))
             self.layer.send_failed(send, self._clock.monotonic_ms())
 
     # --- the layer's output -----------------------------------------------------------------------
@@ -302,6 +311,7 @@ class SipPoint:
                 assert self._handler is not None
                 self._handler.request_received(key, request, Flow("UDP", *source))
             case ResponseReceived(key=key, response=response, source=source):
+                self._guard.proved(source[0], self._clock.monotonic_ms())
                 if client := self._clients.get(key):
                     if response.status >= 300 or (
                         response.status >= 200 and response.cseq.method != "INVITE"
@@ -309,7 +319,7 @@ class SipPoint:
                         del self._clients[key]
                     client.response(key, response, Flow("UDP", *source))
             case Refused(source=source, status=status, reason=reason):
-                self._refusals.note(source[0], f"{reason} ({status or 'dropped'})")
+                self._guard.refused(source[0], status, reason, self._clock.monotonic_ms())
             case TransportProblem(key=key):
                 self._client_failed(key, 503)
             case InviteEnded(key=key):
@@ -330,7 +340,8 @@ class SipPoint:
         match item:
             case CancelReceived(key=key):
                 server.cancelled(key)
-            case AckReceived(key=key, request=request):
+            case AckReceived(key=key, request=request, source=source):
+                self._guard.proved(source[0], self._clock.monotonic_ms())
                 del self._servers[key]
                 server.acknowledged(key, request)
             case AckTimedOut(key=key):

@@ -70,34 +70,6 @@ class FailureGuard:
         return False
 
 
-class SourceLog:
-    """One log line a source and interval, with the number of times it happened."""
-
-    INTERVAL_MS = 60_000
-
-    def __init__(
-        self, log: logging.Logger, what: str, sources_max: int, monotonic_ms: Callable[[], int]
-    ) -> None:
-        """`what` begins each line."""
-        self._log, self._what, self._sources_max, self._monotonic_ms = log, what, sources_max, monotonic_ms
-        self._seen: OrderedDict[str, tuple[int, int]] = OrderedDict()  # last logged at, since then
-        self.total = 0
-
-    def note(self, source: str, reason: str) -> None:
-        """Count; log unless this source was logged within the last interval."""
-        self.total += 1
-        now_ms = self._monotonic_ms()
-        entry = self._seen.pop(source, None)
-        if entry is not None and now_ms - entry[0] < self.INTERVAL_MS:
-            self._seen[source] = (entry[0], entry[1] + 1)
-            return
-        more = f" ({entry[1]} more since the last line)" if entry is not None and entry[1] else ""
-        self._log.warning("%s %s: %s%s", self._what, source, reason, more)
-        self._seen[source] = (now_ms, 0)
-        if len(self._seen) > self._sources_max:
-            self._seen.popitem(last=False)
-
-
 class OnceLog:
     """One log line a kind and minute, whoever did it: the first at once, the others as a count with the worst sources.
 

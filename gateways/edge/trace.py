@@ -132,8 +132,17 @@ class Trace:
 
 
 def trace_files(folder: Path) -> list[Path]:
-    """Oldest first."""
-    return sorted(path for path in folder.glob("sip-*.jsonl") if path.stem[4:].isdigit())
+    """Of one edge's folder, or of all edges' below a folder; oldest first."""
+    found = (*folder.glob("sip-*.jsonl"), *folder.glob("*/sip-*.jsonl"))
+    return sorted((path for path in found if path.stem[4:].isdigit()), key=lambda path: (path.name, path))
+
+
+def decode_line(line: bytes) -> TraceLine | None:
+    """One line of a file; None when it was not written whole."""
+    try:
+        return _decoder.decode(line)
+    except msgspec.DecodeError:
+        return None
 
 
 def read_lines(path: Path, wanted: tuple[bytes, ...] = ()) -> Iterator[TraceLine]:
@@ -142,7 +151,5 @@ def read_lines(path: Path, wanted: tuple[bytes, ...] = ()) -> Iterator[TraceLine
         for line in file:
             if wanted and not any(text in line for text in wanted):
                 continue
-            try:
-                yield _decoder.decode(line)
-            except msgspec.DecodeError:
-                continue
+            if (decoded := decode_line(line)) is not None:
+                yield decoded

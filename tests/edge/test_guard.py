@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateways.edge.admission import CALM_MS, STEP_MAX, Admission, Signs, Work
+from gateways.edge.admission import CALM_MS, LOOKS, STEP_MAX, Admission, Signs, Work
 from gateways.edge.guard.bans import Bans
 from gateways.edge.guard.guard import Guard, source_of
 from gateways.edge.guard.limits import POINTS, GuardLimits, Kind
@@ -228,25 +228,37 @@ ALL: tuple[Work, ...] = ("options", "new_call", "register", "in_dialog", "hang_u
     ("signs", "passes"),
     [
         (Signs(), ALL),
-        (Signs(late_ms=49, backlog=0.09, undecided=299), ALL),
-        (Signs(late_ms=50), ALL[1:]),
+        (Signs(late_ms=99, backlog=0.09, undecided=299), ALL),
+        (Signs(late_ms=100), ALL[1:]),
         (Signs(backlog=0.3), ALL[2:]),
         (Signs(undecided=600), ALL[2:]),
-        (Signs(late_ms=60, backlog=0.5), ALL[3:]),
+        (Signs(late_ms=100, backlog=0.5), ALL[3:]),
         (Signs(late_ms=1_000), ALL[4:]),
         (Signs(late_ms=9_000, backlog=1.0, undecided=99_999), ALL[4:]),
     ],
 )
 def test_work_is_refused_in_order_and_hang_ups_never(signs: Signs, passes: tuple[Work, ...]) -> None:
-    admission = Admission()
-    admission.look(signs, 0)
+    admission = taken(signs)
     assert tuple(work for work in ALL if admission.allows(work)) == passes
     assert sum(admission.refused.values()) == len(ALL) - len(passes)
 
 
-def test_a_step_is_taken_at_once_and_given_back_one_by_one() -> None:
+def taken(signs: Signs) -> Admission:
     admission = Admission()
-    assert admission.look(Signs(late_ms=2_000), 0)
+    for now_ms in range(LOOKS):
+        admission.look(signs, now_ms)
+    return admission
+
+
+def test_one_long_turn_of_the_loop_refuses_nothing() -> None:
+    admission = Admission()
+    for now_ms in range(100):
+        admission.look(Signs(late_ms=0 if now_ms % LOOKS else 5_000), now_ms)
+        assert admission.step == 0
+
+
+def test_a_step_is_given_back_one_by_one() -> None:
+    admission = taken(Signs(late_ms=2_000))
     assert admission.step == STEP_MAX
     steps = []
     for now_ms in range(100, 5 * CALM_MS, 100):
@@ -255,6 +267,4 @@ def test_a_step_is_taken_at_once_and_given_back_one_by_one() -> None:
     assert sorted(steps, reverse=True) == steps
     assert set(steps) == {4, 3, 2, 1, 0}
     assert steps.count(3) == CALM_MS // 100
-    admission.look(Signs(late_ms=60), 99_000)
-    admission.look(Signs(), 99_000 + CALM_MS - 1)
-    assert admission.step == 1
+    assert taken(Signs(late_ms=150)).step == 1

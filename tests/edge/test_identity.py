@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from pathlib import Path
 
 import pytest
@@ -22,7 +21,7 @@ from gateways.edge.identity import (
 )
 from gateways.edge.keys import key_of_info
 from gateways.edge.recordings import recording_path
-from gateways.edge.sources import FailureGuard, RateLimiter, SourceLog
+from gateways.edge.sources import FailureGuard, RateLimiter
 from gateways.sip.message import Request
 
 
@@ -199,20 +198,3 @@ def test_failures_within_the_window_are_refused_for_a_while() -> None:
     assert guard.is_refused("a", 2_201)
     assert not guard.is_refused("b", 2_201)
     assert not guard.is_refused("a", 7_200)
-
-
-def test_one_line_a_source_and_minute(caplog: pytest.LogCaptureFixture) -> None:
-    now_ms = 0
-    log = SourceLog(logging.getLogger("x"), "from", 2, lambda: now_ms)
-    with caplog.at_level(logging.WARNING):
-        for _ in range(5):
-            log.note("a", "bad")
-        log.note("b", "bad")
-        now_ms = 60_000
-        log.note("a", "worse")
-    assert [record.getMessage() for record in caplog.records] == [
-        "from a: bad",
-        "from b: bad",
-        "from a: worse (4 more since the last line)",
-    ]
-    assert log.total == 7

@@ -12,8 +12,9 @@ from pathlib import Path
 from acd_core.config import Config
 from gateways.edge.addresses import LocalAddresses
 from gateways.edge.clock import Clock
+from gateways.edge.guard.guard import Guard
 from gateways.edge.point import SipPoint
-from gateways.edge.sources import SourceLog
+from gateways.edge.sources import OnceLog
 from gateways.edge.trace import Trace
 from gateways.sip.build import make_request, respond
 from gateways.sip.events import ClientKey, Flow, ServerKey
@@ -30,8 +31,8 @@ class Desk:
     def __init__(self) -> None:
         self.clock = Clock()
         addresses = LocalAddresses(Config())
-        refusals = SourceLog(logging.getLogger(__name__), "", 8, self.clock.monotonic_ms)
-        self.point = SipPoint("127.0.0.1", 0, addresses, self.clock, Trace(Path(), 0, self.clock), refusals)
+        guard = Guard(OnceLog(logging.getLogger(__name__), "SIP", self.clock.monotonic_ms))
+        self.point = SipPoint("127.0.0.1", 0, addresses, self.clock, Trace(Path(), 0, self.clock), guard)
         self.heard: list[object] = []
         self.news = asyncio.Event()
 

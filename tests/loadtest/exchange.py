@@ -12,8 +12,9 @@ from acd_core.config import Config
 from gateways.edge.addresses import LocalAddresses
 from gateways.edge.clock import Clock
 from gateways.edge.dialogs import Dialogs
+from gateways.edge.guard.guard import Guard
 from gateways.edge.point import SipPoint
-from gateways.edge.sources import SourceLog
+from gateways.edge.sources import OnceLog
 from gateways.edge.trace import Trace
 from gateways.media import rtp, telephone_event
 from gateways.sip.build import respond
@@ -33,8 +34,8 @@ class Exchange:
         """With `last_key` it hangs up when that key was pressed; `body` instead of a proper answer."""
         self.status_of, self.last_key, self.body = status_of, last_key, body
         addresses, clock = LocalAddresses(Config()), Clock()
-        refusals = SourceLog(logging.getLogger(__name__), "", 8, clock.monotonic_ms)
-        self.point = SipPoint("127.0.0.1", 0, addresses, clock, Trace(Path(), 0, clock), refusals)
+        guard = Guard(OnceLog(logging.getLogger(__name__), "SIP", clock.monotonic_ms))
+        self.point = SipPoint("127.0.0.1", 0, addresses, clock, Trace(Path(), 0, clock), guard)
         self.dialogs = Dialogs()
         self.callers: list[str] = []
         self.lines: list[Line] = []

@@ -30,6 +30,9 @@ from gateways.edge.sources import OnceLog, RateLimiter
 ROWS_MAX = 100
 _CACHED_MAX = 10_000
 _EVERYBODY = ""
+# What the layer answers a message with that it can't understand; 0: nothing.
+_MALFORMED = frozenset((0, 400, 414, 505, 513))
+_NO_SUCH_DIALOG = 481
 
 
 class Guard:
@@ -92,6 +95,21 @@ class Guard:
             self._log.note("banned", source, f"not heard for a while: {kind} {detail}".rstrip())
         if kind == "scanner":
             self._bans.name_scanner(source, detail)
+
+    def refused(self, host: str, status: int, reason: str, now_ms: int) -> None:
+        """The layer answered this message with `status` by itself, or dropped it (0)."""
+        if status in _MALFORMED:
+            kind: Kind = "huge" if "too long" in reason or "too many" in reason else "malformed"
+        elif status == _NO_SUCH_DIALOG:
+            kind = "stray"
+        else:
+            self._log.note(f"refused with {status}", host, reason)  # not understood or no room: no offence
+            return
+        self.saw(host, kind, now_ms, reason)
+
+    def unsent(self, host: str, reason: str) -> None:
+        """A message to this host could not be sent."""
+        self._log.note("a message could not be sent", host, reason)
 
     def proved(self, host: str, now_ms: int) -> None:
         """The host was seen to receive what we send to it."""
