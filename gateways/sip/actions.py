@@ -34,7 +34,7 @@ def resend(tx: Transaction, _message: Request | Response | None, _now_ms: int) -
     """Put the last message on the wire again, if there is one."""
     if tx.wire:
         tx.env.counters.retransmissions_sent += 1
-        tx.env.outputs.append(Send(tx.wire, tx.destination, _key(tx)))
+        tx.env.outputs.append(Send(tx.wire, tx.destination, _key(tx), tx.otherwise))
 
 
 def double_interval(tx: Transaction, _message: Request | Response | None, now_ms: int) -> None:
@@ -206,7 +206,7 @@ def send(tx: Transaction, message: Request | Response | None, _now_ms: int) -> N
     assert isinstance(message, Response)
     tx.wire = message.to_bytes()
     tx.env.counters.responses_sent += 1
-    tx.env.outputs.append(Send(tx.wire, tx.destination, _key(tx)))
+    tx.env.outputs.append(Send(tx.wire, tx.destination, _key(tx), tx.otherwise))
 
 
 def await_ack(tx: Transaction, _message: Request | Response | None, now_ms: int) -> None:

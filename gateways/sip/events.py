@@ -28,11 +28,16 @@ class Flow(msgspec.Struct, frozen=True, gc=False):
 
 
 class Send(msgspec.Struct, frozen=True):
-    """Put these bytes on the wire. `key` is None for what belongs to no transaction."""
+    """Put these bytes on the wire. `key` is None for what belongs to no transaction.
+
+    `otherwise` comes with responses on a stream: where to connect to when `destination`, the connection that the request came
+    by, is gone (RFC 3261 18.2.2).
+    """
 
     data: bytes
     destination: Address
     key: ClientKey | ServerKey | None = None
+    otherwise: Address | None = None
 
 
 class RequestReceived(msgspec.Struct, frozen=True):

@@ -77,6 +77,14 @@ def canonical_name(name: str) -> str:
     return canonical
 
 
+_DEFAULT_PORTS = {"TLS": 5061}  # RFC 3261 18.2.2; any other transport has 5060
+
+
+def default_port(transport: str) -> int:
+    """The port of a sent-by or an address that names none."""
+    return _DEFAULT_PORTS.get(transport.upper(), 5060)
+
+
 class CSeq(msgspec.Struct, frozen=True):
     """RFC 3261 20.16."""
 
@@ -146,7 +154,7 @@ class Via(msgspec.Struct, frozen=True):
     @property
     def sent_by(self) -> str:
         """`host:port` in lower case, for comparing."""
-        return f"{self.host.lower()}:{self.port or 5060}"
+        return f"{self.host.lower()}:{self.port or default_port(self.transport)}"
 
     def with_params(self, **changes: str | None) -> Via:
         """A copy with these parameters added or replaced."""

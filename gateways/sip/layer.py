@@ -12,9 +12,10 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterable
+from functools import partial
 
 from gateways.sip import machines
-from gateways.sip.actions import await_user, start_calling, start_trying
+from gateways.sip.actions import await_user, end, start_calling, start_trying
 from gateways.sip.admission import Refusal, judge, judge_malformed
 from gateways.sip.build import derived_request, respond
 from gateways.sip.errors import SipParseError, TransactionsFullError
@@ -28,12 +29,14 @@ from gateways.sip.events import (
     Send,
     ServerKey,
     Statistics,
+    Transport,
 )
-from gateways.sip.headers import MAGIC_COOKIE, Via
+from gateways.sip.headers import MAGIC_COOKIE, Via, default_port
 from gateways.sip.limits import REASON_CHARS_MAX, LayerLimits
 from gateways.sip.machines import Machine, step
 from gateways.sip.matching import client_key, reply_address, server_key, stamp_via
 from gateways.sip.message import Request, Response, parse_message
+from gateways.sip.tables import SharedTables, purpose_of
 from gateways.sip.timers import Timed
 from gateways.sip.transaction import (
     ClientTransaction,
@@ -57,9 +60,11 @@ class TransactionLayer:
         token: Callable[[int], str],
         sent_by: Address,
         *,
-        transport: str = "UDP",
+        transport: Transport = "UDP",
         limits: LayerLimits | None = None,
+        tables: SharedTables | None = None,
     ) -> None:
+        """`tables`: what this layer has in common with the others of the same user agent."""
         self._token = token
         self._via = Via(transport, sent_by[0], sent_by[1], {"rport": None})  # RFC 3581 3
         self._limits = limits or LayerLimits()
@@ -72,12 +77,7 @@ class TransactionLayer:
         self._counters = self._env.counters
         self._clients: dict[ClientKey, ClientTransaction] = {}
         self._servers: dict[ServerKey, ServerTransaction] = {}
-        # 2xx that wait for their ACK, which has a branch of its own: (Call-ID, From tag, To tag, CSeq
-        # number).
-        self._unacknowledged: dict[tuple[str, str, str, int], ServerTransaction] = {}
-        # RFC 3261 8.2.2.2: the same request that came over two paths: (Call-ID, From tag, CSeq).
-        self._merging: dict[tuple[str, str, str], ServerKey] = {}
-        self._received_bytes = 0  # of the requests behind `_servers`
+        self._tables = tables or SharedTables(self._limits)
         self._tag_secret = token(32).encode()
 
     # The clock
@@ -173,16 +173,19 @@ class TransactionLayer:
             self._admit(key, request, size_bytes, source, now_ms)
 
     def _receive_ack(self, tx: ServerTransaction | None, ack: Request, source: Address, now_ms: int) -> None:
-        if tx is None:
-            # The ACK for a 2xx is a transaction of its own (RFC 3261 17.1.1.3): found by its dialog.
-            tx = self._unacknowledged.get(
-                (ack.call_id, ack.from_.tag or "", ack.to.tag or "", ack.cseq.number)
-            )
-        if tx is None:
-            self._counters.stray_acks += 1
+        if tx is not None:
+            self._acknowledged(tx, ack, source, now_ms)
+            return
+        # The ACK for a 2xx is a transaction of its own (RFC 3261 17.1.1.3): found by its dialog, whichever way it came.
+        ack_key = (ack.call_id, ack.from_.tag or "", ack.to.tag or "", ack.cseq.number)
+        if acknowledge := self._tables.unacknowledged.get(ack_key):
+            acknowledge(ack, source, now_ms)
         else:
-            tx.source = source
-            self._step(tx, Input.ACK, ack, now_ms)
+            self._counters.stray_acks += 1
+
+    def _acknowledged(self, tx: ServerTransaction, ack: Request, source: Address, now_ms: int) -> None:
+        tx.source = source
+        self._step(tx, Input.ACK, ack, now_ms)
 
     def _receive_cancel(
         self, key: ServerKey, cancel: Request, size_bytes: int, source: Address, now_ms: int
@@ -193,7 +196,7 @@ class TransactionLayer:
             self._counters.refused += 1
             self._refuse(cancel, Refusal(481), source)
             return
-        if not self._has_room("CANCEL"):
+        if not self._tables.has_room("hang_up"):
             self._refuse_full(cancel, source)
             return
         tx = self._open_server(key, cancel, size_bytes, source, now_ms)
@@ -205,18 +208,18 @@ class TransactionLayer:
         merge_key = None
         if request.to.tag is None:
             merge_key = (request.call_id, request.from_.tag or "", str(request.cseq))
-        refusal = judge(request, merged=merge_key in self._merging)
+        refusal = judge(request, merged=merge_key in self._tables.merging)
         if refusal is not None:
             self._counters.refused += 1
             self._refuse(request, refusal, source)
             return
-        if not self._has_room(request.method):
+        if not self._tables.has_room(purpose_of(request)):
             self._refuse_full(request, source)
             return
         tx = self._open_server(key, request, size_bytes, source, now_ms)
         if merge_key is not None:
             tx.merge_key = merge_key
-            self._merging[merge_key] = key
+            self._tables.merging[merge_key] = key
         if tx.is_invite:
             # RFC 3261 17.2.1: at once, which also stops the peer's timer A.
             self._step(tx, Input.PROVISIONAL, respond(request, 100), now_ms)
@@ -225,10 +228,12 @@ class TransactionLayer:
     def _open_server(
         self, key: ServerKey, request: Request, size_bytes: int, source: Address, now_ms: int
     ) -> ServerTransaction:
-        tx = ServerTransaction(self._env, key, request, reply_address(request.via, source))
+        destination, otherwise = self._reply_addresses(request, source)
+        tx = ServerTransaction(self._env, key, request, destination)
+        tx.otherwise = otherwise
         tx.local_tag = request.to.tag or self._stateless_tag(request)
-        tx.size_bytes = size_bytes
-        self._received_bytes += size_bytes
+        tx.purpose, tx.size_bytes = purpose_of(request), size_bytes
+        self._tables.began(tx.purpose, size_bytes)
         self._servers[key] = tx
         await_user(tx, None, now_ms)
         self._env.timers.schedule(tx, now_ms)
@@ -240,7 +245,7 @@ class TransactionLayer:
         """Send a request in a new transaction; its top Via is added. Raises `TransactionsFullError`."""
         if request.method == "ACK":
             raise ValueError("an ACK is sent with send_ack")
-        if not self._has_room(request.method):
+        if not self._tables.has_room(purpose_of(request)):
             self._counters.refused_full += 1
             raise TransactionsFullError
         branch = self._new_branch()
@@ -289,9 +294,25 @@ class TransactionLayer:
                     tx.local_tag,
                     response.cseq.number,
                 )
-                self._unacknowledged[tx.ack_key] = tx
+                self._tables.unacknowledged[tx.ack_key] = partial(self._acknowledged, tx)
         self._step(tx, input_of_status(response.status), response, now_ms)
         return True
+
+    def respond_statelessly(self, key: ServerKey, response: Response, now_ms: int) -> bool:
+        """Answer for good and remember nothing: a copy of the request is a new one (RFC 3261 8.2.7).
+
+        For answers that come out the same again and are asked for by strangers. Not for an INVITE, whose answer is repeated.
+        False as in `send_response`.
+        """
+        tx = self._servers.get(key)
+        if tx is not None and tx.is_invite:
+            raise ValueError("an INVITE is answered with send_response")
+        sent = self.send_response(key, response, now_ms)
+        if sent and tx is not None:
+            end(tx, None, now_ms)
+            tx.state = State.TERMINATED
+            self._forget(tx)
+        return sent
 
     def send_failed(self, failed: Send, now_ms: int) -> None:
         """The transport could not send this. Responses are left to their repetition (RFC 6026 8.8)."""
@@ -331,25 +352,24 @@ class TransactionLayer:
             self._env.timers.schedule(tx, now_ms)
 
     def _forget(self, tx: ClientTransaction | ServerTransaction) -> None:
+        self._tables.ended(tx.purpose, tx.size_bytes)
         if isinstance(tx, ClientTransaction):
             del self._clients[tx.key]
             if tx.is_invite:
                 self._env.outputs.append(InviteEnded(tx.key))
             return
         del self._servers[tx.key]
-        self._received_bytes -= tx.size_bytes
         if tx.ack_key is not None:
-            self._unacknowledged.pop(tx.ack_key, None)
+            self._tables.unacknowledged.pop(tx.ack_key, None)
         if tx.merge_key is not None:
-            self._merging.pop(tx.merge_key, None)
+            self._tables.merging.pop(tx.merge_key, None)
 
-    def _has_room(self, method: str) -> bool:
-        """New work stops at the maximum; hanging up has a reserve beyond it."""
-        limits = self._limits
-        live = len(self._clients) + len(self._servers)
-        if live < limits.transactions_max and self._received_bytes < limits.received_bytes_max:
-            return True
-        return method in ("BYE", "CANCEL") and live < limits.transactions_max + limits.transactions_reserve
+    def _reply_addresses(self, request: Request, source: Address) -> tuple[Address, Address | None]:
+        """Where responses go, and where else when that is a connection which is gone (RFC 3261 18.2.2)."""
+        via = request.via
+        if self._env.reliable:
+            return source, (source[0], via.port or default_port(via.transport))
+        return reply_address(via, source), None
 
     def _open_client(
         self, branch: str, request: Request, destination: Address, now_ms: int, *, internal: bool
@@ -357,6 +377,8 @@ class TransactionLayer:
         key = client_key(branch, request.method)
         tx = ClientTransaction(self._env, key, request, destination, internal=internal)
         tx.wire = request.to_bytes()
+        tx.purpose = purpose_of(request)
+        self._tables.began(tx.purpose, 0)
         self._clients[key] = tx
         self._counters.requests_sent += 1
         self._env.outputs.append(Send(tx.wire, destination, key))
@@ -388,7 +410,8 @@ class TransactionLayer:
         except SipParseError:
             pass  # a To that cannot be read is given back as it came
         self._counters.responses_sent += 1
-        self._env.outputs.append(Send(response.to_bytes(), reply_address(request.via, source)))
+        destination, otherwise = self._reply_addresses(request, source)
+        self._env.outputs.append(Send(response.to_bytes(), destination, otherwise=otherwise))
         self._env.outputs.append(Refused(source, refusal.status, response.reason))
 
     def _refuse_full(self, request: Request, source: Address) -> None:

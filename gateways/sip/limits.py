@@ -42,6 +42,7 @@ class LayerLimits(msgspec.Struct, frozen=True, kw_only=True):
 
     transactions_max: int = 200_000
     transactions_reserve: int = 20_000  # beyond the maximum, for BYE and CANCEL only
+    others_share: float = 0.25  # of the maximum, for what is outside calls: OPTIONS, REGISTER
     received_bytes_max: int = (
         256 * 1024 * 1024
     )  # of the requests whose transactions live; the reserve is beyond it

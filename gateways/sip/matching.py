@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from gateways.sip.errors import SipParseError
 from gateways.sip.events import Address, ClientKey, ServerKey
-from gateways.sip.headers import MAGIC_COOKIE, Via
+from gateways.sip.headers import MAGIC_COOKIE, Via, default_port
 from gateways.sip.message import Request
-
-DEFAULT_PORT = 5060
 
 
 def client_key(branch: str, method: str) -> ClientKey:
@@ -42,7 +40,7 @@ def reply_address(via: Via, source: Address) -> Address:
     """
     if "rport" in via.params:
         return source
-    return source[0], via.port or DEFAULT_PORT
+    return source[0], via.port or default_port(via.transport)
 
 
 def stamp_via(request: Request, source: Address) -> bool:

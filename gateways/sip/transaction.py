@@ -19,6 +19,7 @@ from gateways.sip.events import (
 )
 from gateways.sip.limits import LayerLimits
 from gateways.sip.message import Request
+from gateways.sip.tables import Purpose
 from gateways.sip.timers import NEVER_MS, T1_MS, Timed, TimerQueue
 
 
@@ -101,10 +102,13 @@ class Transaction:
         "expire_timer",
         "interval_ms",
         "is_invite",
+        "otherwise",
+        "purpose",
         "queued_at_ms",
         "request",
         "resend_at_ms",
         "resend_timer",
+        "size_bytes",
         "source",
         "state",
         "wire",
@@ -115,6 +119,9 @@ class Transaction:
         self.request: Request | None = request  # until it is no longer needed
         self.is_invite = request.method == "INVITE"
         self.destination = destination
+        self.otherwise: Address | None = None  # when `destination` is a connection that is gone
+        self.purpose: Purpose = "other"
+        self.size_bytes = 0  # of the request that came
         self.source = destination  # where the last message came from
         self.state = state
         self.wire = b""  # what is repeated
@@ -172,7 +179,7 @@ class ClientTransaction(Transaction):
 class ServerTransaction(Transaction):
     """A request that we received; `destination` is where its responses go."""
 
-    __slots__ = ("ack_key", "key", "local_tag", "merge_key", "size_bytes")
+    __slots__ = ("ack_key", "key", "local_tag", "merge_key")
 
     def __init__(self, env: Environment, key: ServerKey, request: Request, destination: Address) -> None:
         first = State.PROCEEDING if request.method == "INVITE" else State.TRYING
@@ -181,4 +188,3 @@ class ServerTransaction(Transaction):
         self.local_tag = ""
         self.ack_key: tuple[str, str, str, int] | None = None
         self.merge_key: tuple[str, str, str] | None = None
-        self.size_bytes = 0

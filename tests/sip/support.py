@@ -7,11 +7,12 @@ from collections.abc import Callable, Iterable
 from typing import TypeVar
 
 from gateways.sip.build import make_request
-from gateways.sip.events import Address, Output, Send
+from gateways.sip.events import Address, Output, Send, Transport
 from gateways.sip.headers import NameAddr, Via
 from gateways.sip.layer import TransactionLayer
 from gateways.sip.limits import LayerLimits
 from gateways.sip.message import Request, Response, parse_message
+from gateways.sip.tables import SharedTables
 
 CALLER: Address = ("192.0.2.1", 5060)
 CALLEE: Address = ("192.0.2.2", 5060)
@@ -39,11 +40,15 @@ class Agent:
         address: Address,
         *,
         prefix: str = "t",
-        transport: str = "UDP",
+        transport: Transport = "UDP",
         limits: LayerLimits | None = None,
+        tables: SharedTables | None = None,
     ) -> None:
         self.address = address
-        self.layer = TransactionLayer(Tokens(prefix), address, transport=transport, limits=limits)
+        self.tables = tables or SharedTables(limits)
+        self.layer = TransactionLayer(
+            Tokens(prefix), address, transport=transport, limits=limits, tables=self.tables
+        )
         self.sent: list[Send] = []
         self.heard: list[Output] = []
 
@@ -89,8 +94,9 @@ class Agent:
         """No transaction and no timer is left."""
         statistics = self.layer.statistics()
         assert (statistics.clients_live, statistics.servers_live) == (0, 0)
-        assert self.layer._unacknowledged == {}
-        assert self.layer._merging == {}
+        assert self.tables.unacknowledged == {}
+        assert self.tables.merging == {}
+        assert (self.tables._live, self.tables._others, self.tables._received_bytes) == (0, 0, 0)
 
 
 def sends(outputs: Iterable[Output]) -> list[Request | Response]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from gateways.sip.admission import Refusal, hops_onward
 from gateways.sip.build import respond
 from gateways.sip.errors import TransactionsFullError
 from gateways.sip.events import AckReceived, Refused, RequestReceived, Send
@@ -47,16 +48,72 @@ def test_unsupported_extension() -> None:
     assert only_response(agent).get("Unsupported") == "unheard-of, 100rel"
 
 
-def test_hops_used_up() -> None:
+@pytest.mark.parametrize("method", ["INVITE", "REGISTER", "OPTIONS"])
+def test_hops_used_up_end_here(method: str) -> None:
+    """16.3 forbids to send such a request on, and 8.2 lets its destination take it"""
     agent = Agent(CALLEE)
-    message = wire_request()
+    message = wire_request(method)
     message.set("Max-Forwards", "0")
     agent.receive(message, CALLER)
-    assert agent.responses() == [483]
-    options = wire_request("OPTIONS", branch="z9hG4bKtwo")
-    options.set("Max-Forwards", "0")
-    agent.receive(options, CALLER)
-    assert len(agent.events(RequestReceived)) == 1, "11: it asks whoever stands at the end"
+    assert len(agent.events(RequestReceived)) == 1
+
+
+@pytest.mark.parametrize(("hops", "onward"), [(None, 69), (70, 69), (1, 0), (255, 69), (0, Refusal(483))])
+def test_hops_of_what_goes_on(hops: int | None, onward: int | Refusal) -> None:
+    """RFC 7332 3: each leg of ours has one less than the one it comes from, so that circles end"""
+    message = wire_request()
+    message.remove("Max-Forwards")
+    if hops is not None:
+        message.add("Max-Forwards", str(hops))
+    assert hops_onward(message) == onward
+
+
+@pytest.mark.parametrize(
+    ("contacts", "status"),
+    [
+        ([], 400),
+        (["<sip:a@h>, <sip:b@h>"], 400),
+        (["<sip:a@h>", "<sip:b@h>"], 400),
+        (["<tel:+90185>"], 400),
+        (["<sips:a@h>"], 0),
+    ],
+)
+def test_a_dialog_needs_one_contact(contacts: list[str], status: int) -> None:
+    """8.1.1.8"""
+    agent = Agent(CALLEE)
+    message = wire_request()
+    message.remove("Contact")
+    for contact in contacts:
+        message.add("Contact", contact)
+    agent.receive(message, CALLER)
+    assert [answer for answer in agent.responses() if answer != 100] == [status] * (status != 0)
+
+
+def test_within_a_dialog_contact_may_be_missing() -> None:
+    agent = Agent(CALLEE)
+    message = wire_request(to_tag="here")
+    message.remove("Contact")
+    agent.receive(message, CALLER)
+    assert len(agent.events(RequestReceived)) == 1
+
+
+@pytest.mark.parametrize(
+    ("accept", "taken"),
+    [
+        ("application/sdp", True),
+        ("text/plain, Application/SDP;q=0.5", True),
+        ("application/*", True),
+        ("*/*", True),
+        ("text/plain", False),
+        ("", False),
+    ],
+)
+def test_who_reads_no_descriptions_gets_no_call(accept: str, taken: bool) -> None:
+    """20.1"""
+    agent = Agent(CALLEE)
+    agent.receive(wire_request(headers=[("Accept", accept)]), CALLER)
+    assert bool(agent.events(RequestReceived)) is taken
+    assert (406 in agent.responses()) is not taken
 
 
 def test_missing_max_forwards_is_common() -> None:
@@ -222,7 +279,7 @@ def test_via_list_in_one_field() -> None:
 
 # Limits
 
-FULL = LayerLimits(transactions_max=3, transactions_reserve=2, retry_after_s=7)
+FULL = LayerLimits(transactions_max=3, transactions_reserve=2, retry_after_s=7, others_share=1.0)
 
 
 def fill(agent: Agent) -> None:
@@ -271,7 +328,7 @@ def test_reserve_for_cancel_has_an_end() -> None:
 
 
 def test_large_messages_use_the_room_up_sooner() -> None:
-    agent = Agent(CALLEE, limits=LayerLimits(received_bytes_max=50_000))
+    agent = Agent(CALLEE, limits=LayerLimits(received_bytes_max=50_000, others_share=1.0))
     for number in range(3):
         message = wire_request("OPTIONS", branch=f"z9hG4bK{number}", call_id=f"c{number}", body=b"x" * 30_000)
         agent.receive(message, CALLER)
