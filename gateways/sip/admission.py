@@ -1,16 +1,21 @@
-"""Which requests the transaction layer refuses before its user sees them (RFC 3261 8.2.1 to 8.2.3, 16.3)."""
+"""Which requests the transaction layer refuses before its user sees them (RFC 3261 8.2.1 to 8.2.3).
+
+A Max-Forwards of 0 is no reason: it stops a request that would go on (16.3), and most calls end here. Where one goes
+on, out through a trunk or to a phone, `hops_onward` is asked.
+"""
 
 from __future__ import annotations
 
 import msgspec
 
-from gateways.sip.build import reason_phrase
-from gateways.sip.capabilities import EXTENSIONS, METHODS
+from gateways.sip.build import MAX_FORWARDS, reason_phrase
+from gateways.sip.capabilities import ACCEPT, EXTENSIONS, METHODS
 from gateways.sip.errors import SipParseError
 from gateways.sip.limits import LIST_ELEMENTS_MAX, REASON_CHARS_MAX
 from gateways.sip.message import Request, Response
 
 _SCHEMES = frozenset(("sip", "sips", "tel"))
+_MAKE_DIALOGS = frozenset(("INVITE", "REFER"))
 
 
 class Refusal(msgspec.Struct, frozen=True):
@@ -27,17 +32,47 @@ def judge(request: Request, *, merged: bool) -> Refusal | None:
         return Refusal(405)  # `respond` adds Allow, as 8.2.1 demands
     if request.request_uri.scheme not in _SCHEMES:
         return Refusal(416)
-    if request.max_forwards == 0 and request.method != "OPTIONS":
-        return Refusal(483)  # an OPTIONS may ask for the element at which it stops: 11
     if merged:
         return Refusal(482)
-    if request.method == "INVITE" and request.to.tag is None and not request.contacts:
-        return Refusal(400, "Bad Request - Contact: missing")  # 8.1.1.8: a dialog needs one
+    if request.method in _MAKE_DIALOGS and (refusal := _judge_contact(request)) is not None:
+        return refusal
+    if request.method == "INVITE" and not _takes_descriptions(request):
+        return Refusal(406, f"Not Acceptable - {ACCEPT} is all there is")
     if request.get("Require") is not None:
         unsupported = [option for option in request.get_list("Require") if option.lower() not in EXTENSIONS]
         if unsupported:
             return Refusal(420, headers=(("Unsupported", ", ".join(unsupported)),))
     return None
+
+
+def _judge_contact(request: Request) -> Refusal | None:
+    """RFC 3261 8.1.1.8: exactly one, and one that requests can be sent to; within a dialog it may be left out."""
+    contacts = request.contacts
+    if not contacts and request.to.tag is not None:
+        return None
+    if not contacts:
+        return Refusal(400, "Bad Request - Contact: missing")
+    if len(contacts) > 1:
+        return Refusal(400, "Bad Request - Contact: more than one")
+    if contacts[0].uri.scheme not in ("sip", "sips"):
+        return Refusal(400, "Bad Request - Contact: no SIP URI")
+    return None
+
+
+def _takes_descriptions(request: Request) -> bool:
+    """RFC 3261 20.1: an answer is a session description, unless Accept says that none would be read."""
+    if request.get("Accept") is None:
+        return True
+    ranges = {element.partition(";")[0].strip(" \t").lower() for element in request.get_list("Accept")}
+    return not ranges.isdisjoint(("application/sdp", "application/*", "*/*"))
+
+
+def hops_onward(request: Request) -> int | Refusal:
+    """The Max-Forwards of a request that is made because of this one (RFC 7332 3); 483 when it may go no further."""
+    hops = request.max_forwards
+    if hops is None:
+        return MAX_FORWARDS - 1
+    return min(hops, MAX_FORWARDS) - 1 if hops > 0 else Refusal(483)
 
 
 def judge_malformed(message: Request | Response | None, error: SipParseError) -> Refusal | None:

@@ -98,8 +98,8 @@ def respond(
                 fields.append(("To", f"{field[1]};tag={to_tag}"))
             else:
                 fields.append(field)
-        elif name == "Record-Route" and 101 <= status <= 299:
-            fields.append(field)  # RFC 3261 12.1.1
+        elif name == "Record-Route" and 101 <= status <= 299 and method != "REGISTER":
+            fields.append(field)  # RFC 3261 12.1.1; a REGISTER makes no dialog: 10.3
         elif name == "Timestamp" and status == 100:
             fields.append(field)  # RFC 3261 8.2.6.1
     if contact is not None:
@@ -132,10 +132,14 @@ def make_request(
     headers: Iterable[tuple[str, str]] = (),
     body: bytes = b"",
     content_type: str | None = None,
+    max_forwards: int = MAX_FORWARDS,
 ) -> Request:
-    """A request without Via, which the transaction layer adds. `from_` carries our tag."""
+    """A request without Via, which the transaction layer adds. `from_` carries our tag.
+
+    `max_forwards` is what is left for one that is made because of another (`admission.hops_onward`).
+    """
     fields = [
-        ("Max-Forwards", str(MAX_FORWARDS)),
+        ("Max-Forwards", str(max_forwards)),
         ("From", str(from_)),
         ("To", str(to)),
         ("Call-ID", call_id),

@@ -35,6 +35,14 @@ def test_record_route_is_for_dialogs(status: int, copied: bool) -> None:
     assert (response.get("Record-Route") is not None) is copied
 
 
+def test_a_registration_makes_no_dialog() -> None:
+    """10.3: nor a route"""
+    assert (
+        respond(wire_request("REGISTER", headers=[("Record-Route", "<sip:p;lr>")]), 200).get("Record-Route")
+        is None
+    )
+
+
 def test_tag_of_the_request_is_kept() -> None:
     assert respond(wire_request("BYE", to_tag="ours"), 200, to_tag="other").to.tag == "ours"
 
