@@ -7,6 +7,7 @@ gives back what was read.
 
 from __future__ import annotations
 
+import ipaddress
 from functools import lru_cache
 from urllib.parse import quote_from_bytes, unquote_to_bytes
 
@@ -17,7 +18,6 @@ from gateways.sip.limits import CACHED_CHARS_MAX, CACHED_MAX, URI_CHARS_MAX
 from gateways.sip.scan import Params, format_params, is_token, parse_number, parse_params
 
 _HOST_CHARS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._")
-_IPV6_CHARS = frozenset("0123456789abcdefABCDEF:.")
 _FORBIDDEN_CHARS = frozenset(' \t"<>\\^`{|}')
 # RFC 3261 25.1: unreserved and user-unreserved need no escape in the user part.
 _USER_SAFE = "-_.!~*'()&=+$,;?/"
@@ -30,11 +30,33 @@ def bracket(host: str) -> str:
     return f"[{host}]" if ":" in host else host
 
 
+def _read_ipv6(host: str) -> ipaddress.IPv6Address | None:
+    try:
+        return ipaddress.IPv6Address(host)
+    except ValueError:
+        return None
+
+
+_cached_ipv6 = lru_cache(maxsize=CACHED_MAX)(_read_ipv6)
+
+
+def is_ipv6(host: str) -> bool:
+    """An IPv6 address, written without brackets."""
+    return ":" in host and len(host) <= CACHED_CHARS_MAX and _cached_ipv6(host) is not None
+
+
+def same_host(one: str, other: str) -> bool:
+    """Names in any case, IPv6 addresses in any of their forms (RFC 5954 4.2)."""
+    if ":" in one and ":" in other:
+        return _cached_ipv6(one) == _cached_ipv6(other)
+    return one.lower() == other.lower()
+
+
 def parse_host_port(text: str, where: str) -> tuple[str, int | None]:
     """`host[:port]`; the brackets of an IPv6 reference are removed."""
     if text.startswith("["):
         host, closed, rest = text[1:].partition("]")
-        if not closed or ":" not in host or not _IPV6_CHARS.issuperset(host):
+        if not closed or "%" in host or not is_ipv6(host):
             raise SipParseError("bad IPv6 reference", where)
         rest = rest.lstrip(" \t")
     else:
@@ -87,7 +109,7 @@ class Uri(msgspec.Struct, frozen=True, kw_only=True):
 
     def is_equivalent(self, other: Uri) -> bool:
         """RFC 3261 19.1.4 comparison."""
-        if (self.scheme, self.port, self.host.lower()) != (other.scheme, other.port, other.host.lower()):
+        if (self.scheme, self.port) != (other.scheme, other.port) or not same_host(self.host, other.host):
             return False
         if _unescape(self.user) != _unescape(other.user) or _unescape(self.password) != _unescape(
             other.password

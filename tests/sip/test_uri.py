@@ -57,6 +57,11 @@ def test_parts() -> None:
         "sip:a@b:",
         "sip:a@[::1",
         "sip:a@[nothex]",
+        "sip:a@[2001:db8:::1]",
+        "sip:a@[1:2:3:4:5:6:7:8:9]",
+        "sip:a@[::1%eth0]",
+        "sip:a@[:]",
+        "sip:a@[192.0.2.1]",
         "sip:a@[::1]x",
         "sip:a@b c",
         "sip:a@b;",
@@ -104,6 +109,9 @@ def test_no_control_character_gets_out() -> None:
             "sip:alice@atlanta.com?subject=project%20x&priority=urgent",
             "sip:alice@atlanta.com?priority=urgent&subject=project%20x",
         ),
+        # RFC 5954 4.2
+        ("sip:bob@[2001:db8::9:1]", "sip:bob@[2001:0DB8:0:0:0:0:9:01]"),
+        ("sip:bob@[::ffff:192.0.2.1]", "sip:bob@[::FFFF:C000:0201]"),
     ],
 )
 def test_equivalent(one: str, other: str) -> None:
@@ -124,6 +132,8 @@ def test_equivalent(one: str, other: str) -> None:
         ("sip:bob@biloxi.com;security=on", "sip:bob@biloxi.com;security=off"),
         ("sip:bob@biloxi.com", "sips:bob@biloxi.com"),
         ("sip:bob@biloxi.com", "sip:biloxi.com"),
+        ("sip:bob@[2001:db8::9:1]", "sip:bob@[2001:db8::9:2]"),
+        ("sip:bob@[::ffff:192.0.2.1]", "sip:bob@192.0.2.1"),
     ],
 )
 def test_not_equivalent(one: str, other: str) -> None:
