@@ -2,7 +2,7 @@
 
 A `Dialog` knows its identifiers, the route set, the peer's target and both CSeq numbers. It makes requests
 within the dialog and judges those that come: order (12.2.2) and colliding re-INVITEs (14.1, 14.2). It does
-not know transactions: the caller sends what it makes and tells it what was answered.
+not know transactions: the caller sends what it makes and tells it what was answered and acknowledged.
 """
 
 from __future__ import annotations
@@ -43,6 +43,7 @@ class Dialog:
         "_invite_in",
         "_invite_out",
         "_last_invite_out",
+        "_unacknowledged",
         "confirmed",
         "id",
         "local",
@@ -65,6 +66,7 @@ class Dialog:
         self._invite_out: int | None = None  # CSeq number of our INVITE without a final response
         self._invite_in: int | None = None  # the same of the peer's
         self._last_invite_out: int | None = None
+        self._unacknowledged: int | None = None  # CSeq number of the peer's INVITE that our 2xx went to
 
     @classmethod
     def as_caller(cls, request: Request, response: Response) -> Dialog:
@@ -92,8 +94,8 @@ class Dialog:
 
     @property
     def invite_pending(self) -> bool:
-        """An INVITE of either side has no final response: no other may be sent (RFC 3261 14.1)."""
-        return self._invite_out is not None or self._invite_in is not None
+        """An INVITE of either side is not over, the peer's not before its ACK: no other may be sent (RFC 3261 14.1)."""
+        return any(number is not None for number in (self._invite_out, self._invite_in, self._unacknowledged))
 
     # Sending
 
@@ -180,12 +182,20 @@ class Dialog:
 
     def receive_request(self, request: Request) -> Refusal | None:
         """Whether a request within the dialog is in order; if not, how to answer it."""
+        refusal = self.judge(request)
+        self.accept(request)
+        return refusal
+
+    def judge(self, request: Request) -> Refusal | None:
+        """Whether a request within the dialog is in order; if not, how to answer it. Nothing changes.
+
+        Who may speak in this dialog has been asked before: the tags are no secret on the way.
+        """
         cseq = request.cseq
         if cseq.method == "ACK":
             return None
         if self.remote_cseq is not None and cseq.number <= self.remote_cseq:
             return Refusal(500, "Server Internal Error - CSeq out of order")  # RFC 3261 12.2.2
-        self.remote_cseq = cseq.number
         if cseq.method != "INVITE":
             return None
         if self._invite_in is not None:
@@ -194,8 +204,25 @@ class Dialog:
             return Refusal(500, headers=(("Retry-After", str(retry_after_s)),))
         if self._invite_out is not None:
             return Refusal(491)  # RFC 3261 14.2: glare
-        self._invite_in = cseq.number
         return None
+
+    def accept(self, request: Request) -> None:
+        """Take notice of a request within the dialog that came from the peer, also of one that `judge` refuses."""
+        cseq = request.cseq
+        if cseq.method == "ACK":
+            return
+        if cseq.method == "INVITE" and self.judge(request) is None:
+            self._invite_in = cseq.number
+        self.remote_cseq = max(cseq.number, self.remote_cseq or 0)
+
+    def ack_received(self, request: Request) -> None:
+        """Our 2xx to the peer's INVITE is acknowledged: INVITEs of ours may go out again (RFC 3261 14.1)."""
+        if request.cseq.number == self._unacknowledged:
+            self._unacknowledged = None
+
+    def ack_missing(self) -> None:
+        """Our 2xx was never acknowledged."""
+        self._unacknowledged = None
 
     def response_sent(self, request: Request, response: Response) -> None:
         """Take notice of our response to a request of the peer."""
@@ -203,7 +230,10 @@ class Dialog:
             return
         if request.method == "INVITE" and request.cseq.number == self._invite_in:
             self._invite_in = None
-        if response.status < 300 and request.method in _TARGET_REFRESH:
+        if response.status >= 300 or request.method not in _TARGET_REFRESH:
+            return
+        if request.method == "INVITE":  # an UPDATE may come, and be answered, while the dialog is early
             self.confirmed = True
-            if request.contacts:
-                self.remote_target = request.contacts[0].uri
+            self._unacknowledged = request.cseq.number
+        if request.contacts:
+            self.remote_target = request.contacts[0].uri

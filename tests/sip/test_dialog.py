@@ -201,7 +201,51 @@ def test_no_second_invite_of_ours_while_one_is_open() -> None:
     with pytest.raises(ValueError, match="pending"):
         other.request("INVITE")
     answer(other, invite, 200)
+    with pytest.raises(ValueError, match="pending"):
+        other.request("INVITE")  # our 200 is not acknowledged
+    other.ack_received(in_dialog("ACK", 9))
+    assert other.invite_pending, "the ACK of another one"
+    other.ack_received(in_dialog("ACK", 10))
     other.request("INVITE")
+
+
+def test_a_200_that_nobody_acknowledges_is_over_too() -> None:
+    dialog, invite = callee_dialog()
+    answer(dialog, invite, 200)
+    dialog.ack_missing()
+    assert not dialog.invite_pending
+
+
+def test_judging_changes_nothing() -> None:
+    """A request is looked at before it is known to come from the peer: a forged number must not shut the peer out"""
+    dialog, invite = callee_dialog()
+    answer(dialog, invite, 200)
+    assert dialog.judge(in_dialog("INFO", 2**31 - 2)) is None
+    assert dialog.judge(in_dialog("BYE", 11)) is None
+    dialog.accept(in_dialog("INVITE", 12))
+    assert dialog.invite_pending
+    refusal = dialog.judge(in_dialog("INVITE", 13))
+    assert refusal is not None
+    assert refusal.status == 500
+    dialog.accept(in_dialog("ACK", 20))
+    assert dialog.judge(in_dialog("BYE", 13)) is None
+
+
+def test_update_in_an_early_dialog() -> None:
+    """RFC 3311 5.1, 5.2: it moves the target, and answers no INVITE"""
+    dialog, invite = callee_dialog()
+    answer(dialog, invite, 183)
+    update = in_dialog("UPDATE", 11)
+    update.set("Contact", "<sip:moved@192.0.2.50>")
+    assert refused(dialog, update) == 0
+    answer(dialog, update, 200)
+    assert str(dialog.remote_target) == "sip:moved@192.0.2.50"
+    assert not dialog.confirmed
+    assert dialog.invite_pending
+    ours = dialog.request("UPDATE", contact="<sip:185@192.0.2.2>")
+    dialog.response_received(respond(ours, 200, contact="<sip:again@192.0.2.51>"))
+    assert str(dialog.remote_target) == "sip:again@192.0.2.51"
+    assert not dialog.confirmed
 
 
 def test_challenged_request_goes_out_again() -> None:
