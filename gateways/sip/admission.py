@@ -26,13 +26,13 @@ class Refusal(msgspec.Struct, frozen=True):
     headers: tuple[tuple[str, str], ...] = ()
 
 
-def judge(request: Request, *, merged: bool) -> Refusal | None:
+def judge(request: Request, *, merged: bool, looped: bool) -> Refusal | None:
     """Whether a new request is refused. It has passed `check`."""
     if request.method not in METHODS:
         return Refusal(405)  # `respond` adds Allow, as 8.2.1 demands
     if request.request_uri.scheme not in _SCHEMES:
         return Refusal(416)
-    if merged:
+    if merged or looped:
         return Refusal(482)
     if request.method in _MAKE_DIALOGS and (refusal := _judge_contact(request)) is not None:
         return refusal

@@ -135,6 +135,7 @@ class Statistics(msgspec.Struct):
     malformed_dropped: int = 0
     refused: int = 0  # well-formed requests answered by the layer: 405, 416, 420, 481, 482, 483
     refused_full: int = 0
+    forged_cancels: int = 0  # that knew the branch of an INVITE, but not the rest, or came from elsewhere
     stray_responses: int = 0
     stray_acks: int = 0
     acks_missing: int = 0  # a final response to an INVITE that nobody acknowledged

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable
 from functools import partial
 
 from gateways.sip import machines
-from gateways.sip.actions import await_user, end, start_calling, start_trying
+from gateways.sip.actions import await_user, end, send, start_calling, start_trying
 from gateways.sip.admission import Refusal, judge, judge_malformed
 from gateways.sip.build import derived_request, respond
 from gateways.sip.errors import SipParseError, TransactionsFullError
@@ -77,6 +77,7 @@ class TransactionLayer:
         self._counters = self._env.counters
         self._clients: dict[ClientKey, ClientTransaction] = {}
         self._servers: dict[ServerKey, ServerTransaction] = {}
+        self._unscheduled: list[tuple[ServerTransaction, int]] = []
         self._tables = tables or SharedTables(self._limits)
         self._tag_secret = token(32).encode()
 
@@ -84,11 +85,23 @@ class TransactionLayer:
 
     def next_deadline_ms(self) -> int | None:
         """When to call `poll_timers`; None: nothing runs."""
+        self._schedule_unanswered()
         return self._env.timers.next_deadline_ms()
 
     def poll_timers(self, now_ms: int) -> None:
         """Let everything happen that is due."""
+        self._schedule_unanswered()
         self._env.timers.poll(now_ms)
+
+    def _schedule_unanswered(self) -> None:
+        """Start the clock of requests that our user did not answer at once.
+
+        What is answered and forgotten at once never waits for anything, and would be remembered by the clock alone.
+        """
+        for tx, now_ms in self._unscheduled:
+            if tx.state is not State.TERMINATED:
+                self._env.timers.schedule(tx, now_ms)
+        self._unscheduled.clear()
 
     def _fire(self, timed: Timed, now_ms: int) -> None:
         assert isinstance(timed, ClientTransaction | ServerTransaction)
@@ -196,6 +209,11 @@ class TransactionLayer:
             self._counters.refused += 1
             self._refuse(cancel, Refusal(481), source)
             return
+        # A branch can be overheard; whoever sent the INVITE also knows the rest of it, and sits where it came from.
+        if (source[0], *_call_of(cancel)) != (invite.origin[0], *invite.call):
+            self._counters.forged_cancels += 1
+            self._refuse(cancel, Refusal(481), source, told="forged CANCEL")
+            return
         if not self._tables.has_room("hang_up"):
             self._refuse_full(cancel, source)
             return
@@ -208,7 +226,7 @@ class TransactionLayer:
         merge_key = None
         if request.to.tag is None:
             merge_key = (request.call_id, request.from_.tag or "", str(request.cseq))
-        refusal = judge(request, merged=merge_key in self._tables.merging)
+        refusal = judge(request, merged=merge_key in self._tables.merging, looped=self._is_looped(request))
         if refusal is not None:
             self._counters.refused += 1
             self._refuse(request, refusal, source)
@@ -225,18 +243,27 @@ class TransactionLayer:
             self._step(tx, Input.PROVISIONAL, respond(request, 100), now_ms)
         self._env.outputs.append(RequestReceived(key, request, source))
 
+    def _is_looped(self, request: Request) -> bool:
+        """A call of ours that comes back while it is not answered (RFC 3261 16.3 step 4)."""
+        if request.method != "INVITE" or request.to.tag is not None:
+            return False
+        return not self._tables.inviting.isdisjoint(
+            [client_key(via.branch, "INVITE") for via in request.vias]
+        )
+
     def _open_server(
         self, key: ServerKey, request: Request, size_bytes: int, source: Address, now_ms: int
     ) -> ServerTransaction:
         destination, otherwise = self._reply_addresses(request, source)
         tx = ServerTransaction(self._env, key, request, destination)
         tx.otherwise = otherwise
+        tx.origin, tx.call = source, _call_of(request)
         tx.local_tag = request.to.tag or self._stateless_tag(request)
         tx.purpose, tx.size_bytes = purpose_of(request), size_bytes
         self._tables.began(tx.purpose, size_bytes)
         self._servers[key] = tx
         await_user(tx, None, now_ms)
-        self._env.timers.schedule(tx, now_ms)
+        self._unscheduled.append((tx, now_ms))
         return tx
 
     # What our user wants
@@ -282,11 +309,7 @@ class TransactionLayer:
             self._counters.responses_late += 1
             return False
         if response.status > 100:
-            tag = response.to.tag
-            if tag is None:
-                response.set("To", f"{response.get('To')};tag={tx.local_tag}")
-            else:
-                tx.local_tag = tag
+            _settle_tag(tx, response)
             if tx.is_invite and 200 <= response.status < 300:
                 tx.ack_key = (
                     response.call_id,
@@ -307,12 +330,15 @@ class TransactionLayer:
         tx = self._servers.get(key)
         if tx is not None and tx.is_invite:
             raise ValueError("an INVITE is answered with send_response")
-        sent = self.send_response(key, response, now_ms)
-        if sent and tx is not None:
-            end(tx, None, now_ms)
-            tx.state = State.TERMINATED
-            self._forget(tx)
-        return sent
+        if tx is None or tx.state not in (State.TRYING, State.PROCEEDING):
+            self._counters.responses_late += 1
+            return False
+        _settle_tag(tx, response)
+        send(tx, response, now_ms)
+        end(tx, None, now_ms)
+        tx.state = State.TERMINATED
+        self._forget(tx)
+        return True
 
     def send_failed(self, failed: Send, now_ms: int) -> None:
         """The transport could not send this. Responses are left to their repetition (RFC 6026 8.8)."""
@@ -356,6 +382,7 @@ class TransactionLayer:
         if isinstance(tx, ClientTransaction):
             del self._clients[tx.key]
             if tx.is_invite:
+                self._tables.inviting.discard(tx.key)
                 self._env.outputs.append(InviteEnded(tx.key))
             return
         del self._servers[tx.key]
@@ -380,6 +407,8 @@ class TransactionLayer:
         tx.purpose = purpose_of(request)
         self._tables.began(tx.purpose, 0)
         self._clients[key] = tx
+        if tx.is_invite:
+            self._tables.inviting.add(key)
         self._counters.requests_sent += 1
         self._env.outputs.append(Send(tx.wire, destination, key))
         (start_calling if tx.is_invite else start_trying)(tx, None, now_ms)
@@ -401,8 +430,8 @@ class TransactionLayer:
         seed = f"{request.get('Call-ID')}\n{request.get('CSeq')}\n{request.via.branch}".encode()
         return hashlib.blake2s(seed, key=self._tag_secret, digest_size=_TAG_BYTES).hexdigest()
 
-    def _refuse(self, request: Request, refusal: Refusal, source: Address) -> None:
-        """Answer without a transaction."""
+    def _refuse(self, request: Request, refusal: Refusal, source: Address, *, told: str = "") -> None:
+        """Answer without a transaction; `told`: to our own logs, in place of the reason."""
         response = respond(request, refusal.status, refusal.reason, headers=refusal.headers)
         try:
             if response.to.tag is None:
@@ -412,12 +441,26 @@ class TransactionLayer:
         self._counters.responses_sent += 1
         destination, otherwise = self._reply_addresses(request, source)
         self._env.outputs.append(Send(response.to_bytes(), destination, otherwise=otherwise))
-        self._env.outputs.append(Refused(source, refusal.status, response.reason))
+        self._env.outputs.append(Refused(source, refusal.status, told or response.reason))
 
     def _refuse_full(self, request: Request, source: Address) -> None:
         self._counters.refused_full += 1
         retry_after = ("Retry-After", str(self._limits.retry_after_s))
         self._refuse(request, Refusal(503, headers=(retry_after,)), source)
+
+
+def _call_of(request: Request) -> tuple[str, str, int]:
+    """What a CANCEL has in common with its INVITE, besides the branch (RFC 3261 9.1)."""
+    return request.call_id, request.from_.tag or "", request.cseq.number
+
+
+def _settle_tag(tx: ServerTransaction, response: Response) -> None:
+    """Every response of a transaction has the same To tag: our user's, else one of ours."""
+    tag = response.to.tag
+    if tag is None:
+        response.set("To", f"{response.get('To')};tag={tx.local_tag}")
+    else:
+        tx.local_tag = tag
 
 
 def _machine(tx: ClientTransaction | ServerTransaction) -> Machine:

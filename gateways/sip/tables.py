@@ -2,7 +2,8 @@
 
 Each listening point has a layer of its own, with its own Via and timers. But the ACK of a 2xx is a transaction of its own and
 may come by another way than its INVITE (a request above 1,300 bytes goes by TCP, its ACK by UDP), a request that was forked may
-reach us by two ways (RFC 3261 8.2.2.2), and what there is room for is one process' memory.
+reach us by two ways (RFC 3261 8.2.2.2), one of ours may come back by another, and what there is room for is one process'
+memory.
 
 Room is given out by what a request is for. Calls may take all of it; what anybody can ask for without one (OPTIONS, REGISTER)
 never more than a share, so that a flood of those leaves the room of the calls alone; hang-ups have a reserve beyond it.
@@ -13,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Literal
 
-from gateways.sip.events import Address, ServerKey
+from gateways.sip.events import Address, ClientKey, ServerKey
 from gateways.sip.limits import LayerLimits
 from gateways.sip.message import Request
 
@@ -32,6 +33,7 @@ class SharedTables:
         # 2xx that wait for their ACK, and who takes it: (the ACK, where it came from, now).
         self.unacknowledged: dict[AckKey, Callable[[Request, Address, int], None]] = {}
         self.merging: dict[MergeKey, ServerKey] = {}
+        self.inviting: set[ClientKey] = set()  # our INVITEs: one that comes back has gone in a circle
         self._live = 0  # transactions of both sides
         self._received_bytes = 0
         self._others = self._others_bytes = 0  # of these, what is outside calls

@@ -179,12 +179,14 @@ class ClientTransaction(Transaction):
 class ServerTransaction(Transaction):
     """A request that we received; `destination` is where its responses go."""
 
-    __slots__ = ("ack_key", "key", "local_tag", "merge_key")
+    __slots__ = ("ack_key", "call", "key", "local_tag", "merge_key", "origin")
 
     def __init__(self, env: Environment, key: ServerKey, request: Request, destination: Address) -> None:
         first = State.PROCEEDING if request.method == "INVITE" else State.TRYING
         super().__init__(env, request, destination, first)
         self.key = key
         self.local_tag = ""
+        self.origin = destination  # where the request came from
+        self.call = ("", "", 0)  # Call-ID, From tag and CSeq number
         self.ack_key: tuple[str, str, str, int] | None = None
         self.merge_key: tuple[str, str, str] | None = None

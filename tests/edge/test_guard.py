@@ -63,6 +63,21 @@ def test_what_happens_once_a_minute_bans_nobody(clock: Clock) -> None:
         assert heard(it, clock)
 
 
+@pytest.mark.parametrize(
+    ("status", "reason", "kind"),
+    [
+        (481, "forged CANCEL", "spoofed"),
+        (481, "Call/Transaction Does Not Exist", "stray"),
+        (400, "Bad Request - Via: header too long", "huge"),
+        (0, "Via: cannot be read", "malformed"),
+    ],
+)
+def test_what_the_layer_refuses_is_of_a_kind(status: int, reason: str, kind: str, clock: Clock) -> None:
+    it = guard(clock)
+    it.refused(HOST, status, reason, clock.now_ms)
+    assert it.counters(clock.now_ms)[kind] == 1
+
+
 def test_a_host_that_is_too_fast_is_cut_to_its_rate_then_banned(clock: Clock) -> None:
     it = guard(clock, stranger_per_second=10, stranger_burst=20)
     assert sum(heard(it, clock) for _ in range(100)) == 20

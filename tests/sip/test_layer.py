@@ -8,9 +8,12 @@ from gateways.sip.admission import Refusal, hops_onward
 from gateways.sip.build import respond
 from gateways.sip.errors import TransactionsFullError
 from gateways.sip.events import AckReceived, Refused, RequestReceived, Send
+from gateways.sip.headers import Via
+from gateways.sip.layer import TransactionLayer
 from gateways.sip.limits import LayerLimits
 from gateways.sip.message import Response, parse_message
-from tests.sip.support import CALLEE, CALLER, Agent, of, request, sends, wire_request
+from gateways.sip.tables import SharedTables
+from tests.sip.support import CALLEE, CALLER, Agent, Tokens, of, request, sends, wire_request
 
 
 def only_response(agent: Agent) -> Response:
@@ -66,6 +69,24 @@ def test_hops_of_what_goes_on(hops: int | None, onward: int | Refusal) -> None:
     if hops is not None:
         message.add("Max-Forwards", str(hops))
     assert hops_onward(message) == onward
+
+
+def test_a_call_of_ours_that_comes_back() -> None:
+    """16.3 step 4: known by our own branch among its Vias, whichever layer it comes back to"""
+    tables = SharedTables()
+    out = TransactionLayer(Tokens("o"), CALLER, tables=tables)
+    key = out.send_request(request(), CALLEE, 0)
+    (sent,) = of(out.take_output(), Send)
+    back = parse_message(sent.data)
+    back.push_via(Via.parse("SIP/2.0/TCP 192.0.2.99;branch=z9hG4bKproxy"))
+    into = TransactionLayer(Tokens("i"), CALLEE, transport="TCP", tables=tables)
+    into.receive(back.to_bytes(), CALLER, 0)
+    assert [message.status for message in sends(into.take_output()) if isinstance(message, Response)] == [482]
+    out.cancel(key, 0)
+    out.poll_timers(32_000)
+    back.set("Call-ID", "later")
+    into.receive(back.to_bytes(), CALLER, 32_000)
+    assert len(of(into.take_output(), RequestReceived)) == 1, "the branch is worth nothing any longer"
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,9 @@ from gateways.sip.build import respond
 from gateways.sip.events import (
     AckReceived,
     AckTimedOut,
+    Address,
     CancelReceived,
+    Refused,
     RequestReceived,
     Send,
     ServerKey,
@@ -36,6 +38,11 @@ def respond_with(agent: Agent, key: ServerKey, request: Request, status: int, no
     )
     agent.take()
     return accepted
+
+
+def without_tag(request: Request) -> Request:
+    request.set("From", str(request.from_).partition(";tag")[0])
+    return request
 
 
 def send_times(agent: Agent, until_ms: int) -> list[int]:
@@ -275,6 +282,27 @@ def test_cancel_has_to_come_from_the_same_via() -> None:
     agent.receive(stranger, ("198.51.100.1", 5060), 10)
     assert agent.events(CancelReceived) == []
     assert agent.responses() == [100, 481]
+
+
+@pytest.mark.parametrize(
+    ("cancel", "source"),
+    [
+        (wire_request("CANCEL"), ("198.51.100.9", 5060)),
+        (wire_request("CANCEL", call_id="another"), CALLER),
+        (wire_request("CANCEL", cseq=2), CALLER),
+        (without_tag(wire_request("CANCEL")), CALLER),
+    ],
+)
+def test_a_cancel_that_only_knows_the_branch(cancel: Request, source: Address) -> None:
+    """RFC 3261 9.1: it comes from where the INVITE came from, with its Call-ID, From and CSeq number"""
+    agent, _, _ = start()
+    agent.receive(cancel, source, 200)
+    assert agent.responses() == [100, 481]
+    assert agent.events(CancelReceived) == []
+    assert agent.events(Refused) == [Refused(source, 481, "forged CANCEL")]
+    assert agent.layer.statistics().forged_cancels == 1
+    agent.receive(wire_request("CANCEL"), (CALLER[0], 40_000), 300)
+    assert len(agent.events(CancelReceived)) == 1, "a router may have moved the port"
 
 
 # Matching: 17.2.3

@@ -115,6 +115,20 @@ def test_a_stateless_answer_is_given_again_to_a_copy_with_the_same_tag() -> None
     assert not agent.poll(64_000)
 
 
+def test_stateless_answers_leave_no_timers() -> None:
+    """A flood of requests by strangers is not remembered by the clock either"""
+    agent = Agent(CALLEE)
+    for number in range(100):
+        agent.receive(wire_request("REGISTER", branch=f"z9hG4bK{number}", call_id=f"c{number}"), CALLER)
+        received = agent.events(RequestReceived)[-1]
+        agent.layer.respond_statelessly(received.key, respond(received.request, 401), 0)
+        agent.take()
+        assert agent.layer.next_deadline_ms() is None
+    assert agent.layer.statistics().timers == 0
+    agent.receive(wire_request("REGISTER"), CALLER, 7)
+    assert agent.layer.next_deadline_ms() == 32_007, "who is not answered at once waits"
+
+
 def test_a_stateless_answer_to_what_is_gone_is_not_sent() -> None:
     agent = Agent(CALLEE)
     agent.receive(wire_request("OPTIONS"), CALLER)

@@ -101,7 +101,7 @@ class Guard:
         if status in _MALFORMED:
             kind: Kind = "huge" if "too long" in reason or "too many" in reason else "malformed"
         elif status == _NO_SUCH_DIALOG:
-            kind = "stray"
+            kind = "spoofed" if reason.startswith("forged") else "stray"
         else:
             self._log.note(f"refused with {status}", host, reason)  # not understood or no room: no offence
             return
