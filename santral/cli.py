@@ -92,7 +92,11 @@ def _parser() -> argparse.ArgumentParser:
         one.set_defaults(command=_phone, verb=verb)
     _add_loadtest(commands)
     trace = commands.add_parser("trace", parents=[with_config], help="the SIP ladder of one call")
-    trace.add_argument("call", metavar="CALL")
+    trace.add_argument("call", metavar="CALL", nargs="?", default="", help="a call's id, or a SIP Call-ID")
+    trace.add_argument("--pcap", type=Path, metavar="FILE", help="write its messages as a packet capture")
+    trace.add_argument(
+        "--live", action="store_true", help="go on showing messages; without CALL those of all calls"
+    )
     trace.set_defaults(command=_trace)
     _add_questions(commands, with_config)
     add_simulations(commands)
@@ -214,10 +218,9 @@ def _phone(options: argparse.Namespace) -> int:
 
 
 def _trace(options: argparse.Namespace) -> int:
-    from gateways.edge.trace_view import render
+    from santral.trace import run_trace
 
-    print(render(load_config(options.config), options.call))
-    return EXIT_OK
+    return run_trace(load_config(options.config), options.call, options.pcap, live=options.live)
 
 
 def _explain(options: argparse.Namespace) -> int:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import ipaddress
 import os
 import struct
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from pathlib import Path
 
 from acd_core.link.trace_lines import TraceMessage
@@ -29,14 +29,14 @@ End = tuple[str, int]
 _Numbers = dict[tuple[End, End], int]
 
 
-def write_pcap(path: Path, messages: Iterable[TraceMessage], here: Callable[[TraceMessage], End]) -> int:
-    """Write a new file that this user alone can read; returned is how many messages. `here` says our end of a message."""
+def write_pcap(path: Path, messages: Iterable[tuple[TraceMessage, End]]) -> int:
+    """Write a new file that this user alone can read; returned is how many messages. Beside each stands our end of it."""
     numbers: _Numbers = {}
     count = 0
     with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
         file.write(struct.pack("<IHHiIII", _MAGIC, 2, 4, 0, 0, _PACKET_BYTES_MAX, _LINKTYPE_RAW))
-        for message in messages:
-            packet = _packet(message, here(message), numbers)
+        for message, here in messages:
+            packet = _packet(message, here, numbers)
             seconds, milliseconds = divmod(message.at_ms, 1_000)
             file.write(struct.pack("<IIII", seconds, milliseconds * 1_000, len(packet), len(packet)))
             file.write(packet)

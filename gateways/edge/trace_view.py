@@ -1,4 +1,4 @@
-"""`santral trace CALL`: the SIP ladder of one call as text, merged with what the journal says of it.
+"""`santral trace CALL`: the SIP ladder of one call as text, merged with what the journal says of it; or as a capture.
 
 The trace's files say which SIP Call-IDs were which party of the call; their messages become arrows between
 the party's column and the edge's. Events and story steps of the journal stand at the edge's column between
@@ -8,7 +8,7 @@ them, all by time.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -22,14 +22,16 @@ from acd_core.journal.reader import read_journal
 from acd_core.journal.records import EventRecord, Record
 from acd_core.journal.segments import JournalError, list_segments
 from acd_core.link.trace_lines import TraceMessage, TraceParty
+from gateways.edge.addresses import LocalAddresses
 from gateways.edge.identity import arrived_ms_of
+from gateways.edge.pcap import write_pcap
 from gateways.edge.trace import read_lines, trace_files
+from gateways.edge.trace_live import Follower, Watch, sip_call_id
 
 LATEST_MAX = 10
 _CLOCKS_DIFFER_MS = 60_000  # the edge's, the core's and the file system's
 _COLUMN_CHARS = 36
 _TIME_CHARS = 11
-_CALL_ID = re.compile(r"^(?:call-id|i)[ \t]*:[ \t]*(\S+)", re.IGNORECASE | re.MULTILINE)
 _CSEQ_METHOD = re.compile(r"^cseq[ \t]*:[ \t]*\d+[ \t]+(\S+)", re.IGNORECASE | re.MULTILINE)
 _SAID_ELSEWHERE = frozenset(("call", "edge", "at_ms", "type", "step"))
 
@@ -43,17 +45,26 @@ class _Line(msgspec.Struct, frozen=True):
     sent: bool = False
 
 
+class _Traced(msgspec.Struct, frozen=True):
+    """A message out of the files: whose, and of which edge's folder."""
+
+    message: TraceMessage
+    party: str
+    edge: str
+
+
 def render(config: Config, call: str) -> str:
     """The ladder; for an unknown call, what the latest calls are."""
     parties = _parties(config.traces_path, call)
-    lines, peers = _arrows(config.traces_path, parties)
+    lines, peers = _arrows(_messages(config.traces_path, parties))
     notes, arrived, problem = _notes(config.journal_path, call)
     if not lines and not notes:
         return _unknown(config, call, problem)
     # The journal's clock is the core's; a message that caused an event goes before it.
     ladder = sorted([*lines, *notes], key=lambda line: (line.at_ms, line.party == ""))
     text = [*_head(call, ladder[0].at_ms, arrived, peers), ""]
-    columns = ["caller", "edge", *(party for party in peers if party != "caller")]
+    first = "caller" if "caller" in peers else next(iter(peers), "caller")
+    columns = [first, "edge", *(party for party in peers if party != first)]
     text.append(" " * _TIME_CHARS + "".join(name.ljust(_COLUMN_CHARS) for name in columns).rstrip())
     text += [_draw(line, columns, ladder[0].at_ms) for line in ladder]
     if not lines:
@@ -63,37 +74,74 @@ def render(config: Config, call: str) -> str:
     return "\n".join(text)
 
 
+def capture(config: Config, call: str, path: Path) -> int:
+    """Write the messages of a call to `path` as a packet capture; how many there were. None: no file."""
+    folder, addresses = config.traces_path, LocalAddresses(config)
+    found = sorted(_messages(folder, _parties(folder, call)), key=lambda one: one.message.at_ms)
+
+    def here(one: _Traced) -> tuple[str, int]:
+        peer = one.message.host
+        host = addresses.sip_host(peer)
+        if (":" in host) != (":" in peer):
+            host = addresses.towards(peer)  # the other family's
+        return host, _port_of(config, one)
+
+    return write_pcap(path, [(one.message, here(one)) for one in found]) if found else 0
+
+
+def _port_of(config: Config, one: _Traced) -> int:
+    """Ours, at which this message came or from which it went."""
+    number = one.edge.removeprefix("edge")
+    edge = int(number) if number.isdigit() else 1
+    port_of = {"UDP": config.sip_port_of, "TCP": config.tcp_port_of, "TLS": config.tls_port_of}
+    return port_of[one.message.transport](edge)
+
+
+def follow(config: Config, call: str, until: Callable[[], bool]) -> Iterator[str]:
+    """Lines for a terminal about messages as they come, `until` says that it is enough; of all calls when `call` is empty."""
+    follower, watch = Follower(config.traces_path, from_now=not call), Watch(call)
+    while not until():
+        for party, message in watch.pick(follower.poll()):
+            arrow = "->" if message.sent else "<-"
+            peer = f"{message.host}:{message.port}"
+            lost = f" ({message.lost} lost before)" if message.lost else ""
+            yield f"{_clock(message.at_ms, milliseconds=True)}  {party:12} {arrow} {peer:24} {_title(message.text)}{lost}"
+
+
 def _parties(folder: Path, call: str) -> dict[str, str]:
-    """SIP Call-ID → party, of this call."""
+    """SIP Call-ID → party, of this call. An id that is no call's is taken for a SIP Call-ID: a request that was refused at the
+    door has no other.
+    """
     wanted = msgspec.json.encode(call)
     found = {}
     for path in trace_files(folder):
         for line in read_lines(path, (wanted,)):
             if isinstance(line, TraceParty) and line.call == call:
                 found[line.sip_call_id] = line.party
-    return found
+    return found or {call: "peer"}
 
 
-def _arrows(folder: Path, parties: dict[str, str]) -> tuple[list[_Line], dict[str, str]]:
-    """The messages of these parties, and party → address."""
-    if not parties:
-        return [], {}
+def _messages(folder: Path, parties: dict[str, str]) -> Iterator[_Traced]:
+    """The messages of these parties, edge by edge."""
     wanted = tuple(msgspec.json.encode(sip_call_id)[1:-1] for sip_call_id in parties)
+    for path in trace_files(folder):
+        for message in read_lines(path, wanted):
+            if isinstance(message, TraceMessage) and (party := parties.get(sip_call_id(message))):
+                yield _Traced(message, party, path.parent.name)
+
+
+def _arrows(messages: Iterable[_Traced]) -> tuple[list[_Line], dict[str, str]]:
+    """The messages as arrows, and party → address."""
     lines: list[_Line] = []
     peers: dict[str, str] = {}
     seen: set[tuple[bool, str]] = set()
-    for path in trace_files(folder):
-        for message in read_lines(path, wanted):
-            if not isinstance(message, TraceMessage):
-                continue
-            match = _CALL_ID.search(message.text)
-            party = parties.get(match[1]) if match else None
-            if party is None:
-                continue
-            peers.setdefault(party, f"{message.host}:{message.port}")
-            again = " (again)" if (message.sent, message.text) in seen else ""
-            seen.add((message.sent, message.text))
-            lines.append(_Line(message.at_ms, _title(message.text) + again, party, message.sent))
+    for traced in messages:
+        message, party = traced.message, traced.party
+        transport = "" if message.transport == "UDP" else f" {message.transport}"
+        peers.setdefault(party, f"{message.host}:{message.port}{transport}")
+        again = " (again)" if (message.sent, message.text) in seen else ""
+        seen.add((message.sent, message.text))
+        lines.append(_Line(message.at_ms, _title(message.text) + again, party, message.sent))
     return lines, peers
 
 
@@ -227,5 +275,6 @@ def _latest(config: Config) -> list[str]:
     return [f"{call}  {_clock(arrived_ms_of(call))}  {calls[call]}".rstrip() for call in latest]
 
 
-def _clock(at_ms: int) -> str:
-    return f"{datetime.fromtimestamp(at_ms / 1000, UTC):%Y-%m-%d %H:%M:%S} UTC"
+def _clock(at_ms: int, *, milliseconds: bool = False) -> str:
+    at = datetime.fromtimestamp(at_ms // 1000, UTC)
+    return f"{at:%H:%M:%S}.{at_ms % 1000:03d}" if milliseconds else f"{at:%Y-%m-%d %H:%M:%S} UTC"

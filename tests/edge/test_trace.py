@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import re
+import subprocess
 from pathlib import Path
 
+import msgspec
 import pytest
 
+from acd_core.config import Config
 from acd_core.domain import commands, events
 from acd_core.journal.records import EventRecord, StoryRecord
 from acd_core.journal.writer import JournalWriter
@@ -14,8 +18,9 @@ from acd_core.link.trace_lines import TraceMessage, TraceParty
 from gateways.edge import trace as trace_module
 from gateways.edge.clock import Clock
 from gateways.edge.trace import FILES_MAX, Trace, read_lines, trace_files
-from gateways.edge.trace_view import render
+from gateways.edge.trace_view import follow, render
 from gateways.sip.events import Flow
+from santral.trace import run_trace
 from tests.edge.test_calls import EDGE, answered
 from tests.edge.world import config_for, world_in
 
@@ -123,9 +128,82 @@ def test_the_ladder_of_a_call_with_its_journal(tmp_path: Path) -> None:
         "story: arrived detail=start",
         "CallerHungUp",
     ]
+    capture_of_the_call(config, call, tmp_path / "call.pcap")
     unknown = render(config, "c-nothing")
     assert unknown.startswith("There is no call c-nothing in the trace or the journal.\nThe latest calls:\n")
     assert call in unknown
+
+
+def capture_of_the_call(config: Config, call: str, file: Path) -> None:
+    assert run_trace(config, call, file, live=False) == 0
+    command = ["tcpdump", "-nn", "-A", "-r", str(file)]
+    said = subprocess.run(command, capture_output=True, text=True, check=True, errors="replace").stdout
+    starts = re.findall(r"(?:INVITE|ACK|BYE) sip:\S+ SIP/2\.0|SIP/2\.0 \d+", said)
+    assert [start.split(" sip:")[0] for start in starts] == [
+        *("INVITE", "SIP/2.0 100", "SIP/2.0 200", "ACK", "BYE", "SIP/2.0 200")
+    ]
+    assert run_trace(config, "c-nothing", file.with_name("none.pcap"), live=False) == 1
+    assert not file.with_name("none.pcap").exists()
+    assert run_trace(config, call, file.with_name("no folder") / "x", live=False) == 2
+    assert run_trace(config, call, file, live=True) == 2
+    assert run_trace(config, "", None, live=False) == 2
+
+
+def test_messages_are_shown_as_they_come(tmp_path: Path) -> None:
+    """A party is known after its first message, which is shown all the same; a line half written waits for its rest."""
+    config = config_for(tmp_path)
+    folder = config.traces_path / "edge1"
+    folder.mkdir(parents=True)
+    file = folder / "sip-00000000000001.jsonl"
+    invite, other = (f"INVITE sip:185@x SIP/2.0\r\nCall-ID: {name}\r\n\r\n" for name in ("mine", "other"))
+    lines: list[TraceMessage | TraceParty] = [
+        TraceMessage(1_000, False, "192.0.2.1", 5060, invite),
+        TraceMessage(1_001, False, "192.0.2.2", 5060, other),
+        TraceParty(1_002, "c-1", "caller", "mine"),
+        TraceMessage(
+            1_003, True, "192.0.2.1", 5060, "SIP/2.0 200 OK\r\ni: mine\r\nCSeq: 1 INVITE\r\n\r\n", lost=2
+        ),
+    ]
+    data = b"".join(msgspec.json.encode(line) + b"\n" for line in lines)
+    pieces = iter([data[:50], data[50:400], data[400:]])
+
+    def until() -> bool:
+        piece = next(pieces, None)
+        if piece is not None:
+            with file.open("ab") as growing:
+                growing.write(piece)
+        return piece is None
+
+    shown = list(follow(config, "c-1", until))
+    assert [" ".join(line.split()) for line in shown] == [
+        "00:00:01.000 caller <- 192.0.2.1:5060 INVITE 185",
+        "00:00:01.003 caller -> 192.0.2.1:5060 200 OK (INVITE) (2 lost before)",
+    ]
+    second = config.traces_path / "edge2" / "sip-00000000000002.jsonl"
+    second.parent.mkdir()
+    ends = iter([False, True])
+
+    def with_another_edge() -> bool:
+        second.write_bytes(data)
+        return next(ends)
+
+    everything = list(follow(config, "", with_another_edge))
+    assert [line.split()[3] for line in everything] == ["INVITE", "INVITE", "200"], (
+        "what was there before is passed over"
+    )
+
+
+def test_a_request_that_was_refused_at_the_door_is_found_by_its_own_call_id(tmp_path: Path) -> None:
+    async def story() -> str:
+        async with world_in(tmp_path) as world:
+            phone = world.phone()
+            phone.request("PUBLISH", call="p")
+            await phone.response(405)
+            return f"{phone.name}-p"
+
+    ladder = render(config_for(tmp_path), asyncio.run(story()))
+    assert "PUBLISH 185" in ladder
+    assert "405 Method Not Allowed" in ladder
 
 
 def write_journal(folder: Path, arrived: events.CallArrived, gone: events.CallerHungUp) -> None:
