@@ -10,6 +10,7 @@ quantile of Student's t times the standard error of the batches' means (Law and 
 
 from __future__ import annotations
 
+import heapq
 import math
 import random
 from collections.abc import Iterator
@@ -119,6 +120,22 @@ def outcomes(
         when=lambda agent, from_ms: None,  # always there
     )
     return sorted(simulation.run(), key=lambda outcome: outcome.number)
+
+
+def first_come_first_served(setting: Setting) -> list[tuple[str, int]]:
+    """What becomes of each caller and how long they wait, worked out without a router: each takes the agent who is free soonest,
+    or gives up when that is too late (after Kiefer and Wolfowitz 1955, On the theory of queues with many servers).
+    """
+    free_ms = [0] * setting.agents
+    found = []
+    for arrival in arrivals(setting):
+        wait_ms = max(0, free_ms[0] - arrival.at_ms)
+        if arrival.patience_ms is not None and arrival.patience_ms < wait_ms:
+            found.append((ABANDONED, arrival.patience_ms))
+            continue
+        heapq.heapreplace(free_ms, arrival.at_ms + wait_ms + (arrival.talk_ms or 0))
+        found.append((ANSWERED, wait_ms))
+    return found
 
 
 def estimates(calls: list[Outcome], comparisons: int) -> dict[str, Estimate]:
