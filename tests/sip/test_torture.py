@@ -7,10 +7,15 @@ from __future__ import annotations
 
 import pytest
 
+from gateways.sip.admission import Refusal
+from gateways.sip.auth import Challenger, Refused
+from gateways.sip.body import session_part
 from gateways.sip.build import respond
-from gateways.sip.events import RequestReceived, ResponseReceived
+from gateways.sip.capabilities import ACCEPT
+from gateways.sip.events import Flow, RequestReceived, ResponseReceived
 from gateways.sip.message import Request, Response, parse_message
-from tests.sip.support import CALLEE, CALLER, Agent, request
+from gateways.sip.registrar import Registrar
+from tests.sip.support import CALLEE, CALLER, Agent, Tokens, request
 
 BASE = {
     "Via": "SIP/2.0/UDP 192.0.2.1;branch=z9hG4bKtorture",
@@ -254,6 +259,77 @@ def test_overlarge_numbers_in_a_response() -> None:
     data = respond(sent, 200, to_tag="x").to_bytes().replace(b"CSeq: 1", b"CSeq: 99999999999999999999")
     agent.receive(data, CALLEE)
     assert agent.events(ResponseReceived) == []
+
+
+# 3.3: understood by the layer, refused or borne by those who work on it
+
+
+def test_body_of_an_unknown_type() -> None:
+    """3.3.6"""
+    invite = accepted(
+        message(
+            "INVITE sip:185@example.com SIP/2.0",
+            b"<audio>\r\n",
+            CSeq="9 INVITE",
+            Content_Type="application/unknownformat",
+            Content_Length="9",
+        )
+    )
+    refusal = session_part(invite)
+    assert isinstance(refusal, Refusal)
+    assert (refusal.status, dict(refusal.headers)) == (415, {"Accept": ACCEPT})
+
+
+def test_authorization_of_an_unknown_scheme() -> None:
+    """3.3.7: as if there were none"""
+    register = accepted(
+        message(
+            "REGISTER sip:example.com SIP/2.0",
+            CSeq="9 REGISTER",
+            Authorization="NobodyKnowsThisScheme opaque-data=here",
+        )
+    )
+    challenger = Challenger("santral", b"key", Tokens())
+    assert challenger.verify(register, lambda _: None, 0) == Refused("no-credentials")
+
+
+@pytest.mark.parametrize("method", ["OPTIONS", "INVITE", "REGISTER"])
+def test_no_hops_left(method: str) -> None:
+    """3.3.11: it has come to its end, and that is here"""
+    start = f"{method} sip:185@example.com SIP/2.0"
+    assert accepted(message(start, CSeq=f"9 {method}", Max_Forwards="0")).max_forwards == 0
+
+
+@pytest.mark.parametrize(
+    ("contact", "kept"),
+    [
+        pytest.param(
+            "sip:+902125552222@gw1.example;unknownparam",
+            "<sip:+902125552222@gw1.example>;unknownparam;expires=3600",
+            id="3.3.12 parameter of the header",
+        ),
+        pytest.param(
+            "<sip:+902125552222@gw1.example;unknownparam>",
+            "<sip:+902125552222@gw1.example;unknownparam>;expires=3600",
+            id="3.3.13 parameter of the URI",
+        ),
+        pytest.param(
+            "<sip:user@example.com?Route=%3Csip:sip.example.com%3E>",
+            "<sip:user@example.com?Route=%3Csip:sip.example.com%3E>;expires=3600",
+            id="3.3.14 header in the URI",
+        ),
+    ],
+)
+def test_registered_as_written(contact: str, kept: str) -> None:
+    register = accepted(message("REGISTER sip:example.com SIP/2.0", CSeq="9 REGISTER", Contact=contact))
+    response, _ = Registrar().process(register, "ayse", Flow("UDP", *CALLER), 0)
+    assert response.get_all("Contact") == [kept]
+
+
+def test_answers_that_would_not_be_read() -> None:
+    """3.3.15"""
+    data = message("INVITE sip:185@example.com SIP/2.0", CSeq="9 INVITE", Accept="text/nobody-knows")
+    assert outcome(data) == (None, 406)
 
 
 # 3.2 and 3.4
