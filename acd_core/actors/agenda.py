@@ -9,7 +9,7 @@ which leaves a dead entry in the heap until its time, or until more than half of
 is woken only by a deadline before all others; when the one it slept for was cleared, it wakes at that time, finds nothing due
 and sleeps again.
 
-A task of its own for every entity would tell the domain the same, at a price (docs/decisions/0061-one-agenda.md).
+A task of its own for every entity would tell the domain the same, at a price (docs/decisions/0062-one-agenda.md).
 """
 
 from __future__ import annotations
