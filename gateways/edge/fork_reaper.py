@@ -1,0 +1,80 @@
+"""Who answers an INVITE of ours when nobody wants it any more.
+
+One INVITE may be accepted several times: proxies fork, and a 200 crosses our CANCEL. Each 2xx makes a dialog that
+stands until it is hung up, so each gets an ACK and those that came too late a BYE (RFC 3261 13.2.2.4), for as long as
+the transaction may bring one (timer M), however long ago the leg that called has ended. So the INVITE belongs to an
+object of its own, which passes on what its leg still wants and deals with the rest.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import Protocol
+
+from gateways.edge.parts import Parts
+from gateways.sip.dialog import Dialog
+from gateways.sip.errors import TransactionsFullError
+from gateways.sip.events import ClientKey, Flow
+from gateways.sip.message import Request, Response
+
+_log = logging.getLogger(__name__)
+
+
+class InviteUser(Protocol):
+    """The leg that called."""
+
+    def invite_response(self, response: Response, source: Flow) -> bool:
+        """False for a 2xx that is not wanted."""
+
+    def invite_failed(self, status: int) -> None:
+        """No response: 408 in time, 503 not sendable."""
+
+
+class ForkReaper:
+    """The client user of one INVITE."""
+
+    def __init__(self, parts: Parts, leg: InviteUser, invite: Request, to: Flow) -> None:
+        """`send` comes next."""
+        self._parts, self._invite, self._to = parts, invite, to
+        self._leg: InviteUser | None = leg
+        self.key: ClientKey | None = None
+        self.reaped = 0
+
+    def send(self) -> None:
+        """Raises `TransactionsFullError`."""
+        self.key = self._parts.point.request(self._invite, self._to, self)
+
+    def let_go(self) -> None:
+        """The leg wants nothing more of it."""
+        self._leg = None
+
+    # --- ClientUser -------------------------------------------------------------------------------
+
+    def response(self, key: ClientKey, response: Response, source: Flow) -> None:
+        """To the INVITE, or to a BYE of ours, which changes nothing (RFC 3261 15.1.1)."""
+        if response.cseq.method != "INVITE":
+            return
+        self.key = key
+        wanted = self._leg is not None and self._leg.invite_response(response, source)
+        if not wanted and 200 <= response.status < 300:
+            self._hang_up(key, response)
+
+    def failed(self, key: ClientKey, status: int) -> None:
+        """No answer at all."""
+        if key == self.key or self.key is None:
+            if self._leg is not None:
+                self._leg.invite_failed(status)
+
+    def ended(self, key: ClientKey) -> None:
+        """Nobody answers any more."""
+
+    def _hang_up(self, key: ClientKey, response: Response) -> None:
+        self.reaped += 1
+        point = self._parts.point
+        dialog = Dialog.as_caller(self._invite, response)
+        hop = point.next_hop(dialog, self._to)
+        point.acknowledge(key, dialog.ack(cseq_number=self._invite.cseq.number), hop)
+        try:
+            point.request(dialog.request("BYE"), hop, self)
+        except TransactionsFullError:
+            _log.error("too many transactions: an unwanted answer of %s was not hung up", self._to.host)
