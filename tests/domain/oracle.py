@@ -61,6 +61,8 @@ class Oracle:
         self._visited: dict[
             str, set[str]
         ] = {}  # by call: queues entered since a key was pressed or the plan changed
+        self._now_ms = state.now_ms
+        self._unstaffed = {id_: queue.unstaffed_since_ms for id_, queue in state.queues.items()}
         self._waiting = _unanswered(state)
         self._carried: dict[str, int] = {}  # unanswered calls in the queue when its counts began
         self._day_ms = state.day_ms
@@ -106,6 +108,7 @@ class Oracle:
         else:
             self._judge_steps(decisions.get("widened", []), left)
         assert not self._rung_in_vain(commands) - {decision.call for decision in left}, "rung in vain"
+        self._judge_staffing(state, event)
         # Whoever rings in the end was offered the call in the end: what they did before comes first.
         for command in commands:
             if isinstance(command, AgentStory) and command.state != "ringing":
@@ -149,6 +152,28 @@ class Oracle:
         if known is None:
             known = self._agents[agent] = Memory()
         return known
+
+    # --- who is there ---
+
+    def _judge_staffing(self, state: State, event: ev.AnyEvent) -> None:
+        """Since when nobody is logged in who serves a queue; time without a core does not count."""
+        if isinstance(event, ev.CoreStarted):
+            paused_ms = state.now_ms - self._now_ms
+            self._unstaffed = {id_: since_ms + paused_ms for id_, since_ms in self._unstaffed.items()}
+        self._now_ms = state.now_ms
+        there = [
+            entry_of(state, agent.id)
+            for agent in state.agents.values()
+            if agent.state != "logged_out" and state.roster is not None and agent.id in state.roster.agents
+        ]
+        for id_, queue in state.queues.items():
+            if any(serves(state, entry, id_) for entry in there):
+                self._unstaffed.pop(id_, None)
+            else:
+                self._unstaffed.setdefault(id_, state.now_ms)
+            since_ms = self._unstaffed.get(id_, 0)
+            assert queue.unstaffed_since_ms == since_ms, f"queue {id_}: nobody is there since {since_ms}"
+        self._unstaffed = {id_: since for id_, since in self._unstaffed.items() if id_ in state.queues}
 
     # --- offers ---
 
