@@ -14,15 +14,20 @@ from acd_core.domain.events import EdgeDown, EdgeEvent, Event, ModeChanged, WebD
 from acd_core.engine import Engine
 from acd_core.explain.story import Told
 from acd_core.link.signals import (
+    BanLifted,
     BrowserAnswer,
     BrowserEnded,
     BrowserHangUp,
     BrowserKey,
     BrowserOffer,
+    EdgePicture,
     ExplainAsked,
     Explained,
     ModeTold,
+    PictureWanted,
     StoreProgress,
+    TraceLines,
+    TraceWanted,
 )
 from acd_core.link.trio_server import CorePeer
 
@@ -105,11 +110,17 @@ class Reception:
             if isinstance(message, BrowserOffer):
                 self._offer(peer, message)
                 return True
-            if isinstance(message, BrowserKey | BrowserHangUp):
+            if isinstance(message, BrowserKey | BrowserHangUp | BanLifted):
                 self._peers.signal_all("edge", message)
                 return True
-        elif peer.role == "edge" and isinstance(message, BrowserAnswer | BrowserEnded):
+            if isinstance(message, PictureWanted | TraceWanted):
+                self._peers.signal_all("edge", msgspec.structs.replace(message, web=peer.name))
+                return True
+        elif peer.role == "edge" and isinstance(message, BrowserAnswer | BrowserEnded | TraceLines):
             self._peers.signal(message.web, message)
+            return True
+        elif peer.role == "edge" and isinstance(message, EdgePicture):
+            self._peers.signal_all("web", msgspec.structs.replace(message, edge=peer.name))
             return True
         elif peer.role == "store" and isinstance(message, StoreProgress):
             self._board.shipped(message.shipped_seq)

@@ -6,23 +6,16 @@ party comes before the line that says whose it is, so messages nobody is known f
 
 from __future__ import annotations
 
-import re
 from collections import OrderedDict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from acd_core.link.trace_lines import TraceLine, TraceMessage, TraceParty
 from gateways.edge.trace import decode_line, trace_files
+from gateways.edge.trace_search import sip_call_id
 
-_CALL_ID = re.compile(r"^(?:call-id|i)[ \t]*:[ \t]*(\S+)", re.IGNORECASE | re.MULTILINE)
 _UNKNOWN_MAX = 1_000  # SIP Call-IDs whose party may still be told
 _UNKNOWN_MESSAGES_MAX = 20  # of one of them
-
-
-def sip_call_id(message: TraceMessage) -> str:
-    """The message's Call-ID, or ""."""
-    match = _CALL_ID.search(message.text)
-    return match[1] if match else ""
 
 
 class Follower:
@@ -58,9 +51,10 @@ class Follower:
 class Watch:
     """The messages of one call out of all lines, each with its party's name; of all calls when `call` is empty."""
 
-    def __init__(self, call: str) -> None:
+    def __init__(self, call: str, parties: Mapping[str, str] | None = None) -> None:
+        """`parties` that are known already."""
         self._call = call
-        self._parties: dict[str, str] = {}
+        self._parties = dict(parties or {})
         self._unknown: OrderedDict[str, list[TraceMessage]] = OrderedDict()
 
     def pick(self, lines: Iterable[TraceLine]) -> Iterator[tuple[str, TraceMessage]]:
@@ -73,10 +67,10 @@ class Watch:
                         yield line.party, message
                 continue
             call_id = sip_call_id(line)
-            if not self._call or call_id == self._call:
-                yield "", line
-            elif call_id in self._parties:
+            if call_id in self._parties:
                 yield self._parties[call_id], line
+            elif not self._call or call_id == self._call:
+                yield "", line
             else:
                 self._keep(call_id, line)
 

@@ -21,12 +21,13 @@ from acd_core.domain.events import CallArrived, DeadlinePassed
 from acd_core.journal.reader import read_journal
 from acd_core.journal.records import EventRecord, Record
 from acd_core.journal.segments import JournalError, list_segments
-from acd_core.link.trace_lines import TraceMessage, TraceParty
+from acd_core.link.trace_lines import TraceParty
 from gateways.edge.addresses import LocalAddresses
 from gateways.edge.identity import arrived_ms_of
 from gateways.edge.pcap import write_pcap
 from gateways.edge.trace import read_lines, trace_files
-from gateways.edge.trace_live import Follower, Watch, sip_call_id
+from gateways.edge.trace_live import Follower, Watch
+from gateways.edge.trace_search import Traced, messages_of, parties_of
 
 LATEST_MAX = 10
 _CLOCKS_DIFFER_MS = 60_000  # the edge's, the core's and the file system's
@@ -45,18 +46,10 @@ class _Line(msgspec.Struct, frozen=True):
     sent: bool = False
 
 
-class _Traced(msgspec.Struct, frozen=True):
-    """A message out of the files: whose, and of which edge's folder."""
-
-    message: TraceMessage
-    party: str
-    edge: str
-
-
 def render(config: Config, call: str) -> str:
     """The ladder; for an unknown call, what the latest calls are."""
-    parties = _parties(config.traces_path, call)
-    lines, peers = _arrows(_messages(config.traces_path, parties))
+    parties = parties_of(config.traces_path, call)
+    lines, peers = _arrows(messages_of(config.traces_path, parties))
     notes, arrived, problem = _notes(config.journal_path, call)
     if not lines and not notes:
         return _unknown(config, call, problem)
@@ -77,9 +70,9 @@ def render(config: Config, call: str) -> str:
 def capture(config: Config, call: str, path: Path) -> int:
     """Write the messages of a call to `path` as a packet capture; how many there were. None: no file."""
     folder, addresses = config.traces_path, LocalAddresses(config)
-    found = sorted(_messages(folder, _parties(folder, call)), key=lambda one: one.message.at_ms)
+    found = sorted(messages_of(folder, parties_of(folder, call)), key=lambda one: one.message.at_ms)
 
-    def here(one: _Traced) -> tuple[str, int]:
+    def here(one: Traced) -> tuple[str, int]:
         peer = one.message.host
         host = addresses.sip_host(peer)
         if (":" in host) != (":" in peer):
@@ -89,7 +82,7 @@ def capture(config: Config, call: str, path: Path) -> int:
     return write_pcap(path, [(one.message, here(one)) for one in found]) if found else 0
 
 
-def _port_of(config: Config, one: _Traced) -> int:
+def _port_of(config: Config, one: Traced) -> int:
     """Ours, at which this message came or from which it went."""
     number = one.edge.removeprefix("edge")
     edge = int(number) if number.isdigit() else 1
@@ -108,29 +101,7 @@ def follow(config: Config, call: str, until: Callable[[], bool]) -> Iterator[str
             yield f"{_clock(message.at_ms, milliseconds=True)}  {party:12} {arrow} {peer:24} {_title(message.text)}{lost}"
 
 
-def _parties(folder: Path, call: str) -> dict[str, str]:
-    """SIP Call-ID → party, of this call. An id that is no call's is taken for a SIP Call-ID: a request that was refused at the
-    door has no other.
-    """
-    wanted = msgspec.json.encode(call)
-    found = {}
-    for path in trace_files(folder):
-        for line in read_lines(path, (wanted,)):
-            if isinstance(line, TraceParty) and line.call == call:
-                found[line.sip_call_id] = line.party
-    return found or {call: "peer"}
-
-
-def _messages(folder: Path, parties: dict[str, str]) -> Iterator[_Traced]:
-    """The messages of these parties, edge by edge."""
-    wanted = tuple(msgspec.json.encode(sip_call_id)[1:-1] for sip_call_id in parties)
-    for path in trace_files(folder):
-        for message in read_lines(path, wanted):
-            if isinstance(message, TraceMessage) and (party := parties.get(sip_call_id(message))):
-                yield _Traced(message, party, path.parent.name)
-
-
-def _arrows(messages: Iterable[_Traced]) -> tuple[list[_Line], dict[str, str]]:
+def _arrows(messages: Iterable[Traced]) -> tuple[list[_Line], dict[str, str]]:
     """The messages as arrows, and party → address."""
     lines: list[_Line] = []
     peers: dict[str, str] = {}

@@ -98,8 +98,10 @@ class Guard:
 
     def refused(self, host: str, status: int, reason: str, now_ms: int) -> None:
         """The layer answered this message with `status` by itself, or dropped it (0)."""
-        if status in _MALFORMED:
-            kind: Kind = "huge" if "too long" in reason or "too many" in reason else "malformed"
+        if reason.startswith("forged"):
+            kind: Kind = "spoofed"
+        elif status in _MALFORMED:
+            kind = "huge" if "too long" in reason or "too many" in reason else "malformed"
         elif status == _NO_SUCH_DIALOG:
             kind = "spoofed" if reason.startswith("forged") else "stray"
         else:
