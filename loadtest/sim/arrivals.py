@@ -250,7 +250,7 @@ def _cells(plan: Plan) -> dict[str, Callable[[str], Any]]:
         "patience_ms": duration,
         "wrapup_ms": duration,
         "priority": _whole_number(-PRIORITY_MAX, PRIORITY_MAX),
-        "language": _short_text,
+        "language": _language,
         "district": _short_text,
         "category": _short_text,
         "skills": _skills(plan),
@@ -277,6 +277,12 @@ def _short_text(cell: str) -> str:
         raise ValueError(f"longer than {TEXT_MAX} characters")
     if not cell.isprintable():
         raise ValueError(f"{cell[:40]!r} holds what can't be printed")
+    return cell
+
+
+def _language(cell: str) -> str:
+    if len(cell) != 2 or not cell.isascii() or not cell.islower():
+        raise ValueError(f"{cell[:40]!r} is no language (two letters: tr, en)")
     return cell
 
 

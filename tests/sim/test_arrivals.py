@@ -100,6 +100,8 @@ def test_a_bad_cell_is_named(tmp_path: Path, row: str, column: str, reason: str)
 @pytest.mark.parametrize(
     ("column", "cell", "reason"),
     [
+        ("language", "English", r"'English' is no language \(two letters"),
+        ("language", "EN", "is no language"),
         ("priority", "high", "not a whole number"),
         ("priority", "1001", "is not between -1000 and 1000"),
         ("skills", "sewer", "is not like sewer:2"),
