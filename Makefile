@@ -7,7 +7,7 @@ ifeq ($(shell id -u),0)
 export SANTRAL_INSTALL_SYSTEM_PACKAGES ?= 1
 endif
 
-.PHONY: run ready ready-dev tools test lint unit e2e soak wire lock clean
+.PHONY: run ready ready-dev tools test lint unit e2e soak fuzz wire lock clean
 
 run: ready
 	.venv/bin/santral up --demo
@@ -44,6 +44,11 @@ SEED ?= 1
 WORKERS ?= 1
 soak: ready-dev
 	$(VENV_PYTHON) -m tests.domain.soak --events $(EVENTS) --seed $(SEED) --workers $(WORKERS)
+
+# Anything at all sent to the SIP stack: no crash, no leak, no transaction that stays.
+MESSAGES ?= 1000000
+fuzz: ready-dev
+	$(VENV_PYTHON) -m tests.sip.fuzz --messages $(MESSAGES) --seed $(SEED)
 
 # After a change of agent_web/wire.py: the page's types.
 wire: ready-dev

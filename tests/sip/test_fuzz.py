@@ -16,6 +16,7 @@ from gateways.sip.message import Message, Request, Response, parse_message
 from gateways.sip.registrar import Registrar
 from gateways.sip.sdp import LocalMedia, accept_answer, answer_offer, make_offer, parse_sdp
 from gateways.sip.uri import Uri
+from tests.sip.fuzz import Report, run
 from tests.sip.support import CALLEE, CALLER, Agent, Tokens, request, wire_request
 
 SDP = make_offer(LocalMedia("192.0.2.1", 4000, 1)).to_bytes()
@@ -217,3 +218,20 @@ def test_what_is_written_is_read_again(
     assert type(read) is type(made)
     assert (read.headers, read.body) == (made.headers, made.body)
     assert read.to_bytes() == made.to_bytes()
+
+
+def test_a_run_of_anything_at_all() -> None:
+    """The beginning of what `make fuzz` does for a million messages, which also gets past the front door"""
+    rounds: list[int] = []
+    report = run(3_000, seed=4, progress=lambda report: rounds.append(report.messages))
+    assert (report.messages, rounds) == (3_000, [3_000])
+    assert report.handed_out > 300
+    assert report.malformed > 300
+    assert report.refused > 50
+
+
+def test_what_counts_as_a_leak() -> None:
+    assert Report(memory=[1, 9, 9, 9, 9, 9, 9, 9]).grown_bytes == 0, "caches fill at first"
+    assert Report(memory=[5, 5, 9, 5, 5, 9, 5, 5]).grown_bytes == 0, "noise"
+    assert Report(memory=[1, 2, 3, 4, 5, 6, 7, 8]).grown_bytes == 3
+    assert Report().grown_bytes == 0
