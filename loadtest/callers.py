@@ -25,7 +25,8 @@ from gateways.edge.addresses import LocalAddresses
 from gateways.edge.clock import Clock
 from gateways.edge.dialogs import Dialogs
 from gateways.edge.guard.guard import Guard
-from gateways.edge.point import PointError, SipPoint
+from gateways.edge.listeners.place import Place, PointError
+from gateways.edge.point import SipPoint
 from gateways.edge.sources import OnceLog
 from gateways.edge.trace import Trace
 from gateways.sip.build import respond
@@ -104,7 +105,7 @@ class Crowd:
         guard = Guard(OnceLog(_log, "SIP", clock.monotonic_ms), allow=("0.0.0.0/0", "::/0"))
         # Not started: it keeps nothing. What the system saw is in its own trace.
         trace = Trace(Path(), 0, clock)
-        self._point = SipPoint(host, 0, addresses, clock, trace, guard)
+        self._point = SipPoint([Place("UDP", host, 0)], addresses, clock, trace, guard)
         self.tally = Tally()
         self._audio = Audio(host)
         self._parts = Parts(options, self._point, addresses, clock, Dialogs(), self._audio, self.tally)

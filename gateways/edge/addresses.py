@@ -12,8 +12,8 @@ import socket
 from acd_core.config import Config
 
 _REMEMBERED_MAX = 4_096
-# TEST-NET-1 (RFC 5737): any address beyond this machine, only to ask the routing table.
-_ELSEWHERE = "192.0.2.1"
+# RFC 5737 and RFC 3849: any address beyond this machine, only to ask the routing table.
+_ELSEWHERE, _ELSEWHERE_6 = "192.0.2.1", "2001:db8::1"
 
 
 def is_address(host: str) -> bool:
@@ -61,18 +61,19 @@ def takes_audio(host: str, peer: str) -> bool:
 
 
 class LocalAddresses:
-    """Signalling and audio addresses as peers see them."""
+    """Signalling and audio addresses as peers see them, each peer in its own family."""
 
     def __init__(self, config: Config) -> None:
         """Configured addresses go first; `[rtp]` falls back to `[sip]`."""
-        self._sip_listen = config.sip.listen_host
-        self._rtp_listen = config.rtp.listen_host or config.sip.listen_host
-        self._sip = config.sip.advertised_host or _unless_unspecified(self._sip_listen)
-        self._rtp = (
-            config.rtp.advertised_host
-            or _unless_unspecified(config.rtp.listen_host)
-            or config.sip.advertised_host
-            or _unless_unspecified(self._rtp_listen)
+        sip, rtp = config.sip, config.rtp
+        self._rtp_listen = rtp.listen_host or sip.listen_host
+        self._rtp_listening = _by_family(rtp.listen_host, sip.listen_host6, sip.listen_host)
+        self._sip = _by_family(sip.advertised_host, *_specified(sip.listen_host, sip.listen_host6))
+        self._rtp = _by_family(
+            rtp.advertised_host,
+            *_specified(rtp.listen_host),
+            sip.advertised_host,
+            *_specified(self._rtp_listen, sip.listen_host6),
         )
         self._towards: dict[str, str] = {}
 
@@ -81,13 +82,23 @@ class LocalAddresses:
         """Where the engine binds its ports."""
         return self._rtp_listen
 
-    def sip_host(self, peer: str = _ELSEWHERE) -> str:
-        """For Via and Contact towards `peer`."""
-        return self._sip or self.towards(peer)
+    def rtp_listen(self, peer: str) -> str:
+        """Where the engine binds a leg towards `peer`; of the other family when this machine serves that one alone."""
+        return self._rtp_listening.get(_is_ipv6(peer), self._rtp_listen)
+
+    def sip_host(self, peer: str) -> str:
+        """For Contact, and what else names us, towards `peer`."""
+        return self._sip.get(_is_ipv6(peer)) or self.towards(peer)
+
+    def own_host(self, *, ipv6: bool) -> str:
+        """For Via, which is the same towards everybody."""
+        return self.sip_host(_ELSEWHERE_6 if ipv6 else _ELSEWHERE)
 
     def rtp_host(self, peer: str) -> str:
         """For SDP towards `peer`."""
-        return self._rtp or self.towards(peer)
+        if _is_ipv6(self.rtp_listen(peer)) != _is_ipv6(peer):
+            peer = _ELSEWHERE_6 if _is_ipv6(self._rtp_listen) else _ELSEWHERE
+        return self._rtp.get(_is_ipv6(peer)) or self.towards(peer)
 
     def towards(self, peer: str) -> str:
         """The address the kernel would send from; loopback when there is no route."""
@@ -100,8 +111,22 @@ class LocalAddresses:
         return found
 
 
-def _unless_unspecified(host: str) -> str:
-    return "" if not host or is_unspecified(host) else host
+def _is_ipv6(host: str) -> bool:
+    return ":" in host
+
+
+def _by_family(*hosts: str) -> dict[bool, str]:
+    """The first of each family that is there; a name is of both."""
+    found: dict[bool, str] = {}
+    for host in hosts:
+        if host:
+            for family in (_is_ipv6(host),) if is_address(host) else (False, True):
+                found.setdefault(family, host)
+    return found
+
+
+def _specified(*hosts: str) -> tuple[str, ...]:
+    return tuple(host for host in hosts if host and not is_unspecified(host))
 
 
 def _source_address(peer: str) -> str:

@@ -36,6 +36,7 @@ from gateways.edge.dialogs import Dialogs
 from gateways.edge.guard.guard import Guard
 from gateways.edge.limits import EdgeLimits, Timing
 from gateways.edge.links import link_to
+from gateways.edge.listeners.opening import places_of, tls_contexts
 from gateways.edge.parts import Parts
 from gateways.edge.phones import Phones, phones_path
 from gateways.edge.point import SipPoint
@@ -71,9 +72,15 @@ class Edge:
     """One edge process' work. `open`, then `run` until cancelled, then `close`."""
 
     def __init__(
-        self, config: Config, name: str, *, timing: Timing | None = None, limits: EdgeLimits | None = None
+        self,
+        config: Config,
+        name: str,
+        *,
+        number: int = 1,
+        timing: Timing | None = None,
+        limits: EdgeLimits | None = None,
     ) -> None:
-        """Nothing is bound or connected yet."""
+        """Nothing is bound or connected yet. `number` says which ports are this edge's."""
         timing = timing or Timing()
         limits = limits or EdgeLimits(
             browser_legs_max=config.webrtc.legs_max,
@@ -88,7 +95,12 @@ class Edge:
         self.guard = Guard(self._refusals, allow=config.sip.guard_allow, ban_s=config.sip.guard_ban_s)
         self.admission = Admission()
         self.point = SipPoint(
-            config.sip.listen_host, config.sip.listen_port, addresses, clock, self.trace, self.guard
+            places_of(config, number),
+            addresses,
+            clock,
+            self.trace,
+            self.guard,
+            make_tls=lambda: tls_contexts(config),
         )
         self.core = link_to(
             config.socket("core"),

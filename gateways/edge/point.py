@@ -1,35 +1,41 @@
-"""The SIP listening point: one UDP socket around the sans-IO transaction layer.
+"""The SIP point of an edge: all its listeners, each with the sans-IO transaction layer of its transport, as one.
 
-Bytes read from the socket and due timers go into the layer; what comes out is put on the wire or handed to
-whoever owns the transaction. A *server user* answers a request, a *client user* hears the responses to one; a
-request that opens a transaction goes to the point's handler. Whoever acts on the layer from within such a
-call only adds output, which the running loop takes up in order: nothing here is entered twice.
+Whole messages and due timers go into a layer; what comes out is put on the wire or handed to whoever owns the transaction. A
+*server user* answers a request, a *client user* hears the responses to one; a request that opens a transaction goes to the
+point's handler. Whoever acts on a layer from within such a call only adds output, which the running loop takes up in order:
+nothing here is entered twice.
 
-The socket is read and written directly, not through a transport, so that a failed send is known at once and a
-burst is taken in one turn, up to a bound. A full send buffer loses the datagram: the layer repeats what
-matters (RFC 3261 17).
+A `Flow` names the way: the door is that of its transport and of its address' family. Responses go back by the door that the
+request came by. A request too large for a datagram goes by TCP, and back to UDP when there is nobody (`large.py`).
 """
 
 from __future__ import annotations
 
 import asyncio
-import errno
-import logging
+import itertools
 import secrets
-import socket
 from collections import deque
-from collections.abc import Iterable
-from typing import Protocol
+from collections.abc import Callable, Iterable, Sequence
 
 from gateways.edge.addresses import LocalAddresses, is_reachable
 from gateways.edge.admission import receive_backlog
 from gateways.edge.clock import Clock
+from gateways.edge.door import Door
 from gateways.edge.guard.guard import Guard
+from gateways.edge.large import LargeRequests, is_large
+from gateways.edge.listeners.opening import listener_at
+from gateways.edge.listeners.place import Place, is_ipv6
+from gateways.edge.listeners.stream import StreamLimits, StreamListener
+from gateways.edge.listeners.tls import TlsContexts
+from gateways.edge.listeners.udp import UdpListener
 from gateways.edge.trace import Trace
+from gateways.edge.users import ClientUser, RequestHandler, ServerUser
 from gateways.sip.dialog import Dialog
+from gateways.sip.errors import TransactionsFullError
 from gateways.sip.events import (
     AckReceived,
     AckTimedOut,
+    Address,
     CancelReceived,
     ClientKey,
     Flow,
@@ -42,58 +48,18 @@ from gateways.sip.events import (
     ServerKey,
     Statistics,
     TransactionTimedOut,
+    Transport,
     TransportProblem,
 )
+from gateways.sip.headers import default_port
 from gateways.sip.layer import TransactionLayer
 from gateways.sip.message import Request, Response
+from gateways.sip.tables import SharedTables
+from gateways.sip.uri import Uri, bracket
 
-_log = logging.getLogger(__name__)
-
-_DATAGRAM_BYTES_MAX = 65_536
-_READS_A_TURN_MAX = 64
-_SOCKET_BUFFER_BYTES = 4 * 1024 * 1024
 # 32 of the letters and digits, so that every byte of chance gives one of them without favour.
 _TOKEN_LETTERS = bytes(b"abcdefghijkmnpqrstuvwxyz23456789"[byte % 32] for byte in range(256))
-
-
-class PointError(Exception):
-    """The address can't be served; the text says what to do."""
-
-
-class RequestHandler(Protocol):
-    """Takes every new request; ACK and CANCEL are told to the server user."""
-
-    def request_received(self, key: ServerKey, request: Request, source: Flow) -> None:
-        """Answer it with `respond`, now or later."""
-
-
-class ServerUser(Protocol):
-    """Owns an INVITE that was received."""
-
-    def cancelled(self, key: ServerKey) -> None:
-        """The caller took it back: answer 487."""
-
-    def acknowledged(self, key: ServerKey, request: Request) -> None:
-        """The 2xx arrived."""
-
-    def not_acknowledged(self, key: ServerKey) -> None:
-        """The 2xx was repeated for 32 s in vain."""
-
-    def answered_for(self, key: ServerKey) -> None:
-        """Nothing was answered for so long that the layer said 504."""
-
-
-class ClientUser(Protocol):
-    """Owns a request that was sent."""
-
-    def response(self, key: ClientKey, response: Response, source: Flow) -> None:
-        """Provisional or final. After a 2xx to an INVITE that of another callee may follow, until `ended`."""
-
-    def failed(self, key: ClientKey, status: int) -> None:
-        """No response: 408 in time, 503 not sendable."""
-
-    def ended(self, key: ClientKey) -> None:
-        """Nothing more comes of an INVITE that was answered with 2xx (RFC 6026: timer M has passed)."""
+_TRANSPORTS: dict[str, Transport] = {"udp": "UDP", "tcp": "TCP", "tls": "TLS"}
 
 
 def token(length: int) -> str:
@@ -102,63 +68,151 @@ def token(length: int) -> str:
 
 
 class SipPoint:
-    """One listening point; `open` binds it."""
+    """All places of one edge; `open` binds them."""
 
     def __init__(
-        self, host: str, port: int, addresses: LocalAddresses, clock: Clock, trace: Trace, guard: Guard
+        self,
+        places: Sequence[Place],
+        addresses: LocalAddresses,
+        clock: Clock,
+        trace: Trace,
+        guard: Guard,
+        *,
+        make_tls: Callable[[], TlsContexts] | None = None,
+        stream_limits: StreamLimits | None = None,
     ) -> None:
-        """`guard` says who is heard, and is told what the layer would not take."""
-        self._host, self._asked_port = host, port
+        """At most one place of each transport and family. `guard` says who is heard, and is told what was not in order.
+
+        `make_tls` is called when a place of TLS is opened, and may raise `PointError`.
+        """
+        self._places = places
         self._addresses, self._clock, self._trace, self._guard = addresses, clock, trace, guard
-        self._socket: socket.socket | None = None
-        self._layer: TransactionLayer | None = None
+        self._make_tls, self._stream_limits = make_tls, stream_limits
+        self._tables = SharedTables()
+        self._doors: dict[str, Door] = {}
         self._handler: RequestHandler | None = None
         self._servers: dict[ServerKey, ServerUser] = {}
         self._clients: dict[ClientKey, ClientUser] = {}
-        self._output: deque[Output] = deque()  # taken from the layer, not yet handled; empty between turns
+        self._large = LargeRequests(clock.monotonic_ms)
+        self._output: deque[tuple[Door, Output]] = (
+            deque()
+        )  # of the layers, not yet handled; empty between turns
         self._pumping = False
         self._timer: asyncio.TimerHandle | None = None
         self._timer_at_ms = 0
-        self.sends_failed = 0
-        self.port = port
+        self._unsendable = itertools.count(1)
+        self._unsent = 0
+        self._is_open = False
+        self.on_flow_lost: Callable[[Flow], None] = lambda _: None  # a connection that stood is gone
 
     def open(self, handler: RequestHandler) -> None:
-        """Bind and serve on the running loop; `PointError` when the address can't be had."""
-        self._handler = handler
-        self._socket = self._bind()
-        self.port = int(self._socket.getsockname()[1])
-        self._layer = TransactionLayer(token, sent_by=(self._addresses.sip_host(), self.port))
-        asyncio.get_running_loop().add_reader(self._socket.fileno(), self._readable)
+        """Bind and serve on the running loop; `PointError` when an address can't be had."""
+        self._handler, self._is_open = handler, True
+        try:
+            for place in self._places:
+                self._open(place)
+        except BaseException:
+            self.close()
+            raise
 
     def close(self) -> None:
         """Stop serving; unanswered transactions are forgotten."""
+        self._is_open = False
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        if self._socket is not None:
-            asyncio.get_running_loop().remove_reader(self._socket.fileno())
-            self._socket.close()
-            self._socket = None
+        for door in self._doors.values():
+            door.listener.close()
+
+    def _open(self, place: Place) -> None:
+        assert place.name not in self._doors, "one place of each transport and family"
+        door = Door(self, place.name)
+        door.listener = listener = listener_at(place, door, self._clock, self._make_tls, self._stream_limits)
+        listener.open()
+        self._doors[door.name] = door
+        door.layer = TransactionLayer(
+            token,
+            sent_by=(self._addresses.own_host(ipv6=place.is_ipv6), listener.place.port),
+            transport=place.transport,
+            tables=self._tables,
+        )
+
+    # --- what it is -------------------------------------------------------------------------------
+
+    @property
+    def places(self) -> list[Place]:
+        """Where it listens, with the ports that were had."""
+        return [door.listener.place for door in self._doors.values()]
+
+    @property
+    def port(self) -> int:
+        """That of the first place."""
+        return next(iter(self._doors.values())).listener.place.port
+
+    def port_of(self, transport: Transport, *, ipv6: bool = False) -> int:
+        """That of one place; 0 when it is not served."""
+        door = self._doors.get(Place(transport, "::" if ipv6 else "", 0).name)
+        return door.listener.place.port if door is not None else 0
+
+    @property
+    def sends_failed(self) -> int:
+        """Messages that did not leave, and datagrams for which the system had no room."""
+        listeners = (door.listener for door in self._doors.values())
+        return self._unsent + sum(each.sends_lost for each in listeners if isinstance(each, UdpListener))
+
+    @property
+    def connections(self) -> int:
+        """TCP and TLS, those being made among them."""
+        listeners = (door.listener for door in self._doors.values())
+        return sum(len(listener) for listener in listeners if isinstance(listener, StreamListener))
 
     def statistics(self) -> Statistics:
-        """The layer's counters."""
-        return self.layer.statistics()
+        """The layers' counters, added up."""
+        counted = [door.layer.statistics() for door in self._doors.values()]
+        names = Statistics.__struct_fields__
+        return Statistics(**{name: sum(getattr(each, name) for each in counted) for name in names})
 
     @property
     def backlog(self) -> float:
         """How much of what may wait to be read does so, between 0 and 1."""
-        return receive_backlog(self._socket) if self._socket is not None else 0.0
-
-    @property
-    def layer(self) -> TransactionLayer:
-        """The transaction layer of an open point."""
-        assert self._layer is not None, "the point is not open"
-        return self._layer
+        sockets = [door.listener.socket for door in self._doors.values() if door.name.startswith("udp")]
+        return max((receive_backlog(each) for each in sockets if each is not None), default=0.0)
 
     def contact(self, peer: Flow, user: str = "santral") -> str:
         """Our Contact towards `peer`."""
-        host = self._addresses.sip_host(peer.host)
-        return f"<sip:{user}@{f'[{host}]' if ':' in host else host}:{self.port}>"
+        door = self._door(peer)
+        port = door.listener.place.port if door is not None else self.port
+        transport = "" if peer.transport == "UDP" else f";transport={peer.transport.lower()}"
+        return f"<sip:{user}@{bracket(self._addresses.sip_host(peer.host))}:{port}{transport}>"
+
+    def is_connected(self, flow: Flow) -> bool:
+        """Whether a message to it needs no new connection."""
+        door = self._door(flow)
+        return door is not None and door.listener.is_connected(flow.address)
+
+    def next_hop(self, dialog: Dialog, peer: Flow) -> Flow:
+        """Where a request of this dialog goes. A host name is not looked up: its messages came from `peer`.
+
+        Without a transport in the URI it is the peer's (RFC 3263 4.1 would take UDP, where a phone on TCP may not listen). A
+        connection that stands is used before another is made to the same host: behind a NAT there is no other way.
+        """
+        uri = dialog.next_hop()
+        if not is_reachable(uri.host, peer.host):
+            return peer
+        transport = _transport_of(uri) or peer.transport
+        flow = Flow(transport, uri.host, uri.port or default_port(transport))
+        if self._door(flow) is None:
+            return peer
+        if (
+            transport != "UDP"
+            and peer.transport == transport
+            and peer.host == uri.host
+            and self.is_connected(peer)
+        ):
+            return peer
+        return flow
+
+    # --- server users -----------------------------------------------------------------------------
 
     def respond(self, key: ServerKey, response: Response, user: ServerUser | None = None) -> bool:
         """Answer a request; with `user`, who hears of its CANCEL or ACK. False: it is answered or gone."""
@@ -166,7 +220,15 @@ class SipPoint:
             self._servers[key] = user
         elif response.status >= 200:
             self._servers.pop(key, None)
-        sent = self.layer.send_response(key, response, self._clock.monotonic_ms())
+        door = self._door_of(key)
+        sent = door.layer.send_response(door.server_key(key), response, self._clock.monotonic_ms())
+        self._pump()
+        return sent
+
+    def respond_statelessly(self, key: ServerKey, response: Response) -> bool:
+        """Answer for good what anybody may ask, and keep no memory of it; never an INVITE."""
+        door = self._door_of(key)
+        sent = door.layer.respond_statelessly(door.server_key(key), response, self._clock.monotonic_ms())
         self._pump()
         return sent
 
@@ -174,96 +236,107 @@ class SipPoint:
         """`user` hears of the CANCEL of an INVITE that is not answered yet."""
         self._servers[key] = user
 
+    # --- client users -----------------------------------------------------------------------------
+
     def request(self, request: Request, to: Flow, user: ClientUser) -> ClientKey:
         """Send a request; raises `TransactionsFullError`."""
-        key = self.layer.send_request(request, to.address, self._clock.monotonic_ms())
+        way = to
+        if to.transport == "UDP" and is_large(request):
+            by_tcp = Flow("TCP", to.host, to.port)
+            if self._door(to) and self._door(by_tcp) and self._large.may_go_by_tcp(to.host):
+                way = by_tcp
+        door = self._door(way)
+        if door is None:
+            return self._cannot_send(to, user)
+        again = request.copy() if way is not to else None
+        key = self._send(door, request, way)
         self._clients[key] = user
+        if again is not None:
+            self._large.sent(key, again, to)
         self._pump()
         return key
 
     def cancel(self, key: ClientKey, headers: Iterable[tuple[str, str]] = ()) -> None:
         """Take an INVITE back; `headers` go with the CANCEL."""
-        self.layer.cancel(key, self._clock.monotonic_ms(), headers)
-        self._pump()
+        key = self._large.current(key)
+        if door := self._door_of_client(key):
+            door.layer.cancel(door.client_key(key), self._clock.monotonic_ms(), headers)
+            self._pump()
 
     def acknowledge(self, key: ClientKey, ack: Request, to: Flow) -> None:
         """ACK a 2xx."""
-        self.layer.send_ack(key, ack, to.address, self._clock.monotonic_ms())
+        key = self._large.current(key)
+        door, way = self._door_of_client(key), self._door(to)
+        if door is None:
+            return
+        by = way.layer if way is not None and way is not door else None
+        door.layer.send_ack(door.client_key(key), ack, to.address, self._clock.monotonic_ms(), by)
         self._pump()
 
     def forget(self, key: ClientKey) -> None:
         """The client user is no longer interested."""
         self._clients.pop(key, None)
 
-    def next_hop(self, dialog: Dialog, peer: Flow) -> Flow:
-        """Where a request of this dialog goes; a host name is not looked up, its messages came from `peer`."""
-        uri = dialog.next_hop()
-        reachable = is_reachable(uri.host, peer.host)
-        return Flow(peer.transport, uri.host, uri.port or 5060) if reachable else peer
+    def _send(self, door: Door, request: Request, to: Flow) -> ClientKey:
+        key = door.layer.send_request(request, to.address, self._clock.monotonic_ms())
+        return ClientKey(door.outer(key))
 
-    # --- the socket -------------------------------------------------------------------------------
+    def _cannot_send(self, to: Flow, user: ClientUser) -> ClientKey:
+        """No listener of ours has this transport and family."""
+        key = ClientKey(f"none {next(self._unsendable)}")
+        self._clients[key] = user
+        self._guard.unsent(to.host, f"no {to.transport} listener for it")
+        asyncio.get_running_loop().call_soon(self._client_failed, key, 503)
+        return key
 
-    def _bind(self) -> socket.socket:
-        family = socket.AF_INET6 if ":" in self._host else socket.AF_INET
-        place = f"sip: UDP port {self._asked_port} on {self._host}"
-        bound = socket.socket(family, socket.SOCK_DGRAM)
-        try:
-            bound.setblocking(False)
-            bound.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _SOCKET_BUFFER_BYTES)
-            bound.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SOCKET_BUFFER_BYTES)
-            bound.bind((self._host, self._asked_port))
-        except OSError as error:
-            bound.close()
-            if error.errno == errno.EADDRINUSE:
-                raise PointError(
-                    f"{place} is in use by another program: stop it, or set another [sip] listen_port"
-                ) from error
-            if error.errno == errno.EADDRNOTAVAIL:
-                raise PointError(
-                    f"{place}: this machine has no such address: set [sip] listen_host"
-                ) from error
-            if error.errno in (errno.EACCES, errno.EPERM):
-                raise PointError(
-                    f"{place}: no right to use it: set a [sip] listen_port above 1023"
-                ) from error
-            raise PointError(f"{place}: {error.strerror}") from error
-        return bound
+    # --- doors ------------------------------------------------------------------------------------
 
-    def _readable(self) -> None:
-        if self._socket is None:
+    def _door(self, flow: Flow) -> Door | None:
+        return self._doors.get(f"{flow.transport.lower()}{6 if is_ipv6(flow.host) else 4}")
+
+    def _door_of(self, key: ServerKey) -> Door:
+        return self._doors[key.partition(" ")[0]]
+
+    def _door_of_client(self, key: ClientKey) -> Door | None:
+        return self._doors.get(key.partition(" ")[0])
+
+    def message(self, door: Door, data: bytes, source: Address) -> None:
+        """A whole message came."""
+        now_ms = self._clock.monotonic_ms()
+        if not self._guard.admits(source[0], data, now_ms):
             return
-        for _ in range(_READS_A_TURN_MAX):
-            try:
-                data, address = self._socket.recvfrom(_DATAGRAM_BYTES_MAX)
-            except (BlockingIOError, InterruptedError):
-                break
-            except (
-                OSError
-            ) as error:  # an ICMP error of an earlier send; the layer's timers deal with the silence
-                _log.debug("reading from the SIP socket: %s", error)
-                continue
-            source = (str(address[0]), int(address[1]))
-            now_ms = self._clock.monotonic_ms()
-            if not self._guard.admits(source[0], data, now_ms):
-                continue
-            self._trace.message(False, Flow("UDP", *source), data)
-            self.layer.receive(data, source, now_ms)
-            self._pump()
+        self._trace.message(False, door.flow(source), data)
+        door.layer.receive(data, source, now_ms)
+        self._pump()
 
-    def _put(self, send: Send) -> None:
-        if self._socket is None:
+    def unsent(self, door: Door, send: Send, reason: str) -> None:
+        """It did not leave."""
+        self._unsent += 1
+        self._guard.unsent(send.destination[0], reason)
+        door.layer.send_failed(send, self._clock.monotonic_ms())
+        self._pump()
+
+    def admits(self, host: str) -> bool:
+        """Whether this host may open a connection: as often as it may send a message."""
+        return self._guard.admits(host, b"", self._clock.monotonic_ms())
+
+    def broken(self, host: str, reason: str) -> None:
+        """A connection was closed for what the other side did."""
+        self._guard.saw(host, "malformed", self._clock.monotonic_ms(), reason)
+
+    def flow_lost(self, flow: Flow) -> None:
+        """A connection that stood is gone."""
+        self.on_flow_lost(flow)
+
+    def _put(self, door: Door, send: Send) -> None:
+        if not self._is_open:
             return
-        self._trace.message(True, Flow("UDP", *send.destination), send.data)
-        try:
-            self._socket.sendto(send.data, send.destination)
-        except (BlockingIOError, InterruptedError):
-            self.sends_failed += 1
-        except (OSError, UnicodeError, OverflowError) as error:
-            self.sends_failed += 1
-            self._guard.unsent(send.destination[0], str(error))
-            self.layer.send_failed(send, self._clock.monotonic_ms())
+        if send.transport is not None:
+            door = self._door(Flow(send.transport, *send.destination)) or door
+        self._trace.message(True, door.flow(send.destination), send.data)
+        door.listener.send(send)
 
-    # --- the layer's output -----------------------------------------------------------------------
+    # --- the layers' output -----------------------------------------------------------------------
 
     def _pump(self) -> None:
         if self._pumping:
@@ -272,7 +345,7 @@ class SipPoint:
         done = False
         try:
             while self._collect():
-                self._take(self._output.popleft())
+                self._take(*self._output.popleft())
             done = True
         finally:
             self._pumping = False
@@ -283,12 +356,15 @@ class SipPoint:
 
     def _collect(self) -> bool:
         """Whether there is something to take."""
-        self._output += self.layer.take_output()
+        for door in self._doors.values():
+            for item in door.layer.take_output():
+                self._output.append((door, item))
         return bool(self._output)
 
     def _set_timer(self) -> None:
-        deadline_ms = self.layer.next_deadline_ms()
-        if deadline_ms is None or self._socket is None:
+        deadlines = [door.layer.next_deadline_ms() for door in self._doors.values()]
+        deadline_ms = min((each for each in deadlines if each is not None), default=None)
+        if deadline_ms is None or not self._is_open:
             return
         if self._timer is not None:
             if self._timer_at_ms <= deadline_ms:
@@ -300,55 +376,92 @@ class SipPoint:
 
     def _timer_due(self) -> None:
         self._timer = None
-        self.layer.poll_timers(self._clock.monotonic_ms())
+        now_ms = self._clock.monotonic_ms()
+        for door in self._doors.values():
+            door.layer.poll_timers(now_ms)
         self._pump()
 
-    def _take(self, item: Output) -> None:
+    def _take(self, door: Door, item: Output) -> None:
         match item:
             case Send():
-                self._put(item)
+                self._put(door, item)
             case RequestReceived(key=key, request=request, source=source):
                 assert self._handler is not None
-                self._handler.request_received(key, request, Flow("UDP", *source))
-            case ResponseReceived(key=key, response=response, source=source):
+                self._handler.request_received(ServerKey(door.outer(key)), request, door.flow(source))
+            case Refused(source=source, status=status, reason=reason):
+                self._guard.refused(source[0], status, reason, self._clock.monotonic_ms())
+            case ResponseReceived() | TransportProblem() | InviteEnded():
+                self._take_client(door, item)
+            case TransactionTimedOut(key=key):
+                outer = door.outer(key)
+                if server := self._servers.pop(ServerKey(outer), None):
+                    server.answered_for(ServerKey(outer))
+                else:
+                    self._client_failed(self._large.original(ClientKey(outer)), 408)
+            case _:
+                self._take_server(door, item)
+
+    def _take_client(self, door: Door, item: ResponseReceived | TransportProblem | InviteEnded) -> None:
+        current = ClientKey(door.outer(item.key))
+        key = self._large.original(current)
+        match item:
+            case ResponseReceived(response=response, source=source):
                 self._guard.proved(source[0], self._clock.monotonic_ms())
                 if client := self._clients.get(key):
                     if response.status >= 300 or (
                         response.status >= 200 and response.cseq.method != "INVITE"
                     ):
-                        del self._clients[key]
-                    client.response(key, response, Flow("UDP", *source))
-            case Refused(source=source, status=status, reason=reason):
-                self._guard.refused(source[0], status, reason, self._clock.monotonic_ms())
-            case TransportProblem(key=key):
-                self._client_failed(key, 503)
-            case InviteEnded(key=key):
-                if client := self._clients.pop(key, None):
+                        self._done(key)
+                    client.response(key, response, door.flow(source))
+            case TransportProblem():
+                if not self._by_udp_instead(key):
+                    self._client_failed(key, 503)
+            case InviteEnded():
+                # Not of an attempt by TCP that was given up for one by UDP.
+                if current == self._large.current(key) and (client := self._done(key)):
                     client.ended(key)
-            case TransactionTimedOut(key=key):
-                if key in self._clients:
-                    self._client_failed(ClientKey(key), 408)
-                elif server := self._servers.pop(ServerKey(key), None):
-                    server.answered_for(ServerKey(key))
-            case _:
-                self._take_server(item)
 
-    def _take_server(self, item: CancelReceived | AckReceived | AckTimedOut) -> None:
-        server = self._servers.get(item.key)
+    def _by_udp_instead(self, key: ClientKey) -> bool:
+        """A large request found nobody on TCP."""
+        kept = self._large.refused(key)
+        if kept is None or key not in self._clients:
+            return False
+        request, to = kept
+        door = self._door(to)
+        assert door is not None, "it would have gone that way at once"
+        try:
+            self._large.moved(key, self._send(door, request, to))
+        except TransactionsFullError:
+            return False
+        return True
+
+    def _take_server(self, door: Door, item: CancelReceived | AckReceived | AckTimedOut) -> None:
+        key = ServerKey(door.outer(item.key))
+        server = self._servers.get(key)
         if server is None:
             return
         match item:
-            case CancelReceived(key=key):
+            case CancelReceived():
                 server.cancelled(key)
-            case AckReceived(key=key, request=request, source=source):
+            case AckReceived(request=request, source=source):
                 self._guard.proved(source[0], self._clock.monotonic_ms())
                 del self._servers[key]
                 server.acknowledged(key, request)
-            case AckTimedOut(key=key):
+            case AckTimedOut():
                 del self._servers[key]
                 server.not_acknowledged(key)
 
     def _client_failed(self, key: ClientKey, status: int) -> None:
-        client = self._clients.pop(key, None)
-        if client is not None:
+        if client := self._done(key):
             client.failed(key, status)
+
+    def _done(self, key: ClientKey) -> ClientUser | None:
+        """Nothing more is told of it; to whom it would have been."""
+        self._large.forget(key)
+        return self._clients.pop(key, None)
+
+
+def _transport_of(uri: Uri) -> Transport | None:
+    if uri.scheme == "sips":
+        return "TLS"
+    return _TRANSPORTS.get((uri.params.get("transport") or "").lower())

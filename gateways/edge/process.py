@@ -14,7 +14,7 @@ from acd_core.config import Config
 from acd_core.logs import set_up
 from acd_core.ready import ReadyFile
 from gateways.edge.edge import Edge
-from gateways.edge.point import PointError
+from gateways.edge.listeners.place import PointError
 
 _log = logging.getLogger(__name__)
 

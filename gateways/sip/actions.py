@@ -159,7 +159,7 @@ def deliver_success(tx: Transaction, message: Request | Response | None, now_ms:
     ack = tx.acks[tag]
     if ack is not None:
         tx.env.counters.retransmissions_sent += 1
-        tx.env.outputs.append(Send(ack[0], ack[1], tx.key))
+        tx.env.outputs.append(ack)
 
 
 def linger_after_response(tx: Transaction, _message: Request | Response | None, now_ms: int) -> None:

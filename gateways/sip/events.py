@@ -31,13 +31,14 @@ class Send(msgspec.Struct, frozen=True):
     """Put these bytes on the wire. `key` is None for what belongs to no transaction.
 
     `otherwise` comes with responses on a stream: where to connect to when `destination`, the connection that the request came
-    by, is gone (RFC 3261 18.2.2).
+    by, is gone (RFC 3261 18.2.2). `transport` is set when it goes by another than the layer's own.
     """
 
     data: bytes
     destination: Address
     key: ClientKey | ServerKey | None = None
     otherwise: Address | None = None
+    transport: Transport | None = None
 
 
 class RequestReceived(msgspec.Struct, frozen=True):

@@ -13,6 +13,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterable
 from functools import partial
+from typing import cast
 
 from gateways.sip import machines
 from gateways.sip.actions import await_user, end, send, start_calling, start_trying
@@ -36,6 +37,7 @@ from gateways.sip.limits import REASON_CHARS_MAX, LayerLimits
 from gateways.sip.machines import Machine, step
 from gateways.sip.matching import client_key, reply_address, server_key, stamp_via
 from gateways.sip.message import Request, Response, parse_message
+from gateways.sip.stun import is_stun, stun_answer
 from gateways.sip.tables import SharedTables, purpose_of
 from gateways.sip.timers import Timed
 from gateways.sip.transaction import (
@@ -66,7 +68,7 @@ class TransactionLayer:
     ) -> None:
         """`tables`: what this layer has in common with the others of the same user agent."""
         self._token = token
-        self._via = Via(transport, sent_by[0], sent_by[1], {"rport": None})  # RFC 3581 3
+        self.via = Via(transport, sent_by[0], sent_by[1], {"rport": None})  # RFC 3581 3
         self._limits = limits or LayerLimits()
         self._env = Environment(
             reliable=transport not in _UNRELIABLE,
@@ -117,6 +119,9 @@ class TransactionLayer:
         if len(data) <= 4 and not data.strip(b"\r\n\0 "):
             self._counters.keepalives += 1  # RFC 5626 4.4.1 and what routers' helpers send
             return
+        if not self._env.reliable and is_stun(data):
+            self._receive_stun(data, source)
+            return
         try:
             message = parse_message(data)
         except SipParseError as error:
@@ -126,6 +131,15 @@ class TransactionLayer:
             self._receive_response(message, source, now_ms)
         else:
             self._receive_request(message, len(data), source, now_ms)
+
+    def _receive_stun(self, data: bytes, source: Address) -> None:
+        answer = stun_answer(data, source)
+        if answer is None:
+            self._counters.malformed_dropped += 1
+            self._env.outputs.append(Refused(source, 0, "STUN: not a request that can be answered"))
+        else:
+            self._counters.keepalives += 1
+            self._env.outputs.append(Send(answer, source))
 
     def _receive_malformed(self, error: SipParseError, source: Address) -> None:
         """Answer with the error's status when that is possible, else drop it."""
@@ -144,7 +158,7 @@ class TransactionLayer:
             via = response.via
             # RFC 3261 17.1.3 and 18.1.2: our branch, our address.
             tx = None
-            if via.sent_by == self._via.sent_by:
+            if via.sent_by == self.via.sent_by:
                 tx = self._clients.get(client_key(via.branch, response.cseq.method))
             if tx is None:
                 self._counters.stray_responses += 1
@@ -276,19 +290,32 @@ class TransactionLayer:
             self._counters.refused_full += 1
             raise TransactionsFullError
         branch = self._new_branch()
-        request.push_via(self._via.with_params(branch=branch))
+        request.push_via(self.via.with_params(branch=branch))
         return self._open_client(branch, request, destination, now_ms, internal=False).key
 
-    def send_ack(self, key: ClientKey, ack: Request, destination: Address, now_ms: int) -> None:
-        """Acknowledge a 2xx to the INVITE `key`; done again by itself for every copy of that 2xx."""
+    def send_ack(
+        self,
+        key: ClientKey,
+        ack: Request,
+        destination: Address,
+        now_ms: int,
+        by: TransactionLayer | None = None,
+    ) -> None:
+        """Acknowledge a 2xx to the INVITE `key`; done again by itself for every copy of that 2xx.
+
+        `by`: the layer of another transport, when the ACK goes that way.
+        """
         del now_ms
-        ack.push_via(self._via.with_params(branch=self._new_branch()))
-        data = ack.to_bytes()
+        via = (by or self).via
+        ack.push_via(via.with_params(branch=self._new_branch()))
+        send = Send(
+            ack.to_bytes(), destination, key, transport=cast(Transport, via.transport) if by else None
+        )
         tx = self._clients.get(key)
         if tx is not None:
-            tx.acks[ack.to.tag or ""] = (data, destination)
+            tx.acks[ack.to.tag or ""] = send
         self._counters.requests_sent += 1
-        self._env.outputs.append(Send(data, destination, key))
+        self._env.outputs.append(send)
 
     def cancel(self, key: ClientKey, now_ms: int, headers: Iterable[tuple[str, str]] = ()) -> bool:
         """Cancel an INVITE; `headers` go with the CANCEL, such as Reason (RFC 3326).

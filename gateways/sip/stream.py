@@ -7,6 +7,7 @@ with one. How the bytes are cut into pieces on the way makes no difference to wh
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Final
 
 import msgspec
@@ -43,33 +44,35 @@ class StreamReader:
         """A message has begun and its end is not here yet."""
         return bool(self._buffer) and self._buffer != b"\r"
 
-    def feed(self, data: bytes) -> list[bytes | Ping]:
-        """What is complete now, in order."""
+    def feed(self, data: bytes) -> Iterator[bytes | Ping]:
+        """What is complete now, in order; to be taken to its end. What came before a fault is given before it is raised."""
         self._buffer += data
-        found: list[bytes | Ping] = []
         while True:
             if not self._size:
-                self._skip_crlf(found)
+                for _ in range(self._skip_crlf()):
+                    yield Ping()
                 if not self._read_head():
-                    return found
+                    return
             if len(self._buffer) < self._size:
-                return found
-            found.append(bytes(self._buffer[: self._size]))
+                return
+            message = bytes(self._buffer[: self._size])
             del self._buffer[: self._size]
             self._size = self._searched = 0
+            yield message
 
-    def _skip_crlf(self, found: list[bytes | Ping]) -> None:
-        end = 0
+    def _skip_crlf(self) -> int:
+        """How often two of them came in a row."""
+        end = pings = 0
         while self._buffer.startswith(PONG, end):
             end += 2
-            if self._after_crlf:
-                found.append(Ping())
+            pings += self._after_crlf
             self._after_crlf = not self._after_crlf
         if end:
             del self._buffer[:end]
             self._searched = 0
         if self._buffer and self._buffer != b"\r":
             self._after_crlf = False
+        return pings
 
     def _read_head(self) -> bool:
         end = self._buffer.find(_END_OF_HEAD, self._searched)

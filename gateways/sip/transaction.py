@@ -14,6 +14,7 @@ from gateways.sip.events import (
     Address,
     ClientKey,
     Output,
+    Send,
     ServerKey,
     Statistics,
 )
@@ -172,8 +173,8 @@ class ClientTransaction(Transaction):
         self.internal = internal  # a CANCEL of the layer's own: nobody hears of its fate
         self.cancel_wanted = False
         self.cancel_headers: tuple[tuple[str, str], ...] = ()
-        # For each To tag of a 2xx to our INVITE: the ACK and where it goes; None until our user gives it.
-        self.acks: dict[str, tuple[bytes, Address] | None] = {}
+        # For each To tag of a 2xx to our INVITE: the ACK as it was sent; None until our user gives it.
+        self.acks: dict[str, Send | None] = {}
 
 
 class ServerTransaction(Transaction):

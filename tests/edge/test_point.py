@@ -13,6 +13,7 @@ from acd_core.config import Config
 from gateways.edge.addresses import LocalAddresses
 from gateways.edge.clock import Clock
 from gateways.edge.guard.guard import Guard
+from gateways.edge.listeners.place import Place
 from gateways.edge.point import SipPoint
 from gateways.edge.sources import OnceLog
 from gateways.edge.trace import Trace
@@ -32,7 +33,9 @@ class Desk:
         self.clock = Clock()
         addresses = LocalAddresses(Config())
         guard = Guard(OnceLog(logging.getLogger(__name__), "SIP", self.clock.monotonic_ms))
-        self.point = SipPoint("127.0.0.1", 0, addresses, self.clock, Trace(Path(), 0, self.clock), guard)
+        self.point = SipPoint(
+            [Place("UDP", "127.0.0.1", 0)], addresses, self.clock, Trace(Path(), 0, self.clock), guard
+        )
         self.heard: list[object] = []
         self.news = asyncio.Event()
 

@@ -13,6 +13,7 @@ from gateways.edge.addresses import LocalAddresses
 from gateways.edge.clock import Clock
 from gateways.edge.dialogs import Dialogs
 from gateways.edge.guard.guard import Guard
+from gateways.edge.listeners.place import Place
 from gateways.edge.point import SipPoint
 from gateways.edge.sources import OnceLog
 from gateways.edge.trace import Trace
@@ -35,7 +36,9 @@ class Exchange:
         self.status_of, self.last_key, self.body = status_of, last_key, body
         addresses, clock = LocalAddresses(Config()), Clock()
         guard = Guard(OnceLog(logging.getLogger(__name__), "SIP", clock.monotonic_ms))
-        self.point = SipPoint("127.0.0.1", 0, addresses, clock, Trace(Path(), 0, clock), guard)
+        self.point = SipPoint(
+            [Place("UDP", "127.0.0.1", 0)], addresses, clock, Trace(Path(), 0, clock), guard
+        )
         self.dialogs = Dialogs()
         self.callers: list[str] = []
         self.lines: list[Line] = []

@@ -100,6 +100,14 @@ def test_what_cannot_be_framed_ends_the_stream(data: bytes, reason: str) -> None
         read([data])
 
 
+def test_what_came_before_the_fault_is_not_lost_with_it() -> None:
+    reader = StreamReader()
+    found = reader.feed(message(b"abc") + message(length="x"))
+    assert next(found) == message(b"abc")
+    with pytest.raises(StreamError):
+        next(found)
+
+
 def test_a_length_given_twice_alike_is_one_length() -> None:
     doubled = message(b"abc").replace(b"Content-Length", b"l: 3\r\nContent-Length")
     assert read([doubled, b"\r\n\r\n"]) == [doubled, Ping()]
@@ -108,12 +116,12 @@ def test_a_length_given_twice_alike_is_one_length() -> None:
 def test_a_message_under_way_is_told_from_an_idle_stream() -> None:
     reader = StreamReader()
     assert not reader.is_within_message
-    reader.feed(b"\r\n\r")
+    assert list(reader.feed(b"\r\n\r")) == []
     assert not reader.is_within_message
-    reader.feed(b"\nOPT")
+    assert list(reader.feed(b"\nOPT")) == [Ping()]
     assert reader.is_within_message
     reader = StreamReader()
-    assert reader.feed(message(b"abc")[:-1]) == []
+    assert list(reader.feed(message(b"abc")[:-1])) == []
     assert reader.is_within_message
-    assert reader.feed(b"c") == [message(b"abc")]
+    assert list(reader.feed(b"c")) == [message(b"abc")]
     assert not reader.is_within_message

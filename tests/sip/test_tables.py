@@ -50,7 +50,7 @@ def test_a_request_that_forked_over_two_transports_is_merged() -> None:
 def test_the_shared_tables_are_empty_in_the_end() -> None:
     udp, tcp = datagrams_and_streams()
     for agent, via in ((udp, None), (tcp, TCP_VIA.format("two"))):
-        agent.receive(wire_request(via=via, call_id=agent.layer._via.transport), CALLER)
+        agent.receive(wire_request(via=via, call_id=agent.layer.via.transport), CALLER)
         (invite,) = agent.events(RequestReceived)
         response = respond(invite.request, 200, to_tag="ours", contact="<sip:x@192.0.2.2>")
         agent.layer.send_response(invite.key, response, 0)

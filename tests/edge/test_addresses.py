@@ -1,0 +1,58 @@
+"""What peers are told about us, each in its own family."""
+
+from __future__ import annotations
+
+import pytest
+
+from acd_core.config import Config, Rtp, Sip
+from gateways.edge.addresses import LocalAddresses
+
+V4, V6 = "127.0.0.1", "::1"
+
+
+def addresses(rtp: Rtp | None = None, **sip: str) -> LocalAddresses:
+    return LocalAddresses(Config(sip=Sip(**sip), rtp=rtp or Rtp()))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("settings", "told"),
+    [
+        ({"listen_host": "192.0.2.7"}, ("192.0.2.7", V6)),
+        ({"listen_host": "192.0.2.7", "listen_host6": "2001:db8::7"}, ("192.0.2.7", "2001:db8::7")),
+        ({"listen_host": "2001:db8::7", "listen_host6": "192.0.2.7"}, ("192.0.2.7", "2001:db8::7")),
+        ({"listen_host": "0.0.0.0", "listen_host6": "::"}, (V4, V6)),
+        ({"listen_host": "0.0.0.0", "advertised_host": "203.0.113.7"}, ("203.0.113.7", V6)),
+        (
+            {"listen_host": "0.0.0.0", "listen_host6": "2001:db8::7", "advertised_host": "203.0.113.7"},
+            ("203.0.113.7", "2001:db8::7"),
+        ),
+        ({"listen_host": "0.0.0.0", "advertised_host": "sip.example.org"}, ("sip.example.org",) * 2),
+    ],
+)
+def test_each_family_hears_of_its_own_address(settings: dict[str, str], told: tuple[str, str]) -> None:
+    found = addresses(**settings)
+    assert (found.sip_host(V4), found.sip_host(V6)) == told
+
+
+def test_via_names_the_address_of_its_listener() -> None:
+    found = addresses(listen_host="192.0.2.7", listen_host6="2001:db8::7")
+    assert (found.own_host(ipv6=False), found.own_host(ipv6=True)) == ("192.0.2.7", "2001:db8::7")
+
+
+def test_audio_is_bound_and_told_in_the_family_of_the_peer() -> None:
+    both = addresses(listen_host="192.0.2.7", listen_host6="2001:db8::7")
+    assert (both.rtp_listen(V4), both.rtp_host(V4)) == ("192.0.2.7", "192.0.2.7")
+    assert (both.rtp_listen(V6), both.rtp_host(V6)) == ("2001:db8::7", "2001:db8::7")
+
+
+def test_audio_has_an_address_of_its_own_in_the_family_it_was_set_for() -> None:
+    apart = addresses(Rtp(listen_host="192.0.2.8"), listen_host="192.0.2.7", listen_host6="2001:db8::7")
+    assert (apart.rtp_listen(V4), apart.rtp_host(V4)) == ("192.0.2.8", "192.0.2.8")
+    assert (apart.rtp_listen(V6), apart.rtp_host(V6)) == ("2001:db8::7", "2001:db8::7")
+
+
+def test_a_peer_of_a_family_that_audio_does_not_have_is_told_the_one_it_has() -> None:
+    only = addresses(listen_host="192.0.2.7")
+    assert (only.rtp_listen(V6), only.rtp_host(V6)) == ("192.0.2.7", "192.0.2.7")
+    only = addresses(listen_host="2001:db8::7")
+    assert (only.rtp_listen(V4), only.rtp_host(V4)) == ("2001:db8::7", "2001:db8::7")
