@@ -132,6 +132,7 @@ def _arrivals(axes: Axes, tally: Tally, plan: Plan) -> None:
     )
     axes.set_title("Calls that began to wait, and what became of them", pad=_TITLE_PAD)
     axes.set_ylabel(f"calls per {steps.name}")
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
     _time_axis(axes, steps)
     _legend(axes)
 
@@ -219,9 +220,9 @@ def _waits(axes: Axes, tally: Tally, plan: Plan) -> None:
     for name, line in (("p50_ms", "-"), ("p90_ms", "--"), ("p99_ms", ":")):
         if name in found:
             at_s = found[name] / 1000
-            label = f"{name[1:3]} % answered in {duration(at_s)}"
+            label = f"{name[1:3]} % in {duration(at_s)}"
             axes.axvline(min(at_s, reach), color="black", linestyle=line, linewidth=1.2, label=label)
-    axes.set_title("How long callers waited", pad=_TITLE_PAD)
+    axes.set_title("How long callers waited; 50, 90 and 99 % of those answered", pad=_TITLE_PAD)
     axes.set_xlabel(f"wait; the last bar holds all from {duration(reach)} on")
     axes.set_ylabel("calls (logarithmic above 10)")
     axes.set_xlim(0, reach * 1.005)
@@ -273,8 +274,8 @@ def _time_axis(axes: Axes, steps: _Steps) -> None:
 
 
 def _legend(axes: Axes) -> None:
-    """Between title and picture, where it covers nothing."""
-    axes.legend(
+    """Between title and picture, where it covers nothing and makes nothing smaller."""
+    legend = axes.legend(
         loc="lower left",
         bbox_to_anchor=(0.0, 1.0),
         ncols=5,
@@ -284,6 +285,7 @@ def _legend(axes: Axes) -> None:
         handlelength=1.6,
         columnspacing=1.4,
     )
+    legend.set_in_layout(False)
 
 
 def duration(seconds: float) -> str:
