@@ -41,7 +41,7 @@ layer.py, events.py: the transaction layer
 
 What the layer does by itself: retransmits and absorbs retransmissions; sends 100 to an INVITE; acknowledges
 non-2xx; matches CANCEL (200, or 481) and ACK; repeats a 2xx until its ACK; adds `received` and `rport`;
-answers 400, 405, 414, 416, 420, 482, 483, 503 and 505 where the RFC or a full table says so; drops and counts
+answers 400, 405, 406, 414, 416, 420, 482, 503 and 505 where the RFC or a full table says so; drops and counts
 what cannot be answered. A message it hands out has been checked: none of the properties of `Request` and
 `Response` raises on it (`get_list` may).
 
@@ -60,7 +60,8 @@ message.py, headers.py, uri.py, build.py: messages
     Request.request_uri -> Uri
     NameAddr(uri, display_name="", params={})  .tag       Uri.parse(text)  Uri.sip(user, host, port)
 
-    make_request(method, uri, from_=, to=, call_id=, cseq=, contact=, headers=, body=, content_type=)
+    make_request(method, uri, from_=, to=, call_id=, cseq=, contact=, headers=, body=, content_type=,
+                 max_forwards=70)                   # of a leg made for another: hops_onward(its request)
     respond(request, status, reason=None, *, to_tag=None, contact=None, headers=(), body=b"",
             content_type=None) -> Response          # copies Via, From, To (+ tag), Call-ID, CSeq,
                                                     # Record-Route; adds Server, Allow, Supported
@@ -76,8 +77,10 @@ dialog.py: dialogs
       .ack(*, cseq_number=None, body=b"", content_type=None) -> Request       # for a 2xx
       .sent_again(request)                          # after DigestClient.answer
       .next_hop() -> Uri                            # where to send it: first route, else remote target
-      .receive_request(request) -> Refusal | None   # CSeq order, glare: answer .status .reason .headers
+      .judge(request) -> Refusal | None             # CSeq order, glare: answer .status .reason .headers
+      .accept(request)                              # of the peer, whom somebody else has recognised
       .response_sent(request, response)   .response_received(response)        # always tell it these
+      .ack_received(request)  .ack_missing()        # of our 2xx to an INVITE
     dialog_id_of(request) -> DialogId | None        # of a request received; None outside of dialogs
 
 auth.py: digest authentication
@@ -88,7 +91,8 @@ auth.py: digest authentication
     Challenger(realm, key, token)                             # key: bytes that sign the nonces
       .challenge(now_ms, stale=False) -> [(name, value)]      # WWW-Authenticate headers for a 401
       .verify(request, lookup, now_ms) -> Granted(username) | Refused(reason, stale, username)
-    DigestClient(username, password, token).answer(request, response) -> Request | None
+    DigestClient(username, secret, token, realm=).answer(request, response) -> Request | None
+                                                    # a DigestSecret of that realm, or a password
 
 sdp.py: session descriptions, offer and answer
 ----------------------------------------------
@@ -100,14 +104,43 @@ sdp.py: session descriptions, offer and answer
     answer_offer(offer, local) -> (SessionDescription, MediaAgreement)   # NoCommonCodecError: 488
     accept_answer(offer, answer) -> MediaAgreement  # ours, theirs
     MediaAgreement: codec, payload_type, dtmf_payload_type, ptime_ms, remote_address, remote_port,
-                    direction (ours)
+                    direction (ours), slot (which m= line)
 
-registrar.py: bindings
-----------------------
+negotiation.py, body.py, reliable.py, session_timer.py: what a dialog agrees on
+-------------------------------------------------------------------------------
+::
+
+    Negotiation(local)                              # one for each dialog; .state .agreement
+      .make_offer(direction=None) -> bytes          .take_answer(body) -> MediaAgreement
+      .preview_answer(body)                         # of an unreliable 18x: the offer stays open
+      .take_offer(body) -> Refusal | None           .make_answer() -> (bytes, MediaAgreement)
+      .rolled_back()                                # what was offered came to nothing
+      .forked() -> Negotiation                      # of another early dialog of the same INVITE
+    session_part(message) -> bytes | Refusal        # the SDP in a body, plain or in parts; b"" for none
+    reliable_for(invite, policy) -> bool | Refusal  # RFC 3262
+    ReliableUas(first_rseq)  .number(response, now_ms)  .acknowledged(prack)  .poll(now_ms)  .stop()
+    ReliableUac()  .prack_for(response) -> RAck     # one for each INVITE of ours, all its branches
+    SessionTimer(expires_s, min_se_s)               # RFC 4028, either side
+      .offer_headers()  .judge(request)  .answer_headers(request)  .refused(response)
+      .agreed(response, ours=, now_ms=)  .due(now_ms) -> "refresh" | "end" | None
+
+identity.py, reason.py, refer.py, redirect.py: what else is told
+----------------------------------------------------------------
+::
+
+    read_identity(request, trusted=) -> Identity    # number, name, asserted, private, diversions
+    from_address(...)  assert_identity(...)  diversion_headers(...)           # of our own
+    read_reason(message) -> Reason | None           reason_header(reason)  reason_of_status  status_of_reason
+    parse_refer(request) -> Refer                   replaces_of(invite)  notify_headers(...)  sipfrag(status)
+    redirect_targets(response, tried, depth=) -> tuple[Uri, ...]
+
+registrar.py, outbound.py: bindings
+-----------------------------------
 ::
 
     Registrar(limits)                               # in memory; authenticate before calling it
-      .process(request, aor, source, now_ms) -> (Response, [BindingAdded | -Refreshed | -Removed])
+      .process(request, aor, flow, now_ms) -> (Response, [BindingAdded | -Refreshed | -Removed])
       .bindings(aor, now_ms) -> tuple[Binding, ...] # best first
       .sweep(now_ms) -> [BindingRemoved]   .next_deadline_ms() -> int | None
+      .flow_lost(flow) -> [BindingRemoved] .remove(binding) -> BindingRemoved # cannot be reached
 """
