@@ -32,6 +32,8 @@ from agent_web.orders import routes as orders_routes
 from agent_web.orders.live import LiveOrders
 from agent_web.orders.service import Orders
 from agent_web.problems import RefusalError, database_away, reply
+from agent_web.telephony import routes as telephony_routes
+from agent_web.telephony.service import Telephony
 from agent_web.wallboard import routes as wallboard_routes
 from agent_web.wallboard.service import Boards
 
@@ -72,6 +74,7 @@ class Features(msgspec.Struct, frozen=True, kw_only=True):
     watch: Watch
     desks: Desks
     boards: Boards
+    telephony: Telephony
     centre: Centre
     visitors: Visitors
     past_calls: PastCalls
@@ -106,6 +109,7 @@ def create_app(features: Features, now_ms: Callable[[], int]) -> Quart:
     app.register_blueprint(catalogue_routes.blueprint(features.categories))
     app.register_blueprint(desk_routes.blueprint(features.desks, features.watch))
     app.register_blueprint(wallboard_routes.blueprint(features.boards, features.watch))
+    app.register_blueprint(telephony_routes.blueprint(features.telephony, features.watch))
     app.register_blueprint(centre_routes.blueprint(features.centre))
     app.register_blueprint(
         calls_routes.blueprint(features.visitors, features.past_calls, features.explanations)

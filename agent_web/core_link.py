@@ -14,15 +14,18 @@ from acd_core.link.aio import LinkClient
 from acd_core.link.signals import (
     BrowserAnswer,
     BrowserEnded,
+    EdgePicture,
     Explained,
     FromCore,
     ToCore,
+    TraceLines,
     Wallboard,
     WallboardDelta,
 )
 from agent_web.calls.explanation import Explanations
 from agent_web.calls.service import Visitors
 from agent_web.desk.service import Desks
+from agent_web.telephony.service import Telephony
 from agent_web.wallboard.service import Boards
 
 _log = logging.getLogger(__name__)
@@ -47,7 +50,14 @@ class CoreLink:
         self._inventory: Callable[[], tuple[events.OpenSession, ...]] = tuple
         self._changed: list[Callable[[], None]] = []
 
-    def attach(self, desks: Desks, boards: Boards, visitors: Visitors, explanations: Explanations) -> None:
+    def attach(
+        self,
+        desks: Desks,
+        boards: Boards,
+        visitors: Visitors,
+        explanations: Explanations,
+        telephony: Telephony,
+    ) -> None:
         """The features that the core talks to."""
 
         def pictured(whole: Wallboard) -> None:
@@ -74,9 +84,16 @@ class CoreLink:
             Explained: explanations.answered,
             Wallboard: pictured,
             WallboardDelta: changed,
+            EdgePicture: telephony.pictured,
+            TraceLines: telephony.traced,
         }
         self._inventory = desks.inventory
-        self._changed = [desks.core_changed, boards.core_changed, visitors.core_changed]
+        self._changed = [
+            desks.core_changed,
+            boards.core_changed,
+            visitors.core_changed,
+            telephony.core_changed,
+        ]
 
     @property
     def connected(self) -> bool:

@@ -39,6 +39,7 @@ USER_SOCKETS_MAX = 100  # of one user, whatever they show; a further page is ref
 DESK_PAGES_MAX = 5_000
 BOARD_PAGES_MAX = 500
 ORDER_PAGES_MAX = 5_000
+TELEPHONY_PAGES_MAX = 100
 CALL_PAGES_MAX = 64  # test calls at once, in all; a further page is refused with 4013
 CALL_PAGES_A_SOURCE_MAX = 8
 CALLS_A_SOURCE_A_MINUTE = 12  # a further test call is answered by too_fast
@@ -65,6 +66,10 @@ SEARCH_WORDS_MAX = 8
 # --- the centre as a whole -----------------------------------------------------------------------------------
 CENTRE_CHANGES_A_MINUTE = 60  # of one user; a further change of mode or callback is refused with 429
 CENTRE_USERS_MAX = 10_000
+
+# --- edges ---------------------------------------------------------------------------------------------------
+WANTED_AGAIN_S = 10.0  # what pages want of the edges is said so often; they forget it after 30 s
+EDGE_SILENT_MS = 5_000  # an edge tells itself every second; one that does not is not shown
 
 # --- database ----------------------------------------------------------------------------------------------
 DATABASE_TIMEOUT_S = 5.0  # a statement, or waiting for a connection; longer counts as away

@@ -38,6 +38,7 @@ from agent_web.listener import listen, server_settings
 from agent_web.orders.live import LiveOrders
 from agent_web.orders.service import Orders
 from agent_web.sockets import SERVER_RESTARTS
+from agent_web.telephony.service import Telephony
 from agent_web.times import now_ms
 from agent_web.wallboard.service import Boards
 
@@ -103,6 +104,8 @@ class WebProcess:
                 features.live_orders.tell(),
                 features.live_orders.broadcast.run(),
                 features.boards.broadcast.run(),
+                features.telephony.broadcast.run(),
+                features.telephony.run(),
                 self._serve(features),
                 self._say_serving(features.database, serving),
             )
@@ -128,6 +131,7 @@ class WebProcess:
             watch=Watch(auth),
             desks=Desks(core, LINK_NAME, now_ms),
             boards=Boards(core, now_ms),
+            telephony=Telephony(core, now_ms, time.monotonic),
             centre=Centre(core, time.monotonic),
             visitors=Visitors(core, LINK_NAME, time.monotonic),
             past_calls=PastCalls(database),
@@ -136,7 +140,9 @@ class WebProcess:
             orders=Orders(database, now_ms),
             live_orders=LiveOrders(config, database),
         )
-        core.attach(features.desks, features.boards, features.visitors, features.explanations)
+        core.attach(
+            *(features.desks, features.boards, features.visitors, features.explanations, features.telephony)
+        )
         return features, core
 
     async def _watch_over(self, tasks: Sequence[asyncio.Task[Any]]) -> None:
@@ -158,6 +164,7 @@ class WebProcess:
             features.desks.close_all(SERVER_RESTARTS, "server restarts")
             features.visitors.close_all(SERVER_RESTARTS, "server restarts")
             features.boards.broadcast.close_all(SERVER_RESTARTS, "server restarts")
+            features.telephony.broadcast.close_all(SERVER_RESTARTS, "server restarts")
             features.live_orders.broadcast.close_all(SERVER_RESTARTS, "server restarts")
 
         app = create_app(features, now_ms)

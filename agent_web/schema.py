@@ -29,6 +29,7 @@ HTTP_BODIES = (
     wire.Explanation,
     wire.NewMode,
     wire.SettleCallback,
+    wire.LiftBan,
 )
 SOCKETS: dict[str, Any] = {
     "DeskToServer": wire.DeskToServer,
@@ -39,6 +40,8 @@ SOCKETS: dict[str, Any] = {
     "BoardToPage": wire.BoardToPage,
     "OrdersToServer": wire.OrdersToServer,
     "OrdersToPage": wire.OrdersToPage,
+    "TelephonyToServer": wire.TelephonyToServer,
+    "TelephonyToPage": wire.TelephonyToPage,
 }
 
 

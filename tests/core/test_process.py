@@ -281,6 +281,26 @@ def test_signals_between_web_and_edge_are_passed_on_and_the_board_is_published(c
     asyncio.run(_with_peers(core.config, story))
 
 
+def test_what_pages_want_of_the_edges_is_passed_on_and_what_edges_tell_of_themselves(
+    core: CoreProcess,
+) -> None:
+    async def story(edge: Peer, web: Peer) -> None:
+        web.link.signal(signals.PictureWanted(web="somebody else", on=True))
+        assert await edge.hear(signals.PictureWanted) == signals.PictureWanted(web="web1", on=True)
+        web.link.signal(signals.TraceWanted(web="", peer="p", call="c1"))
+        assert await edge.hear(signals.TraceWanted) == signals.TraceWanted(web="web1", peer="p", call="c1")
+        web.link.signal(signals.BanLifted(source="192.0.2.1"))
+        assert (await edge.hear(signals.BanLifted)).source == "192.0.2.1"
+        edge.link.signal(signals.EdgePicture(edge="somebody else", at_ms=1, calls=2, step=0, counters={}))
+        assert (await web.hear(signals.EdgePicture)).edge == "edge1"
+        edge.link.signal(signals.TraceLines(web="web9", peer="p", lines=()))
+        edge.link.signal(signals.TraceLines(web="web1", peer="q", lines=()))
+        assert (await web.hear(signals.TraceLines)).peer == "q"
+
+    core.start()
+    asyncio.run(_with_peers(core.config, story))
+
+
 def test_what_is_not_a_senders_business_is_refused_and_all_else_goes_on(core: CoreProcess) -> None:
     async def story(edge: Peer, web: Peer) -> None:
         web.link.send(ev.CallerHungUp(call="c1"))  # only edges may say so

@@ -182,6 +182,11 @@ export type SettleCallback = {
   readonly callback: string
 }
 
+/** POST /api/telephony/lift: this source, as the page was told it, is to be heard again by every edge. */
+export type LiftBan = {
+  readonly source: string
+}
+
 /** First message of a desk page. `tab` is kept in sessionStorage. `page` is made at random when the page loads and lives in its memory only, so a duplicated tab (same `tab`) is another page and takes over, while the same page that reconnects is the same session. */
 export type Hello = {
   readonly type: "hello"
@@ -503,6 +508,68 @@ export type OrdersMissed = {
   readonly type: "orders_missed"
 }
 
+/** Show the SIP messages of this call (its id, or a SIP Call-ID) as they come; empty: no longer. */
+export type WatchCall = {
+  readonly type: "watch_call"
+  readonly call: string
+}
+
+/** All edges that were heard within the last seconds. */
+export type Edges = {
+  readonly type: "edges"
+  readonly now_ms: number
+  readonly edges: readonly (EdgeState)[]
+}
+
+/** One edge; `step` is that of its admission, 0 takes everything. `sources` are the 100 that matter most. */
+export type EdgeState = {
+  readonly edge: string
+  readonly at_ms: number
+  readonly calls: number
+  readonly step: number
+  readonly counters: { readonly [key in string]: number }
+  readonly trunks: readonly (EdgeTrunk)[]
+  readonly sources: readonly (EdgeSource)[]
+}
+
+/** A trunk of an edge; `reason` says why it is down. */
+export type EdgeTrunk = {
+  readonly trunk: string
+  readonly up: boolean
+  readonly live: number
+  readonly capacity: number
+  readonly refused: number
+  readonly reason: string
+  readonly since_ms: number
+}
+
+/** A host that an edge has something against: how often, by kind; `banned_until_ms` is 0 while it is heard. */
+export type EdgeSource = {
+  readonly source: string
+  readonly kinds: { readonly [key in string]: number }
+  readonly banned_until_ms: number
+  readonly last_ms: number
+  readonly scanner: string
+}
+
+/** What is new of the watched call, its past first. */
+export type TraceTold = {
+  readonly type: "trace"
+  readonly call: string
+  readonly lines: readonly (TraceLine)[]
+}
+
+/** One SIP message of the watched call, `sent` by us; `lost` messages before it are not in the trace. */
+export type TraceLine = {
+  readonly at_ms: number
+  readonly party: string
+  readonly sent: boolean
+  readonly peer: string
+  readonly transport: string
+  readonly text: string
+  readonly lost: number
+}
+
 export type DeskToServer = Hello | Ready | NotReady | Accept | Reject | HangUp | WrapUpDone | MoreTime | Phone | AudioOffer | AudioClose | Pong
 
 export type DeskToPage = Welcome | Core | View | Reasons | Replaced | Refused | AudioAnswer | AudioEnded | Error | Ping
@@ -518,3 +585,7 @@ export type BoardToPage = Board | Core | Error | Ping
 export type OrdersToServer = Pong
 
 export type OrdersToPage = OrderChanged | OrdersMissed | Error | Ping
+
+export type TelephonyToServer = Pong | WatchCall
+
+export type TelephonyToPage = Edges | TraceTold | Core | Error | Ping
