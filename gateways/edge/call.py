@@ -7,6 +7,8 @@ without a core.
 Several phones may ring for one call, each for an offer of its own. Which of those that answer has the caller is the
 core's decision: it joins one and ends the others, wherever they are by then. One that still rings is cancelled, one
 that answers across the CANCEL or was answered before is hung up.
+
+A call that begins with us is one whose caller is the number that an operator dialled (`dialling.py`).
 """
 
 from __future__ import annotations
@@ -21,6 +23,7 @@ import msgspec
 
 from acd_core.domain import commands, events
 from gateways.edge.audio_leg import AudioLeg
+from gateways.edge.dialling import DialledSide
 from gateways.edge.notes import RecordedPart
 from gateways.edge.parts import Parts
 from gateways.edge.phone_leg import PhoneLeg
@@ -66,12 +69,18 @@ class Call:
     """One call."""
 
     def __init__(
-        self, parts: Parts, arrived: events.CallArrived, caller: CallerSide, forget: Callable[[Call], None]
+        self,
+        parts: Parts,
+        call_id: str,
+        caller: CallerSide,
+        forget: Callable[[Call], None],
+        arrival: events.CallArrived | None = None,
     ) -> None:
-        """Made by `Calls.arrived`, which `forget`s it at its end."""
+        """Made by `Calls`, which `forget`s it at its end; `arrival` is what the core shall decide about."""
         self._parts, self._forget = parts, forget
-        self.id, self.arrival, self.caller = arrived.call, arrived, caller
-        self.decided = False  # the core has said something about it
+        self.id, self.arrival, self.caller = call_id, arrival, caller
+        self.decided = arrival is None  # the core has said something about it
+        self.dialled: DialledSide | None = None  # the caller's side, when it is one that we call
         self.ended = False
         self.joined: Joined | None = None
         self.phones: dict[int, PhoneLeg] = {}
@@ -106,8 +115,30 @@ class Call:
             self._play = None
             self._parts.tell(events.PlaybackDone(call=self.id, play=play, failed=failed or self._skipped))
 
+    @property
+    def dialling(self) -> bool:
+        """One of ours that nobody has answered yet."""
+        return self.dialled is not None and not self.dialled.answered
+
+    def dial_progress(self, status: int) -> None:
+        """It rings there (180), or is heard (183)."""
+        self._parts.tell(events.DialProgress(call=self.id, status=status))
+
+    def dial_answered(self, trunk: str) -> None:
+        """Whom the operator called has picked up."""
+        self._parts.tell(events.DialAnswered(call=self.id, trunk=trunk))
+
+    def dial_failed(self, status: int, cause: str, trunk: str) -> None:
+        """Nobody was reached."""
+        if not self.ended:
+            self._parts.tell(events.DialFailed(call=self.id, status=status, cause=cause, trunk=trunk))
+            self._finish()
+
     def phone_answered(self, phone: PhoneLeg) -> None:
-        """The operator's phone took the call."""
+        """The operator's phone took the call, or is there to dial with."""
+        if self.dialled is not None and self.dialling:
+            self.dialled.operator_there()
+            return
         self._parts.tell(events.PhoneAnswered(agent=phone.agent, call=self.id, offer=phone.offer))
 
     def phone_failed(self, phone: PhoneLeg, status: int) -> None:

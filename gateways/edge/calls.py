@@ -19,6 +19,7 @@ import msgspec
 from acd_core.domain import commands, events
 from gateways.edge.call import Call, CallerSide
 from gateways.edge.caller_leg import CallerLeg, check_invite
+from gateways.edge.dialling import DialledSide
 from gateways.edge.identity import CallIds
 from gateways.edge.parts import Parts
 from gateways.edge.point import token
@@ -121,7 +122,7 @@ class Calls:
     def arrived(self, caller: CallerSide, arrival: events.CallArrived) -> Call:
         """The call has audio: it is the core's now."""
         self._left_the_door(arrival.call)
-        call = self._calls[arrival.call] = Call(self._parts, arrival, caller, self._forget)
+        call = self._calls[arrival.call] = Call(self._parts, arrival.call, caller, self._forget, arrival)
         self._arrived += 1
         self._undecided_calls.add(arrival.call)
         self._parts.tell(arrival)
@@ -130,6 +131,9 @@ class Calls:
 
     def carry_out(self, command: commands.EdgeCommand) -> None:
         """A command of the core."""
+        if isinstance(command, commands.DialOut):
+            self._dial_out(command)
+            return
         call = self._calls.get(command.call)
         if call is None:
             self._commands_late += 1
@@ -149,6 +153,7 @@ class Calls:
                 answered=call.caller.answered,
                 agent=call.joined.agent if call.joined is not None else "",
                 ringing=call.ringing(),
+                dialling=call.dialling,
             )
             for call in self._calls.values()
         )
@@ -160,7 +165,18 @@ class Calls:
 
     def undecided(self) -> list[events.CallArrived]:
         """Arrivals that no core has said anything about."""
-        return [call.arrival for call in self._calls.values() if not call.decided]
+        return [
+            call.arrival for call in self._calls.values() if call.arrival is not None and not call.decided
+        ]
+
+    def _dial_out(self, command: commands.DialOut) -> None:
+        """A call of ours; one that is held already was asked for twice."""
+        if command.call in self._calls:
+            return
+        side = DialledSide(self._parts, command)
+        call = self._calls[command.call] = Call(self._parts, command.call, side, self._forget)
+        call.dialled = side
+        side.begin(call)
 
     def core_changed(self) -> None:
         """The core came or went: patience with it is another."""

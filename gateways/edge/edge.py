@@ -44,6 +44,7 @@ from gateways.edge.prompts import Prompts
 from gateways.edge.recordings import Recordings
 from gateways.edge.sources import OnceLog
 from gateways.edge.trace import Trace
+from gateways.edge.trunks import Trunks
 from gateways.sip import events as sip_events
 from gateways.sip.build import respond
 from gateways.sip.dialog import dialog_id_of
@@ -121,6 +122,7 @@ class Edge:
         self.registrar = registrar.PhoneRegistrar(
             name, config.sip.realm, phones, self.point, clock, limits, self.core.send
         )
+        self.trunks = Trunks(name, config.trunks, clock, self.core.send)
         self._parts = Parts(
             edge=name,
             country=config.country,
@@ -134,6 +136,8 @@ class Edge:
             audio=self.audio,
             prompts=self.prompts,
             registrar=self.registrar,
+            trunks=self.trunks,
+            dial=config.dial,
             trace=self.trace,
             recordings=self.recordings,
             operator_legs={},
@@ -150,6 +154,7 @@ class Edge:
         self.trace.start()
         self.recordings.open()
         self.point.open(self)
+        self.trunks.look()
 
     async def run(self) -> None:
         """Keep the links until cancelled."""
@@ -171,6 +176,7 @@ class Edge:
         """Free the port, finish the trace."""
         self.recordings.close()
         self.registrar.close()
+        self.trunks.close()
         self.point.close()
         self.trace.stop()
 
@@ -247,6 +253,7 @@ class Edge:
                 calls=tuple(call for call in held if call.call not in strangers),
                 browser_legs=self.browsers.inventory(),
                 phones=self.registrar.users,
+                trunks=self.trunks.up,
             )
         )
         # A fresh core was never told of these; one that goes on hears of them from the link's outbox.

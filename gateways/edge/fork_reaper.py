@@ -61,9 +61,8 @@ class ForkReaper:
 
     def failed(self, key: ClientKey, status: int) -> None:
         """No answer at all."""
-        if key == self.key or self.key is None:
-            if self._leg is not None:
-                self._leg.invite_failed(status)
+        if self._leg is not None and self.key in (key, None):
+            self._leg.invite_failed(status)
 
     def ended(self, key: ClientKey) -> None:
         """Nobody answers any more."""

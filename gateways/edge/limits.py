@@ -23,6 +23,7 @@ class Timing(msgspec.Struct, frozen=True, kw_only=True):
     browser_connect_timeout_s: float = 30.0  # the browser never gets through: the leg is closed
     browser_heard_again_s: float = 3.0  # after the engine restarted; a page that is not heard by then is lost
     ring_max_s: float = 180.0  # a phone rings no longer than this, whatever happened to the core
+    trunk_silence_s: float = 4.0  # a trunk says nothing at all to a call: the next one is tried
     caller_silence_s: float = 60.0  # no RTP for this long: is the caller's phone still there?
     remake_interval_s: float = 0.2  # between attempts to have a leg's ports again from a restarted engine
     remake_attempts_max: int = 25

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from acd_core.domain.events import EdgeEvent
 from acd_core.link.signals import BrowserAnswer, BrowserEnded
+from acd_core.telephony import DialRule
 from gateways.edge.addresses import LocalAddresses
 from gateways.edge.audio import Audio
 from gateways.edge.audio_leg import AudioLeg
@@ -19,6 +20,7 @@ from gateways.edge.prompts import Prompts
 from gateways.edge.recordings import Recordings
 from gateways.edge.registrar import PhoneRegistrar
 from gateways.edge.trace import Trace
+from gateways.edge.trunks import Trunks
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +39,8 @@ class Parts:
     audio: Audio
     prompts: Prompts
     registrar: PhoneRegistrar
+    trunks: Trunks
+    dial: tuple[DialRule, ...]  # which numbers go over which of them, if at all
     trace: Trace
     recordings: Recordings
     operator_legs: dict[str, AudioLeg]  # browser legs that can be joined, kept by `browser_leg`

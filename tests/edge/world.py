@@ -135,13 +135,13 @@ class Engine(Scripted):
 class Phone:
     """A SIP user agent made of a socket and text."""
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, edge_port: int) -> None:
         self.loop = asyncio.get_running_loop()
         self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self.socket.setblocking(False)
         self.socket.bind(("127.0.0.1", 0))
         self.port = self.socket.getsockname()[1]
-        self.edge = ("127.0.0.1", world.edge.point.port)
+        self.edge = ("127.0.0.1", edge_port)
         self.number = itertools.count(1)
         self.name = f"t{self.port}"
         self.to_tag = ""  # the edge's, once it answered
@@ -265,7 +265,7 @@ class World:
         return time.time_ns() // 1_000_000 + self.core_ahead_ms
 
     def phone(self) -> Phone:
-        self.phones.append(Phone(self))
+        self.phones.append(Phone(self.edge.point.port))
         return self.phones[-1]
 
     async def went_away(self, link: LinkClient) -> None:

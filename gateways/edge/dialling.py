@@ -1,0 +1,250 @@
+"""A call that begins with us: the number is dialled over one trunk after the other, until somebody is reached.
+
+The operator's audio is there first: the browser's, or their phone, which is rung before anything goes out. What the core
+decided about the number is decided here once more, by the same rules: nothing but a number that they let through ever
+goes out, whoever asked. The next trunk is tried when a trunk can't, never when the called party won't: what rang has been
+reached. What is heard before the answer (RFC 3960) is the operator's to hear at once.
+
+Towards its `Call` the called side is what a caller is otherwise: it can be joined, it hangs up, it is hung up.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import TYPE_CHECKING
+
+from acd_core.dialrules import Barred, Dialled, judge
+from acd_core.domain.commands import DialOut, RingPhone
+from gateways.edge.outgoing_leg import Failure, OutgoingLeg, Target
+from gateways.edge.parts import Parts
+from gateways.edge.trunks import TRUNK_FAILED, TrunkState
+from gateways.sip.headers import NameAddr
+from gateways.sip.identity import assert_identity, from_address
+from gateways.sip.reason import Reason
+from gateways.sip.uri import Uri
+
+if TYPE_CHECKING:
+    from gateways.edge.call import Call
+
+_log = logging.getLogger(__name__)
+
+NO_TRUNK = "no_trunk"
+NO_AUDIO = "no_audio"
+_CLEARED = Reason("Q.850", 16, "Normal call clearing")
+
+
+class DialledSide:
+    """The called side of one call."""
+
+    def __init__(self, parts: Parts, command: DialOut) -> None:
+        """Takes ports; `begin` comes next."""
+        self._parts, self._command = parts, command
+        self._call: Call | None = None
+        self._verdict: Dialled | None = None
+        self._tried: list[TrunkState] = []
+        self._trunk: TrunkState | None = None  # whose line is taken
+        self._leg: OutgoingLeg | None = None
+        self._failure = Failure(503)
+        self._operator_there = not command.user
+        self._rang = self._ended = False
+        self._told = 0  # the progress that the core knows of
+        self._timer: asyncio.TimerHandle | None = None
+        self.answered = False
+        self.audio = parts.audio.allocate(command.call, parts.addresses.rtp_listen_host, self)
+
+    def begin(self, call: Call) -> None:
+        """Of this call."""
+        self._call = call
+        verdict = judge(self._command.number, self._parts.country, self._parts.dial)
+        if isinstance(verdict, Barred):
+            _log.warning("call %s: %s is not dialled: %s", call.id, self._command.number, verdict.reason)
+            self._fail(403, verdict.reason)
+            return
+        self._verdict = verdict
+        if self._command.user:
+            command = self._command
+            call.ring_phone(
+                RingPhone(
+                    edge=command.edge,
+                    call=command.call,
+                    agent=command.agent,
+                    offer=command.offer,
+                    user=command.user,
+                    caller=command.number,
+                    service=command.service,
+                )
+            )
+
+    def operator_there(self) -> None:
+        """Their phone was picked up: now the number is dialled."""
+        self._operator_there = True
+        if self.audio.bound:
+            self._dial()
+
+    # --- CallerSide -------------------------------------------------------------------------------
+
+    def ring(self) -> None:
+        """Nobody waits to be told."""
+
+    def answer(self) -> None:
+        """They answer, not we."""
+
+    def refuse(self, status: int, reason: str, retry_after_s: int = 0) -> None:
+        """As far as one can refuse whom one calls."""
+        self.end(reason)
+
+    def end(self, cause: str) -> None:
+        """Hang up, or take it back."""
+        if not self._ended:
+            self._close()
+
+    def _close(self) -> None:
+        self._ended = True
+        self._stop_timer()
+        if self._leg is not None:
+            self._leg.end(_CLEARED)
+        self._release()
+        self.audio.free()
+
+    def _release(self) -> None:
+        if self._trunk is not None:
+            self._parts.trunks.released(self._trunk)
+            self._trunk = None
+
+    def _stop_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    # --- dialling ---------------------------------------------------------------------------------
+
+    def _dial(self) -> None:
+        """Over the next trunk."""
+        assert self._verdict is not None
+        parts, command = self._parts, self._command
+        trunk = parts.trunks.take(self._verdict.trunks, self._tried)
+        if trunk is None:
+            last = self._tried[-1].name if self._tried else ""
+            self._fail(self._failure.status, NO_TRUNK, last)
+            return
+        self._tried.append(trunk)
+        self._trunk = trunk
+        host = trunk.config.host if trunk.config.user else parts.addresses.sip_host(trunk.address)
+        uri = trunk.uri(self._verdict.sent)
+        leg = self._leg = OutgoingLeg(
+            parts,
+            self,
+            self.audio,
+            Target(uri, trunk.flow, trunk.route, trunk.credentials),
+            from_=from_address(trunk.config.from_user or command.caller, "", host=host, private=False),
+            to=NameAddr(uri),
+            headers=assert_identity(
+                command.caller, "", host=host, private=False, trusted=trunk.config.trusted
+            ),
+            party=(command.call, f"trunk {trunk.name}"),
+        )
+        if self._timer is None:
+            loop = asyncio.get_running_loop()
+            self._timer = loop.call_later(parts.timing.ring_max_s, self._rung_too_long)
+        leg.start(parts.timing.trunk_silence_s)
+
+    def _rung_too_long(self) -> None:
+        self._fail(408, "no_reply", self._trunk.name if self._trunk is not None else "")
+
+    def _fail(self, status: int, cause: str, trunk: str = "") -> None:
+        if not self._ended:
+            self._close()
+            if self._call is not None:
+                self._call.dial_failed(status, cause, trunk)
+
+    # --- OutgoingOwner ----------------------------------------------------------------------------
+
+    def leg_progressed(self, leg: OutgoingLeg, status: int) -> None:
+        """It rings there, or is heard already."""
+        if status < 180 or self._call is None:
+            return
+        self._rang = True
+        self._trunk_worked()
+        status = 183 if status == 183 else 180
+        if status > self._told:
+            self._told = status
+            self._call.dial_progress(status)
+
+    def leg_answered(self, leg: OutgoingLeg) -> None:
+        """Somebody picked up."""
+        self.answered = True
+        self._stop_timer()
+        self._trunk_worked()
+        if self._call is not None and self._trunk is not None:
+            self._call.dial_answered(self._trunk.name)
+
+    def leg_failed(self, leg: OutgoingLeg, failure: Failure) -> None:
+        """By the trunk: the next one. By the called party: that is it."""
+        if self._ended or self._trunk is None:
+            return
+        trunk, self._failure = self._trunk, failure
+        if failure.status in TRUNK_FAILED and not self._rang:
+            self._parts.trunks.failed(trunk, failure.status, failure.retry_after_s)
+            self._release()
+            self._dial()
+            return
+        self._trunk_worked()
+        self._fail(failure.status, str(failure.reason or ""), trunk.name)
+
+    def leg_hung_up(self, leg: OutgoingLeg, cause: str) -> None:
+        """After the answer."""
+        if not self._ended:
+            self._close()
+            if self._call is not None:
+                self._call.caller_gone("caller_hung_up" if cause == "hung_up" else cause)
+
+    def leg_key(self, leg: OutgoingLeg, key: str) -> None:
+        """Whom we called presses no keys for us."""
+
+    def leg_moved(self, leg: OutgoingLeg, uri: Uri) -> Target | None:
+        """Nowhere."""
+        return None
+
+    def _trunk_worked(self) -> None:
+        if self._trunk is not None:
+            self._parts.trunks.worked(self._trunk)
+
+    # --- AudioUser --------------------------------------------------------------------------------
+
+    def audio_bound(self, port: int) -> None:
+        """Dial, once. (The ports never move later: `Audio` asks for the same again.)"""
+        if not self._ended and self._operator_there and self._leg is None:
+            self._dial()
+
+    def audio_remade(self) -> None:
+        """A new engine has the ports."""
+        self.audio_silent(0)
+
+    def audio_refused(self, reason: str) -> None:
+        """No ports, or no longer."""
+        if self._ended or self._call is None:
+            return
+        if self.answered:
+            self._close()
+            self._call.caller_gone("audio_lost")
+        else:
+            self._fail(503, NO_AUDIO)
+
+    def audio_played(self, play: int, failed: bool) -> None:
+        """Playback ended."""
+        if self._call is not None:
+            self._call.played(play, failed)
+
+    def audio_key(self, key: str) -> None:
+        """Whom we called presses no keys for us."""
+
+    def audio_heard(self) -> None:
+        """They are heard."""
+        if self._leg is not None:
+            self._leg.heard()
+
+    def audio_silent(self, silent_ms: int) -> None:
+        """No longer."""
+        if self._leg is not None:
+            self._leg.silent(silent_ms)
