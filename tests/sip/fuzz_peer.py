@@ -13,7 +13,7 @@ from collections.abc import Callable
 from gateways.sip.auth import DigestClient
 from gateways.sip.build import make_request, respond
 from gateways.sip.errors import SipParseError
-from gateways.sip.events import Address
+from gateways.sip.events import Address, Transport
 from gateways.sip.headers import NameAddr, Via
 from gateways.sip.message import Request, Response, parse_message
 from gateways.sip.sdp import LocalMedia, make_offer
@@ -25,6 +25,7 @@ SOURCES: tuple[Address, ...] = (
     ("198.51.100.7", 5060),
     ("2001:db8::9:1", 5062),
 )
+TRANSPORTS: tuple[Transport, ...] = ("UDP", "TCP")
 USERS = ("ayse", "ali", "nobody")
 PASSWORD = "s3cret"
 CONVERSATIONS_MAX = 40
@@ -142,9 +143,9 @@ _METHODS = (
 class Conversation:
     """One Call-ID, as the peer knows it."""
 
-    def __init__(self, number: int, source: Address) -> None:
+    def __init__(self, number: int, source: Address, transport: Transport) -> None:
         self.call_id = f"fuzz-{number}"
-        self.source = source
+        self.source, self.transport = source, transport
         self.user = USERS[number % len(USERS)]
         self.from_tag = f"f{number}"
         self.to_tag: str | None = None
@@ -192,21 +193,23 @@ class Peer:
 
     # What it says
 
-    def next(self) -> tuple[bytes, Address]:
-        """The next datagram."""
+    def next(self) -> tuple[bytes, Address, Transport]:
+        """The next message, where it comes from and by what transport."""
         rng = self._rng
         chance = rng.random()
         if chance < 0.02:
-            return rng.randbytes(rng.randrange(200)), rng.choice(SOURCES)
+            return rng.randbytes(rng.randrange(200)), rng.choice(SOURCES), rng.choice(TRANSPORTS)
         if self._pending and chance < 0.3:
-            data, source = self._answer(), rng.choice(SOURCES)
+            asked = self._pending[rng.choice(list(self._pending))]
+            transport: Transport = "TCP" if asked.via.transport == "TCP" else "UDP"
+            data, source = self._answer(asked), rng.choice(SOURCES)
         else:
-            data, source = self._say()
+            data, source, transport = self._say()
         if rng.random() < 0.5:
             data = self._damaged(data)
-        return data, source
+        return data, source, transport
 
-    def _say(self) -> tuple[bytes, Address]:
+    def _say(self) -> tuple[bytes, Address, Transport]:
         rng = self._rng
         if not self._by_call or rng.random() < 0.2:
             conversation = self._begin()
@@ -227,14 +230,15 @@ class Peer:
                 )
             )
         if conversation.last and rng.random() < 0.1:
-            return conversation.last, conversation.source  # a copy
+            return conversation.last, conversation.source, conversation.transport  # a copy
         conversation.last = self._written(step(conversation), conversation)
         source = conversation.source if rng.random() < 0.95 else rng.choice(SOURCES)
-        return conversation.last, source
+        transport = conversation.transport if rng.random() < 0.95 else rng.choice(TRANSPORTS)
+        return conversation.last, source, transport
 
     def _begin(self) -> Conversation:
         self._made += 1
-        conversation = Conversation(self._made, self._rng.choice(SOURCES))
+        conversation = Conversation(self._made, self._rng.choice(SOURCES), self._rng.choice(TRANSPORTS))
         self._by_call[conversation.call_id] = conversation
         if len(self._by_call) > CONVERSATIONS_MAX:
             del self._by_call[next(iter(self._by_call))]
@@ -317,17 +321,16 @@ class Peer:
 
     def _written(self, request: Request, conversation: Conversation) -> bytes:
         host, port = conversation.source
-        via = Via("UDP", host, port, {"branch": conversation.branch})
+        via = Via(conversation.transport, host, port, {"branch": conversation.branch})
         if self._rng.random() < 0.8:
             via = via.with_params(rport=None)
         request.remove("Via")
         request.push_via(via)
         return request.to_bytes()
 
-    def _answer(self) -> bytes:
+    def _answer(self, asked: Request) -> bytes:
         """A response to a request of ours, first, again or of another branch."""
         rng = self._rng
-        asked = self._pending[rng.choice(list(self._pending))]
         status = rng.choice((100, 180, 183, 183, 200, 200, 200, 302, 401, 407, 422, 481, 486, 491, 503, 603))
         content_type, content = rng.choice(BODIES)
         fields = list(rng.sample(FIELDS, rng.choice((0, 0, 1, 3))))
