@@ -25,7 +25,9 @@ from acd_core.link.signals import FromCore, ToCore
 from gateways.edge.edge import Edge
 from gateways.edge.limits import EdgeLimits, Timing
 from gateways.media import messages as engine
+from gateways.sip.events import Transport
 from gateways.sip.message import Request, Response, parse_message
+from gateways.sip.uri import bracket
 from gateways.speech import messages as speech
 from gateways.webrtc import messages as webrtc
 
@@ -135,19 +137,26 @@ class Engine(Scripted):
 class Phone:
     """A SIP user agent made of a socket and text."""
 
-    def __init__(self, edge_port: int) -> None:
+    transport: Transport = "UDP"
+
+    def __init__(self, edge_port: int, host: str = "127.0.0.1") -> None:
         self.loop = asyncio.get_running_loop()
-        self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.socket = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_DGRAM)
         self.socket.setblocking(False)
-        self.socket.bind(("127.0.0.1", 0))
+        self.socket.bind((host, 0))
         self.port = self.socket.getsockname()[1]
-        self.edge = ("127.0.0.1", edge_port)
+        self.host = bracket(host)
+        self.edge = (host, edge_port)
         self.number = itertools.count(1)
         self.name = f"t{self.port}"
         self.to_tag = ""  # the edge's, once it answered
 
     def close(self) -> None:
         self.socket.close()
+
+    def contact(self, user: str) -> str:
+        by = "" if self.transport == "UDP" else f";transport={self.transport.lower()}"
+        return f"sip:{user}@{self.host}:{self.port}{by}"
 
     def put(self, data: str | bytes) -> None:
         self.socket.sendto(data.encode() if isinstance(data, str) else data, self.edge)
@@ -171,16 +180,16 @@ class Phone:
         """Send a request and give back its branch."""
         number = cseq or next(self.number)
         branch = branch or f"z9hG4bK{self.name}x{number}{method}"
-        uri = uri or f"sip:185@127.0.0.1:{self.edge[1]}"
+        uri = uri or f"sip:185@{self.host}:{self.edge[1]}"
         lines = [
             f"{method} {uri} SIP/2.0",
-            f"Via: SIP/2.0/UDP 127.0.0.1:{self.port};branch={branch};rport",
+            f"Via: SIP/2.0/{self.transport} {self.host}:{self.port};branch={branch};rport",
             "Max-Forwards: 70",
-            f'From: "Ayşe" <sip:{caller}@127.0.0.1:{self.port}>;tag=f{self.name}',
+            f'From: "Ayşe" <sip:{caller}@{self.host}:{self.port}>;tag=f{self.name}',
             f"To: <{to or uri}>" + (f";tag={to_tag}" if to_tag else ""),
             f"Call-ID: {self.name}-{call}",
             f"CSeq: {number} {method}",
-            f"Contact: <{contact or f'sip:{caller}@127.0.0.1:{self.port}'}>",
+            f"Contact: <{contact or self.contact(caller)}>",
             *headers,
         ]
         if body:
@@ -224,7 +233,7 @@ class Phone:
                 lines.append(f"{name}: {value}")
             elif name == "To":
                 lines.append(f"To: {value}" if "tag=" in value or status == 100 else f"To: {value};tag={tag}")
-        lines.append(f"Contact: <sip:phone@127.0.0.1:{self.port}>")
+        lines.append(f"Contact: <{self.contact('phone')}>")
         if body:
             lines.append("Content-Type: application/sdp")
         lines.append(f"Content-Length: {len(body.encode())}")
