@@ -9,7 +9,7 @@ from __future__ import annotations
 import msgspec
 
 from gateways.sip.build import MAX_FORWARDS, reason_phrase
-from gateways.sip.capabilities import ACCEPT, EXTENSIONS, METHODS
+from gateways.sip.capabilities import ACCEPT, EXTENSIONS, METHODS, SERVER_NAME
 from gateways.sip.errors import SipParseError
 from gateways.sip.limits import LIST_ELEMENTS_MAX, REASON_CHARS_MAX
 from gateways.sip.message import Request, Response
@@ -26,12 +26,14 @@ class Refusal(msgspec.Struct, frozen=True):
     headers: tuple[tuple[str, str], ...] = ()
 
 
-def judge(request: Request, *, merged: bool, looped: bool) -> Refusal | None:
-    """Whether a new request is refused. It has passed `check`."""
+def judge(request: Request, *, merged: bool, looped: bool, secure: bool) -> Refusal | None:
+    """Whether a new request is refused. It has passed `check`; `secure`: it came by TLS."""
     if request.method not in METHODS:
         return Refusal(405)  # `respond` adds Allow, as 8.2.1 demands
     if request.request_uri.scheme not in _SCHEMES:
         return Refusal(416)
+    if request.request_uri.scheme == "sips" and not secure:
+        return Refusal(480, headers=(("Warning", f'380 {SERVER_NAME} "SIPS Not Allowed"'),))  # RFC 5630 6.1
     if merged or looped:
         return Refusal(482)
     if request.method in _MAKE_DIALOGS and (refusal := _judge_contact(request)) is not None:

@@ -240,7 +240,12 @@ class TransactionLayer:
         merge_key = None
         if request.to.tag is None:
             merge_key = (request.call_id, request.from_.tag or "", str(request.cseq))
-        refusal = judge(request, merged=merge_key in self._tables.merging, looped=self._is_looped(request))
+        refusal = judge(
+            request,
+            merged=merge_key in self._tables.merging,
+            looped=self._is_looped(request),
+            secure=self.via.transport == "TLS",
+        )
         if refusal is not None:
             self._counters.refused += 1
             self._refuse(request, refusal, source)

@@ -2,10 +2,10 @@
 
     python -m tests.sip.fuzz --messages 1000000 --seed 1
 
-The seed is said first, and the same seed gives the same run. There are two layers, of UDP and of TCP, with the tables they share;
-what comes by TCP is cut out of a stream, and a stream that is lost begins anew. Every few thousand messages everything is answered
-or taken back; 64 T1 later no transaction and no timer may be left, and the memory in use is noted: it must not grow once the caches
-are full. Whatever the stack sends must be readable, and goes to no address that nothing came from.
+The seed is said first, and the same seed gives the same run. There are two layers, of UDP and of TCP, with the tables they
+share; what comes by TCP is cut out of a stream, and a stream that is lost begins anew. Every few thousand messages everything
+is answered or taken back; 64 T1 later no transaction and no timer may be left, and the memory in use is noted: it must not
+grow once the caches are full. Whatever the stack sends must be readable, and goes to no address that nothing came from.
 """
 
 from __future__ import annotations

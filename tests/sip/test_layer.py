@@ -44,6 +44,17 @@ def test_unsupported_scheme() -> None:
     assert agent.responses() == [416]
 
 
+@pytest.mark.parametrize(("transport", "statuses"), [("UDP", [480]), ("TCP", [480]), ("TLS", [])])
+def test_a_secure_call_over_a_line_that_is_not(transport: str, statuses: list[int]) -> None:
+    """26.2.2, RFC 5630 6.1: `sips` promises TLS all the way"""
+    agent = Agent(CALLEE, transport=transport)
+    message = wire_request("OPTIONS")
+    message.uri = "sips:185@192.0.2.2"
+    agent.receive(message, CALLER)
+    assert agent.responses() == statuses
+    assert bool(agent.events(RequestReceived)) is not bool(statuses)
+
+
 def test_unsupported_extension() -> None:
     agent = Agent(CALLEE)
     agent.receive(wire_request(headers=[("Require", "unheard-of, 100rel")]), CALLER)
