@@ -104,9 +104,9 @@ def respond(
             fields.append(field)  # RFC 3261 8.2.6.1
     if contact is not None:
         fields.append(("Contact", str(contact)))
-    if status == 405 or (100 < status < 300 and method in ("INVITE", "OPTIONS")):
+    if status == 405 or (100 < status < 300 and method in _TELLING):
         fields.append(("Allow", ALLOW))
-    if status < 300 and status != 100 and method in ("INVITE", "OPTIONS") and SUPPORTED:
+    if status < 300 and status != 100 and method in _TELLING and SUPPORTED:
         fields.append(("Supported", SUPPORTED))
     if method == "OPTIONS" and status == 200:
         fields.append(("Accept", ACCEPT))
@@ -117,6 +117,8 @@ def respond(
     return Response(status, reason if reason is not None else reason_phrase(status), fields, body)
 
 
+# Which tell what we can, both ways (RFC 3261 13.2.1, 11.1; RFC 3311 5.1; RFC 4028 7.4 needs `timer` in a refresh).
+_TELLING = frozenset(("INVITE", "OPTIONS", "UPDATE"))
 _ECHOED = frozenset(("Via", "From", "To", "Call-ID", "CSeq"))
 
 
@@ -147,7 +149,7 @@ def make_request(
     ]
     if contact is not None:
         fields.append(("Contact", str(contact)))
-    if method in ("INVITE", "OPTIONS"):
+    if method in _TELLING:
         fields.append(("Allow", ALLOW))
         if SUPPORTED:
             fields.append(("Supported", SUPPORTED))

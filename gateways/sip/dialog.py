@@ -18,6 +18,7 @@ from gateways.sip.message import Request, Response
 from gateways.sip.uri import Uri
 
 _TARGET_REFRESH = ("INVITE", "UPDATE")  # RFC 3261 12.2.1, RFC 3311 5.1
+_CREDENTIALS = ("Authorization", "Proxy-Authorization")
 
 
 class DialogId(msgspec.Struct, frozen=True):
@@ -43,6 +44,7 @@ class Dialog:
         "_invite_in",
         "_invite_out",
         "_last_invite_out",
+        "_proofs",
         "_unacknowledged",
         "confirmed",
         "id",
@@ -66,6 +68,7 @@ class Dialog:
         self._invite_out: int | None = None  # CSeq number of our INVITE without a final response
         self._invite_in: int | None = None  # the same of the peer's
         self._last_invite_out: int | None = None
+        self._proofs: tuple[tuple[str, str], ...] = ()  # the credentials in that INVITE
         self._unacknowledged: int | None = None  # CSeq number of the peer's INVITE that our 2xx went to
 
     @classmethod
@@ -76,7 +79,7 @@ class Dialog:
         dialog = cls(request.call_id, request.from_, response.to, target)
         dialog.local_cseq = request.cseq.number
         if request.method == "INVITE":
-            dialog._invite_out = dialog._last_invite_out = request.cseq.number
+            dialog._note_invite(request)
         dialog.route_set = response.record_route[::-1]
         dialog.response_received(response)
         return dialog
@@ -112,24 +115,30 @@ class Dialog:
         if method == "INVITE" and self.invite_pending:
             raise ValueError("an INVITE is pending in this dialog")
         self.local_cseq += 1
+        request = self._make(method, self.local_cseq, contact, headers, body, content_type)
         if method == "INVITE":
-            self._invite_out = self._last_invite_out = self.local_cseq
-        return self._make(method, self.local_cseq, contact, headers, body, content_type)
+            self._note_invite(request)
+        return request
 
     def ack(
         self, *, cseq_number: int | None = None, body: bytes = b"", content_type: str | None = None
     ) -> Request:
-        """The ACK for a 2xx: CSeq number of its INVITE, by default our last one (RFC 3261 13.2.2.4)."""
+        """The ACK for a 2xx: CSeq number and credentials of its INVITE, by default our last one (RFC 3261 13.2.2.4)."""
         number = cseq_number if cseq_number is not None else self._last_invite_out
         if number is None:
             raise ValueError("no INVITE was sent in this dialog")
-        return self._make("ACK", number, None, (), body, content_type)
+        proofs = self._proofs if number == self._last_invite_out else ()
+        return self._make("ACK", number, None, proofs, body, content_type)
 
     def sent_again(self, request: Request) -> None:
         """A request of ours goes out anew with a higher CSeq: the answer to a challenge."""
         self.local_cseq = max(self.local_cseq, request.cseq.number)
         if request.method == "INVITE":
-            self._invite_out = self._last_invite_out = request.cseq.number
+            self._note_invite(request)
+
+    def _note_invite(self, request: Request) -> None:
+        self._invite_out = self._last_invite_out = request.cseq.number
+        self._proofs = tuple(field for field in request.headers if field[0] in _CREDENTIALS)
 
     def next_hop(self) -> Uri:
         """Where requests of this dialog are sent: the first route, else the remote target."""

@@ -61,6 +61,15 @@ def test_options_tells_what_we_can() -> None:
     assert "INVITE" in (response.get("Allow") or "")
 
 
+@pytest.mark.parametrize(
+    ("method", "told"), [("INVITE", True), ("UPDATE", True), ("BYE", False), ("PRACK", False)]
+)
+def test_what_we_can_is_told_where_a_session_is_agreed_on(method: str, told: bool) -> None:
+    """13.2.1, RFC 3311 5.1"""
+    assert (request(method).get("Allow") is not None) is told
+    assert (respond(wire_request(method), 200).get("Allow") is not None) is told
+
+
 def test_reason_phrases() -> None:
     assert respond(wire_request(), 486).reason == "Busy Here"
     assert respond(wire_request(), 486, "Meşgul").reason == "Meşgul"

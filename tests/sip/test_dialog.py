@@ -261,6 +261,23 @@ def test_challenged_request_goes_out_again() -> None:
     assert str(dialog.request("BYE").cseq) == "13 BYE"
 
 
+def test_ack_has_the_credentials_of_its_invite() -> None:
+    """13.2.2.4"""
+    dialog = caller_dialog()
+    assert dialog.ack().get("Authorization") is None
+    invite = dialog.request("INVITE")
+    invite.set("CSeq", "12 INVITE")
+    invite.add("Proxy-Authorization", 'Digest username="a"')
+    invite.add("Authorization", 'Digest username="b"')
+    dialog.sent_again(invite)
+    ack = dialog.ack()
+    assert ack.get("Proxy-Authorization") == 'Digest username="a"'
+    assert ack.get("Authorization") == 'Digest username="b"'
+    assert dialog.ack(cseq_number=10).get("Authorization") is None
+    asked = wire_request(headers=[("Authorization", "Digest x")])
+    assert Dialog.as_caller(asked, respond(asked, 200, to_tag="t")).ack().get("Authorization") == "Digest x"
+
+
 def test_ack_needs_an_invite() -> None:
     dialog, _ = callee_dialog()
     with pytest.raises(ValueError, match="no INVITE"):
