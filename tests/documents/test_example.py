@@ -85,24 +85,37 @@ def test_the_demos_operators_serve_every_queue(queue: str) -> None:
     assert serve(queue) & demo
 
 
-def test_english_is_spoken() -> None:
+def speak_english() -> set[str]:
+    """Who may have a call that came in on the English number, as far as that goes."""
     [english] = [number for number in PLAN.numbers if number.language == "en"]
-    speak = {
+    return {
         id_
         for id_, agent in ROSTER.agents.items()
         if agent.skills.get("english", 0) >= english.skills["english"]
     }
+
+
+def at_work(people: set[str]) -> Counter[int]:
+    """How many of them are there in each hour of the week."""
+    return Counter(
+        hour
+        for id_ in people
+        for hour in set().union(*(hours_of(ROSTER.shifts[shift]) for shift in ROSTER.agents[id_].shifts))
+    )
+
+
+def test_english_is_spoken() -> None:
     for queue in PLAN.queues:
-        assert serve(queue) & speak, queue
+        assert serve(queue) & speak_english(), queue
 
 
 @pytest.mark.parametrize("queue", ["faults", "hazards", "sewer", "information", "meters"])
 def test_somebody_is_there_at_every_hour_of_the_week(queue: str) -> None:
-    there = Counter(
-        hour
-        for id_ in serve(queue)
-        for hour in set().union(*(hours_of(ROSTER.shifts[shift]) for shift in ROSTER.agents[id_].shifts))
+    english = at_work(serve(queue) & speak_english())
+    assert [hour for hour in range(HOURS_A_WEEK) if not english[hour]] == [], (
+        "also for who speaks English only"
     )
+    there = at_work(serve(queue))
     assert [hour for hour in range(HOURS_A_WEEK) if not there[hour]] == []
     by_night, by_day = (min(there[day * 24 + hour] for day in range(7)) for hour in (3, 13))
     assert by_day > by_night
