@@ -13,6 +13,7 @@ import msgspec
 
 from acd_core.domain.commands import CallStory
 from acd_core.domain.events import CallArrived, RecordingFinished
+from acd_core.domain.queueing import CALLBACK, NO_OPERATORS, QUEUE_FULL, WAITED_TOO_LONG
 from acd_core.journal.records import EventRecord, Record
 from persistence.store import CallRow, Outcome
 
@@ -91,12 +92,18 @@ def _advanced(row: CallRow, story: CallStory) -> CallRow:
         case "refused":
             return msgspec.structs.replace(row, ended_ms=at_ms, outcome="refused", cause=story.detail)
         case "ended" if not row.ended_ms:
-            return msgspec.structs.replace(row, ended_ms=at_ms, outcome=_outcome(row), cause=story.detail)
+            return msgspec.structs.replace(
+                row, ended_ms=at_ms, outcome=_outcome(row, story.detail), cause=story.detail
+            )
         case _:
             return row
 
 
-def _outcome(row: CallRow) -> Outcome:
+def _outcome(row: CallRow, cause: str) -> Outcome:
     if row.answered_ms:
         return "answered"
+    if cause == CALLBACK:
+        return "callback"
+    if cause in (QUEUE_FULL, WAITED_TOO_LONG, NO_OPERATORS):
+        return "turned_away"  # also one who found the queue full, and so never was in it
     return "abandoned" if row.queued_ms else "in_flow"

@@ -172,24 +172,29 @@ def test_a_batch_from_elsewhere_is_refused_and_leaves_nothing(play: Callable[[Sc
 
 
 @pytest.mark.parametrize(
-    ("steps", "outcome"),
+    ("steps", "cause", "outcome"),
     [
-        (("answered", "queued", "connected", "ended"), "answered"),
-        (("answered", "queued", "offered", "withdrawn", "ended"), "abandoned"),
-        (("answered", "flow", "ended"), "in_flow"),
-        (("refused",), "refused"),
-        (("answered", "queued"), ""),
-        (("answered", "ended", "ended"), "in_flow"),
+        (("answered", "queued", "connected", "ended"), "why", "answered"),
+        (("answered", "queued", "offered", "withdrawn", "ended"), "caller_hung_up", "abandoned"),
+        (("answered", "flow", "ended"), "caller_hung_up", "in_flow"),
+        (("refused",), "why", "refused"),
+        (("answered", "queued"), "", ""),
+        (("answered", "ended", "ended"), "why", "in_flow"),
+        (("answered", "queued", "callback_asked", "ended"), "callback", "callback"),
+        (("answered", "ended"), "queue_full", "turned_away"),
+        (("answered", "queued", "ended"), "waited_too_long", "turned_away"),
+        (("answered", "queued", "ended"), "no_operators", "turned_away"),
+        (("answered", "queued", "connected", "ended"), "talk_max", "answered"),
     ],
 )
-def test_outcomes(play: Callable[[Scene], None], steps: tuple[str, ...], outcome: str) -> None:
+def test_outcomes(play: Callable[[Scene], None], steps: tuple[str, ...], cause: str, outcome: str) -> None:
     async def scene(store: Store) -> None:
-        await store.append(JOURNAL, Position(), [arrival(), told(1, "arrived", *steps, detail="why")])
+        await store.append(JOURNAL, Position(), [arrival(), told(1, "arrived", *steps, detail=cause)])
         row = await store.call("c1")
         assert row is not None
         assert row.outcome == outcome
         assert bool(row.ended_ms) == bool(outcome)
-        assert row.cause == ("why" if outcome else "")
+        assert row.cause == cause
 
     play(scene)
 
