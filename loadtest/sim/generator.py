@@ -26,7 +26,7 @@ import msgspec
 
 from loadtest.sim.arrivals import DURATION_MS_MAX, Arrival
 from loadtest.sim.errors import SimError
-from loadtest.sim.traffic import Profile, Span
+from loadtest.sim.traffic import CONTACTS_MAX, Profile, Span
 
 T = TypeVar("T")
 
@@ -34,7 +34,6 @@ HOUR_MS = 3_600_000
 DAYS_A_YEAR = 365
 DAYS_MAX = 3_660
 FIRST_YEAR, LAST_YEAR = 1971, 2088  # with `DAYS_MAX` more, times stay within those that a simulation reads
-CONTACTS_MAX = 100_000_000
 STORM_FACTOR_MAX = 1_000.0
 STORM_HOURS_MAX = 14 * 24
 _SATURDAY = 5

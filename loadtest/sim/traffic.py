@@ -19,6 +19,7 @@ Shape: TypeAlias = Literal["lognormal", "exponential"]
 
 HOURS, WEEKDAYS, MONTHS = 24, 7, 12
 SPREAD_MAX = 3.0
+CONTACTS_MAX = 100_000_000
 
 
 class Span(Document, frozen=True, kw_only=True):
@@ -97,6 +98,8 @@ def load_profile(text: str, plan: Plan, name: str = "traffic") -> Profile:
     ):
         _check_weights(getattr(profile, key), length, (key,), source)
     _check_least(profile.contacts_a_year, 1, ("contacts_a_year",), source)
+    if profile.contacts_a_year > CONTACTS_MAX:
+        source.fail(("contacts_a_year",), f"{profile.contacts_a_year} are more than {CONTACTS_MAX}")
     _check_span(profile.patience, ("patience",), source)
     _check_callers(profile.callers, source)
     if not profile.categories:

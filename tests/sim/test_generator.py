@@ -221,6 +221,11 @@ def test_out_of_range(days: int, contacts: int | None) -> None:
     [
         ('name = "small"', 'nam = "small"', r"line 2: nam: unknown key"),
         ("contacts_a_year = 365_000", "contacts_a_year = 0", r"line 3: contacts_a_year: 0 is below 1"),
+        (
+            "contacts_a_year = 365_000",
+            "contacts_a_year = 100_000_001",
+            r"contacts_a_year: 100000001 are more",
+        ),
         ("[1, 1, 1, 1, 1, 0.5, 0.25]", "[1, 1]", r"line 6: weekdays: 2 weights instead of 7"),
         ("[1, 1, 1, 1, 1, 0.5, 0.25]", "[1, 1, 1, -1, 1, 1, 1]", r"line 6: weekdays\[4\]: -1.0 is no weight"),
         ("[1, 1, 1, 1, 1, 0.5, 0.25]", "[0, 0, 0, 0, 0, 0, 0]", r"line 6: weekdays: all weights are 0"),
