@@ -57,6 +57,7 @@ class Negotiation:
         "_local",
         "_offered",
         "_said",
+        "_wanted",
         "agreement",
         "state",
     )
@@ -66,6 +67,7 @@ class Negotiation:
         self.state: Literal["idle", "offer_out", "offer_in"] = "idle"
         self.agreement: MediaAgreement | None = None  # in force
         self._local = local
+        self._wanted = local.direction  # by the offer that is open
         self._said: SessionDescription | None = None  # ours that is in force
         self._heard: SessionDescription | None = None  # the peer's
         self._offered: SessionDescription | None = None  # ours that is open
@@ -79,20 +81,21 @@ class Negotiation:
             raise ValueError("no offer of ours is open")
         other = Negotiation(self._local)
         other.state, other._offered, other._last_said = "offer_out", self._offered, self._last_said
+        other._wanted = self._wanted
         return other
 
     # Our offers
 
     def make_offer(self, direction: Direction | None = None) -> bytes:
-        """Our offer: every stream of the session that there is. `direction`: from now on (hold, resume)."""
+        """Our offer: every stream of the session that there is. `direction`: from its answer on (hold, resume)."""
         if self.state != "idle":
             raise ValueError(f"an offer is open: {self.state}")
-        if direction is not None:
-            self._local = msgspec.structs.replace(self._local, direction=direction)
+        self._wanted = direction or self._local.direction
+        local = msgspec.structs.replace(self._local, direction=self._wanted)
         if self._said is None or self._heard is None or self.agreement is None:
-            offer = make_offer(self._local)
+            offer = make_offer(local)
         else:
-            offer = offer_again(self._local, self._said, self._heard, self.agreement)
+            offer = offer_again(local, self._said, self._heard, self.agreement)
         self._offered = self._versioned(offer)
         self.state = "offer_out"
         return self._last_said
@@ -119,6 +122,7 @@ class Negotiation:
         answer = parse_sdp(body)
         self.agreement = accept_answer(offered, answer)
         self._said, self._heard = offered, answer
+        self._local = msgspec.structs.replace(self._local, direction=self._wanted)
         return self.agreement
 
     # The peer's offers

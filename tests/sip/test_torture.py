@@ -368,7 +368,7 @@ def test_unknown_schemes_elsewhere_are_no_matter() -> None:
 
 
 def test_broadcast_address_in_via_of_a_response_is_a_stray() -> None:
-    """A response that was never for us"""
+    """3.3.10: a response that was never for us"""
     agent = Agent(CALLER)
     data = message("SIP/2.0 200 OK", Via="SIP/2.0/UDP 255.255.255.255;branch=z9hG4bKx", CSeq="1 INVITE")
     assert isinstance(parse_message(data), Response)
