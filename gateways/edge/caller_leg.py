@@ -66,7 +66,7 @@ class CallerLeg:
         self._session: Session | None = None
         self._ended = False
         self.answered = False
-        self.audio = parts.audio.allocate(call_id, parts.addresses.rtp_listen_host, self)
+        self.audio = parts.audio.allocate(call_id, parts.addresses.rtp_listen(source.host), self)
         parts.point.watch(key, self)
         parts.trace.party(call_id, "caller", invite.call_id)
 

@@ -31,9 +31,10 @@ class PhoneLeg:
         self._ended = False
         self._leg: OutgoingLeg | None = None
         self._timer: asyncio.TimerHandle | None = None
-        self.audio = parts.audio.allocate(
-            f"{call.id}-p{command.offer}", parts.addresses.rtp_listen_host, self
-        )
+        binding = parts.registrar.binding(command.user)
+        # In the family of its phone; if there is none, that is told once there is audio, as any failure to ring.
+        host = parts.addresses.rtp_listen(binding.flow.host if binding is not None else "")
+        self.audio = parts.audio.allocate(f"{call.id}-p{command.offer}", host, self)
 
     @property
     def answered(self) -> bool:
