@@ -14,6 +14,7 @@ from acd_core.documents.values import (
     check_known,
     check_language,
     check_name,
+    check_prompts,
     check_skills,
 )
 from acd_core.documents.ways import check_ways
@@ -59,6 +60,7 @@ def check_plan(plan: Plan, source: Source) -> None:
     _check_numbers(plan, source)
     _check_callers(plan, source)
     _check_sites(plan, source)
+    _check_outbound(plan, source)
     _check_reasons(plan, source)
 
 
@@ -125,6 +127,21 @@ def _check_sites(plan: Plan, source: Source) -> None:
             source.fail((*place, "user"), f"{site.user} is the user of {users[site.user]} already")
         users[site.user] = id_
         check_ranges(site, place, source)
+
+
+def _check_outbound(plan: Plan, source: Source) -> None:
+    outbound, place = plan.outbound, ("outbound",)
+    if outbound.number and not _DIALLED.fullmatch(outbound.number):
+        source.fail((*place, "number"), f"{outbound.number!r} is no number to be shown")
+    check_ranges(outbound, place, source)
+    if outbound.music:
+        check_known(outbound.music, plan.prompts, "prompt", (*place, "music"), source)
+    check_prompts(outbound.operator_lost, plan, (*place, "operator_lost"), source)
+    if outbound.wrap_up_ms > outbound.wrap_up_max_ms:
+        source.fail(
+            (*place, "wrap_up_ms"),
+            f"{outbound.wrap_up_ms} is more than wrap_up_max_ms = {outbound.wrap_up_max_ms}",
+        )
 
 
 def _check_reasons(plan: Plan, source: Source) -> None:

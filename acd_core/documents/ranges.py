@@ -18,6 +18,7 @@ from acd_core.domain.plan import (
     NotReadyReason,
     Number,
     OfferRule,
+    Outbound,
     Plan,
     Queue,
     QueueStep,
@@ -68,6 +69,14 @@ RANGES: dict[type[Document], dict[str, Range]] = {
         "repeat_priority": _PRIORITY,
         "service_level_ms": _SPAN,
         "short_abandon_ms": _SPAN_OR_NONE,
+    },
+    Outbound: {
+        "ring_max_ms": _SPAN,
+        "talk_max_ms": _SPAN,
+        "agent_grace_ms": _SPAN,
+        "wrap_up_ms": _SPAN_OR_NONE,
+        "wrap_up_extension_ms": _SPAN_OR_NONE,
+        "wrap_up_max_ms": _SPAN_OR_NONE,
     },
     Site: {
         "capacity": (1, CALLS_LIVE_MAX),

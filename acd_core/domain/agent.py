@@ -16,11 +16,11 @@ from acd_core.domain.deadline import Deadline
 
 MOVES: dict[AgentState, frozenset[AgentState]] = {
     "logged_out": frozenset({"not_ready"}),
-    "not_ready": frozenset({"ready", "not_ready", "logged_out"}),
-    "ready": frozenset({"ringing", "not_ready", "logged_out"}),
+    "not_ready": frozenset({"ready", "not_ready", "talking", "logged_out"}),
+    "ready": frozenset({"ringing", "not_ready", "talking", "logged_out"}),
     "ringing": frozenset({"ready", "not_ready", "talking", "logged_out"}),
     "talking": frozenset({"wrap_up", "ready", "not_ready", "logged_out"}),
-    "wrap_up": frozenset({"ready", "not_ready", "logged_out"}),
+    "wrap_up": frozenset({"ready", "not_ready", "talking", "logged_out"}),
 }
 # Deadlines that go with the state they were set in.
 DEADLINES_OF: dict[AgentState, tuple[str, ...]] = {
@@ -78,4 +78,7 @@ class Agent(msgspec.Struct, kw_only=True):
     offer: int = 0
     offered: OfferView | None = None
     desk: DeskCall | None = None  # the call they have, and in wrap-up the one they had
+    dials_from: AgentState = "logged_out"  # what they were when they dialled last
+    interrupted: DeskCall | None = None  # the wrap-up that goes on if nobody answers what they dial ...
+    interrupted_ms: int = 0  # ... and how long it may still take
     deadlines: dict[str, Deadline] = {}

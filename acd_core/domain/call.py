@@ -2,9 +2,11 @@
 
 A call is `playing` or in a `menu` of its flow, then `waiting` in a queue, `ringing` while it is offered to agents,
 `talking`, and `held` while the agent's audio is away. It keeps its arrival, and with it its place, through everything.
+One that an operator dialled begins as `dialling` and is `talking` once it is answered; the caller is who was called, and it has
+no queue.
 Its deadlines: `flow` (a playback that is never reported, a menu without a key), `wait` (the next time at which waiting may
-change something: a step, the end of a hold, the way out), `talk` (no conversation goes on for ever) and `held` (the agent's
-grace). An ended call is no longer in the state.
+change something: a step, the end of a hold, the way out), `dial` (nobody answers), `talk` (no conversation goes on for ever)
+and `held` (the agent's grace). An ended call is no longer in the state.
 """
 
 from __future__ import annotations
@@ -17,13 +19,14 @@ from acd_core.domain.agent import Agent
 from acd_core.domain.commands import AudioKind
 from acd_core.domain.deadline import Deadline
 
-CallState: TypeAlias = Literal["playing", "menu", "waiting", "ringing", "talking", "held"]
+CallState: TypeAlias = Literal["playing", "menu", "waiting", "ringing", "dialling", "talking", "held"]
 
 MOVES: dict[CallState, frozenset[CallState]] = {
     "playing": frozenset({"playing", "menu", "waiting"}),
     "menu": frozenset({"playing", "menu", "waiting"}),
     "waiting": frozenset({"waiting", "ringing", "playing", "menu"}),
     "ringing": frozenset({"waiting", "talking"}),
+    "dialling": frozenset({"talking"}),
     "talking": frozenset({"held"}),
     "held": frozenset({"talking", "waiting"}),
 }
@@ -37,8 +40,8 @@ class Ring(msgspec.Struct, frozen=True):
 
 
 class Call(msgspec.Struct, kw_only=True):
-    """A live call. While ringing, `ringing` has every agent it is offered to, who name this call; while talking and held,
-    `agent` and `offer` are set, and that agent names this call."""
+    """A live call. While ringing, `ringing` has every agent it is offered to, who name this call; while dialling, talking and
+    held, `agent` and `offer` are set, and that agent names this call."""
 
     id: str
     edge: str
@@ -49,6 +52,7 @@ class Call(msgspec.Struct, kw_only=True):
     language: str
     via: Literal["sip", "web"]
     arrived_ms: int
+    outbound: bool = False  # dialled by an operator
     state: CallState = "playing"
     since_ms: int = 0
     # Who calls, and what that means for the call's place.

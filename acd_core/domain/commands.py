@@ -179,6 +179,9 @@ class OfferView(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     shared: int = 0  # how many others may ring for it
 
 
+Dialling: TypeAlias = Literal["", "dialled", "rings", "heard"]
+
+
 class DeskCall(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """The call an operator has, or had when in wrap-up."""
 
@@ -196,6 +199,8 @@ class DeskCall(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     vip: bool = False
     hazard: bool = False
     repeat: int = 0
+    outbound: bool = False  # the operator dialled `caller`
+    dialling: Dialling = ""  # until it is answered
 
 
 AgentState: TypeAlias = Literal["logged_out", "not_ready", "ready", "ringing", "talking", "wrap_up"]
@@ -274,6 +279,8 @@ class EntityGone(Command, frozen=True, kw_only=True):
 
 CallStep: TypeAlias = Literal[
     "arrived",
+    "dialled",
+    "rings",
     "refused",
     "answered",
     "flow",

@@ -1,7 +1,7 @@
 """What is counted for a queue since its day began. Everything a report says about service is worked out of these (statistics.py).
 
 Waiting is measured from the moment a call enters the queue. A call that an operator's lost audio sends back to the queue was
-answered already and is counted once.
+answered already and is counted once. What operators dial is counted for them, and for no queue.
 """
 
 from __future__ import annotations
@@ -36,3 +36,12 @@ class QueueCounters(msgspec.Struct, kw_only=True):
     talk_ms: int = 0  # with holds
     wrap_up_ms: int = 0
     wrapped_up: int = 0
+
+
+class DialCounters(msgspec.Struct, kw_only=True):
+    """What an operator dialled since the day began. None of it is a queue's: nobody waited for it."""
+
+    dialled: int = 0
+    answered: int = 0
+    talk_ms: int = 0  # with holds
+    wrap_up_ms: int = 0

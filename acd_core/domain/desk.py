@@ -7,6 +7,7 @@ import msgspec
 from acd_core.domain.agent import Agent
 from acd_core.domain.call import Call
 from acd_core.domain.commands import AgentState, AudioKind, DeskCall, DeskView, RequestRefused
+from acd_core.domain.manner import manner
 from acd_core.domain.order import audio_edge
 from acd_core.domain.state import State
 from acd_core.domain.turn import Turn
@@ -90,8 +91,10 @@ def can_extend(state: State, agent: Agent) -> bool:
 
 def longest_wrap_up_ms(state: State, agent: Agent) -> int:
     """When the wrap-up ends at the latest, with all extensions; 0 when its queue is gone."""
-    queue = None if agent.desk is None else state.queues.get(agent.desk.queue)
-    return 0 if queue is None else agent.since_ms + queue.definition.wrap_up_max_ms
+    desk = agent.desk
+    if desk is None or (desk.queue and desk.queue not in state.queues):
+        return 0
+    return desk.ended_ms + manner(state, desk.queue).wrap_up_max_ms
 
 
 # The deadline of each state that a page shows.

@@ -7,10 +7,10 @@ session's grace: they asked for calls, and did not take that back.
 
 from __future__ import annotations
 
-from acd_core.domain.agent import NO_AUDIO, Agent
+from acd_core.domain.agent import NO_AUDIO, PHONE_UNREACHABLE, Agent
 from acd_core.domain.call import audio_in
 from acd_core.domain.commands import DropAudio
-from acd_core.domain.ending import end
+from acd_core.domain.ending import end, put_down
 from acd_core.domain.events import (
     AudioConnected,
     AudioLost,
@@ -27,7 +27,7 @@ from acd_core.domain.shift import back_to_ready, check_audio, forget_leg, make_r
 from acd_core.domain.talk import connect, hold, resume, switch_leg
 from acd_core.domain.turn import Turn
 
-AGENT_HUNG_UP = "agent_hung_up"
+AUDIO_MOVED = "audio_moved"
 # RFC 3261 21.4.24, 21.6.2: the operator, or the phone on their behalf, will not take it. All else is a phone out of reach.
 _DECLINED = frozenset({486, 603})
 
@@ -70,8 +70,10 @@ def take_leg(turn: Turn, agent: Agent, edge: str, leg: str) -> None:
                 switch_leg(turn, call, agent)
             else:
                 hold(turn, call, agent)
+        elif call.state == "dialling" and not here:
+            end(turn, call, AUDIO_MOVED)
         elif call.state == "ringing" and not here:
-            take_back(turn, call, agent, "withdrawn", detail="audio_moved")
+            take_back(turn, call, agent, "withdrawn", detail=AUDIO_MOVED)
             back_to_ready(turn, agent)
     _audio_back(turn, agent)
 
@@ -105,6 +107,8 @@ def lose_leg(turn: Turn, agent: Agent, leg: str) -> None:
         if call.state == "ringing":
             take_back(turn, call, agent, "withdrawn", detail=NO_AUDIO)
             stop(turn, agent, NO_AUDIO)
+        elif call.state == "dialling":
+            end(turn, call, NO_AUDIO)
         elif call.state == "talking" and call.leg == leg:
             hold(turn, call, agent)
     check_audio(turn, agent)
@@ -165,13 +169,22 @@ def phone_failed(turn: Turn, agent: Agent, event: PhoneFailed) -> None:
     fail(turn, call, agent, failure, detail=str(event.status), phone_is_gone=True)
 
 
+def phone_failed_dialling(turn: Turn, agent: Agent, event: PhoneFailed) -> None:
+    """The phone of an operator who dials at their page was rung first, and could not be had."""
+    call = turn.state.calls[agent.call]
+    if call.state == "dialling" and _is_rung(turn, agent, event):
+        end(turn, call, PHONE_UNREACHABLE, phone_is_gone=True)
+    elif call.state != "dialling":
+        turn.stale(event, call.state)
+
+
 def phone_hung_up(turn: Turn, agent: Agent, event: PhoneHungUp) -> None:
     """The operator hung up their phone."""
     call = turn.state.calls[agent.call]
     if event.call != call.id or call.audio != "phone":
         turn.stale(event, "another call")
     else:
-        end(turn, call, AGENT_HUNG_UP, phone_is_gone=True)
+        put_down(turn, call, phone_is_gone=True)
 
 
 def _is_rung(turn: Turn, agent: Agent, event: PhoneAnswered | PhoneFailed) -> bool:

@@ -6,9 +6,11 @@ from acd_core.domain.call import Call, EndedCall
 from acd_core.domain.commands import EndCall, EntityGone
 from acd_core.domain.limits import ENDED_CALLS_MAX
 from acd_core.domain.offers import withdraw
-from acd_core.domain.talk import leave
+from acd_core.domain.talk import leave, leave_unanswered
 from acd_core.domain.turn import Turn
 
+AGENT_HUNG_UP = "agent_hung_up"
+DIAL_CANCELLED = "dial_cancelled"
 TALK_MAX = "talk_max"
 
 
@@ -22,6 +24,8 @@ def end(turn: Turn, call: Call, cause: str, *, edge_knows: bool = False, phone_i
         withdraw(turn, call, cause)
     elif call.state in ("talking", "held"):
         leave(turn, call, phone_is_gone=phone_is_gone)
+    elif call.state == "dialling":
+        leave_unanswered(turn, call, phone_is_gone=phone_is_gone)
     if waited:
         queue = state.queues[call.queue]
         queue.waiting -= 1
@@ -35,6 +39,12 @@ def end(turn: Turn, call: Call, cause: str, *, edge_knows: bool = False, phone_i
     turn.gone.append(EntityGone(entity="call", id=call.id))
     _await_recordings(turn, call)
     forget_if_empty(turn, call.queue)
+
+
+def put_down(turn: Turn, call: Call, *, phone_is_gone: bool = False) -> None:
+    """The agent ends it: a conversation, or what nobody has answered yet."""
+    cause = DIAL_CANCELLED if call.state == "dialling" else AGENT_HUNG_UP
+    end(turn, call, cause, phone_is_gone=phone_is_gone)
 
 
 def talked_too_long(turn: Turn, call: Call) -> None:

@@ -237,7 +237,10 @@ class DialFailed(Event, frozen=True, kw_only=True):
 
 
 class PhoneDialled(Event, frozen=True, kw_only=True):
-    """A registered phone, which proved to be `user`, calls out; `number` as in `CallArrived`, of what was dialled."""
+    """A registered phone, which proved to be `user`, calls out; `number` as in `CallArrived`, of what was dialled.
+
+    `to`, `trunks` and `barred` as in `DialRequested`.
+    """
 
     edge: str
     call: str
@@ -245,6 +248,9 @@ class PhoneDialled(Event, frozen=True, kw_only=True):
     dialled: str
     at_ms: int
     number: str
+    to: str = ""
+    trunks: tuple[str, ...] = ()
+    barred: str = ""
 
 
 class TransferAsked(Event, frozen=True, kw_only=True):
@@ -362,15 +368,12 @@ class PhoneChosen(AgentRequest, frozen=True, kw_only=True):
 
 
 class DialRequested(AgentRequest, frozen=True, kw_only=True):
-    """I call this number, as typed."""
+    """I call this number, as typed. The core judges it before it is an event (dialrules.py): `to` and `trunks`, or `barred`."""
 
     number: str
-
-
-class CancelDialRequested(AgentRequest, frozen=True, kw_only=True):
-    """I no longer want the call I dialled, which nobody has answered yet."""
-
-    call: str
+    to: str = ""  # E.164 with +, short numbers as dialled
+    trunks: tuple[str, ...] = ()
+    barred: str = ""
 
 
 class ModeChanged(Event, frozen=True, kw_only=True):
@@ -423,7 +426,6 @@ WebEvent: TypeAlias = (
     | WrapUpExtended
     | PhoneChosen
     | DialRequested
-    | CancelDialRequested
     | ModeChanged
     | CallbackSettled
 )

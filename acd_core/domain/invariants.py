@@ -81,9 +81,9 @@ def _counts(index: Index) -> dict[tuple[object, ...], dict[AgentState, int]]:
 
 def _call(state: State, call: Call) -> None:
     name = f"call {call.id} ({call.state})"
-    paired = call.state in ("talking", "held")
-    assert bool(call.agent) == paired, f"{name}: an agent while talking or held, and only then"
-    assert bool(call.offer) == paired, f"{name}: an offer while talking or held, and only then"
+    paired = call.state in ("dialling", "talking", "held")
+    assert bool(call.agent) == paired, f"{name}: an agent while dialling, talking or held, and only then"
+    assert bool(call.offer) == paired, f"{name}: an offer while dialling, talking or held, and only then"
     assert bool(call.ringing) == (call.state == "ringing"), f"{name}: offers while ringing, and only then"
     for id_, ring in call.ringing.items():
         agent = state.agents[id_]
@@ -95,7 +95,7 @@ def _call(state: State, call: Call) -> None:
         assert (agent.call, agent.offer) == (call.id, call.offer), f"{name}: call and agent name each other"
         assert agent.state == "talking", f"{name}: agent's state"
         assert call.audio in ("browser", "phone"), f"{name}: a pair has audio"
-    in_queue = call.state not in ("playing", "menu")
+    in_queue = call.state not in ("playing", "menu") and not call.outbound
     assert bool(call.queue) == in_queue, f"{name}: a queue from waiting on"
     assert not in_queue or call.queue in state.queues, f"{name}: its queue exists"
     if call.state == "talking":
@@ -108,6 +108,10 @@ def _call(state: State, call: Call) -> None:
         assert not call.leg, f"{name}: a leg only while talking"
     has_exit = call.state not in ("playing", "menu") or "flow" in call.deadlines
     assert has_exit, f"{name}: a step of the flow has a deadline"
+    if call.state == "dialling":
+        assert call.outbound, f"{name}: dialled by an operator"
+        assert "dial" in call.deadlines, f"{name}: dialling has a deadline"
+        assert call.audio == "phone" or state.agents[call.agent].leg_edge == call.edge, f"{name}: with audio"
     assert call.state != "held" or "held" in call.deadlines, f"{name}: a hold has a deadline"
     assert call.state != "waiting" or "wait" in call.deadlines, f"{name}: waiting has a deadline"
     assert call.state not in ("talking", "held") or "talk" in call.deadlines, (
@@ -130,6 +134,9 @@ def _agent(state: State, agent: Agent) -> None:
         assert mutual, f"{name}: call and agent name each other"
     assert (agent.offered is not None) == (agent.state == "ringing"), f"{name}: a pop-up while ringing"
     assert (agent.desk is not None) == (agent.state in ("talking", "wrap_up")), f"{name}: a call on the desk"
+    dials = agent.state == "talking" and state.calls[agent.call].state == "dialling"
+    assert dials == (agent.desk is not None and agent.desk.dialling != ""), f"{name}: dialling, and told so"
+    assert dials or agent.interrupted is None, f"{name}: a wrap-up goes on after dialling"
     assert agent.state != "ringing" or "offer" in agent.deadlines, f"{name}: an offer has a deadline"
     assert agent.state != "wrap_up" or "wrap_up" in agent.deadlines, f"{name}: wrap-up has a deadline"
     assert agent.state != "ready" or audio_edge(state, agent), f"{name}: ready with audio"

@@ -29,6 +29,7 @@ from acd_core.domain.limits import AGENTS_MAX
 from acd_core.domain.link_ends import Edge, Web
 from acd_core.domain.offers import ring_phone
 from acd_core.domain.order import audio_edge
+from acd_core.domain.outbound import was_answered
 from acd_core.domain.plan import Plan
 from acd_core.domain.sessions import lose_page, open_page
 from acd_core.domain.shift import forget_leg
@@ -75,7 +76,8 @@ def edge_grace_over(turn: Turn, edge: Edge) -> None:
 def _lose_call(turn: Turn, call: Call, cause: str) -> None:
     if call.state in ("waiting", "ringing") and not call.answered_ms:
         turn.state.queues[call.queue].day.lost += 1
-    end(turn, call, cause, edge_knows=True, phone_is_gone=True)
+    # An edge may yet hear that it was to dial this, and must then hear that it need not.
+    end(turn, call, cause, edge_knows=call.state != "dialling", phone_is_gone=True)
 
 
 def edge_inventory(turn: Turn, event: EdgeInventory) -> None:
@@ -89,15 +91,18 @@ def edge_inventory(turn: Turn, event: EdgeInventory) -> None:
     edge.instance, edge.up = event.instance, True
     held = {call.call: call for call in event.calls}
     for call in _calls_at(turn, edge):
-        if call.id not in held:
+        # The same process may be about to hear that it is to dial; otherwise the call's deadline ends it.
+        to_come = call.state == "dialling" and not sound
+        if call.id not in held and not to_come:
             _lose_call(turn, call, LOST_AT_EDGE)
+    known = {call.id: call for call in _calls_at(turn, edge)}
     _reconcile_legs(turn, edge, event)
     for id_ in sorted(held):
-        known = state.calls.get(id_)
-        if known is None or known.edge != edge.id:
+        ours = known.get(id_)
+        if ours is None:
             turn.emit(EndCall(edge=edge.id, call=id_, cause=UNKNOWN_CALL))
-        else:
-            _mend(turn, known, held[id_], sound)
+        elif id_ in state.calls:  # else it was dialled with audio that is no more, and the edge was told
+            _mend(turn, ours, held[id_], sound)
     _reconcile_phones(turn, edge, event)
     if state.plan is not None:
         turn.emit(PreparePrompts(edge=edge.id, prompts=texts(state.plan)))
@@ -116,7 +121,11 @@ def texts(plan: Plan) -> tuple[Prompt, ...]:
 
 def _mend(turn: Turn, call: Call, held: HeldCall, sound: bool) -> None:
     _silence(turn, call, held)
-    if not held.answered:
+    if call.state == "dialling":
+        if held.answered:
+            was_answered(turn, call, "")
+        return
+    if not held.answered and not call.outbound:
         turn.emit(AnswerCaller(edge=call.edge, call=call.id))
         sound = True
     if call.state == "talking":

@@ -233,6 +233,20 @@ class Queue(Document, frozen=True, kw_only=True):
     short_abandon_ms: int = 5_000
 
 
+class Outbound(Document, frozen=True, kw_only=True):
+    """Calls that operators dial: in no queue, so what queues say of conversations is said here."""
+
+    number: str = ""  # shown to who is called; empty: the first of the plan's numbers
+    ring_max_ms: int = 120_000  # not answered by then: given up
+    talk_max_ms: int = 14_400_000
+    agent_grace_ms: int = 20_000
+    music: str = ""  # a prompt, looped while the operator's audio is away; empty: silence
+    operator_lost: tuple[str, ...] = ()
+    wrap_up_ms: int = 60_000
+    wrap_up_extension_ms: int = 60_000
+    wrap_up_max_ms: int = 600_000
+
+
 class Site(Document, frozen=True, kw_only=True):
     """A remote location with an exchange of its own that can take some of our calls."""
 
@@ -273,6 +287,7 @@ class Plan(Document, frozen=True, kw_only=True):
     callers: dict[str, Caller] = {}
     calendars: dict[str, Calendar] = {}
     sites: dict[str, Site] = {}
+    outbound: Outbound = Outbound()
     country: str = "TR"  # how numbers without a country are read (ISO 3166)
     timezone: str = "Europe/Istanbul"
     not_ready_reasons: dict[str, NotReadyReason] = msgspec.field(default_factory=_reasons)

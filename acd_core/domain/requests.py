@@ -5,8 +5,7 @@ from __future__ import annotations
 from acd_core.domain.agent import NO_AUDIO, Agent
 from acd_core.domain.call import audio_in
 from acd_core.domain.desk import can_extend, longest_wrap_up_ms, refuse
-from acd_core.domain.devices import AGENT_HUNG_UP
-from acd_core.domain.ending import end
+from acd_core.domain.ending import put_down
 from acd_core.domain.events import (
     HangUpRequested,
     NotReadyRequested,
@@ -17,6 +16,7 @@ from acd_core.domain.events import (
     WrapUpExtended,
     WrapUpFinished,
 )
+from acd_core.domain.manner import manner
 from acd_core.domain.offers import fail, take_back
 from acd_core.domain.order import audio_edge
 from acd_core.domain.shift import check_audio, end_wrap_up, make_ready, on_roster, stop
@@ -89,11 +89,11 @@ def no_answer(turn: Turn, agent: Agent) -> None:
 
 
 def hang_up(turn: Turn, agent: Agent, event: HangUpRequested) -> None:
-    """End the conversation, also while it is held."""
+    """End the conversation, also while it is held, or no longer dial."""
     if event.call != agent.call:
         refuse(turn, agent, event.request, NOT_IN_CALL)
     else:
-        end(turn, turn.state.calls[agent.call], AGENT_HUNG_UP)
+        put_down(turn, turn.state.calls[agent.call])
 
 
 def finish_wrap_up(turn: Turn, agent: Agent, event: WrapUpFinished) -> None:
@@ -107,7 +107,7 @@ def extend_wrap_up(turn: Turn, agent: Agent, event: WrapUpExtended) -> None:
         refuse(turn, agent, event.request, WRAP_UP_MAX)
         return
     assert agent.desk is not None
-    extension_ms = turn.state.queues[agent.desk.queue].definition.wrap_up_extension_ms
+    extension_ms = manner(turn.state, agent.desk.queue).wrap_up_extension_ms
     at_ms = agent.deadlines["wrap_up"].at_ms + extension_ms
     latest_ms = longest_wrap_up_ms(turn.state, agent)
     turn.set_deadline("agent", agent, "wrap_up", min(at_ms, latest_ms))

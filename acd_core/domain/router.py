@@ -70,6 +70,7 @@ class Router:
         self._day, self._day_plan = day_span(state.plan, state.now_ms), state.plan
         if state.day_ms != self._day[0]:
             state.day_ms = self._day[0]
+            state.dialled = {}
             for queue in state.queues.values():
                 queue.day = QueueCounters()
 

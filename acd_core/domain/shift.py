@@ -1,16 +1,17 @@
-"""An agent's states outside of offers and conversations: ready, not ready, wrap-up, logged out."""
+"""An agent's states outside of offers and conversations: ready, not ready, wrap-up, logged out, and back from dialling."""
 
 from __future__ import annotations
 
 import msgspec
 
 from acd_core.domain.agent import LOGGED_IN, LOGIN_OVER, NO_AUDIO, NOT_READY_TOO_LONG, Agent
-from acd_core.domain.commands import DropAudio, EntityGone
+from acd_core.domain.commands import DeskCall, DropAudio, EntityGone
+from acd_core.domain.counters import DialCounters
 from acd_core.domain.desk import show
 from acd_core.domain.occupancy import rank
 from acd_core.domain.order import audio_edge
 from acd_core.domain.plan import OfferRule
-from acd_core.domain.queue import Queue, handled
+from acd_core.domain.queue import handled
 from acd_core.domain.turn import Turn
 
 
@@ -97,7 +98,7 @@ def pause_over(turn: Turn, agent: Agent) -> None:
     turn.touch(agent)
 
 
-def begin_wrap_up(turn: Turn, agent: Agent, queue: Queue) -> None:
+def begin_wrap_up(turn: Turn, agent: Agent, wrap_up_ms: int) -> None:
     """The conversation is over; the agent finishes what it left to do, or is let go when nobody is there any more."""
     assert agent.desk is not None
     if is_gone(agent):
@@ -105,13 +106,13 @@ def begin_wrap_up(turn: Turn, agent: Agent, queue: Queue) -> None:
         return
     agent.desk = msgspec.structs.replace(agent.desk, ended_ms=turn.now_ms, on_air=True)
     turn.move_agent(agent, "wrap_up")
-    turn.set_deadline("agent", agent, "wrap_up", turn.now_ms + queue.definition.wrap_up_ms)
+    turn.set_deadline("agent", agent, "wrap_up", turn.now_ms + wrap_up_ms)
 
 
 def end_wrap_up(turn: Turn, agent: Agent) -> None:
     """On to the next call, or to what was asked for meanwhile."""
     turn.clear_deadline("agent", agent, "wrap_up")
-    _count_wrap_up(turn, agent)
+    _count_wrap_up(turn, agent, agent.desk, turn.now_ms)
     agent.desk = None
     if not on_roster(turn, agent):
         log_out(turn, agent)
@@ -125,21 +126,72 @@ def end_wrap_up(turn: Turn, agent: Agent) -> None:
         stop(turn, agent, NO_AUDIO)
 
 
-def _count_wrap_up(turn: Turn, agent: Agent) -> None:
-    desk = agent.desk
-    queue = None if desk is None else turn.state.queues.get(desk.queue)
-    if desk is None or queue is None:
+def _count_wrap_up(turn: Turn, agent: Agent, desk: DeskCall | None, ended_ms: int) -> None:
+    if desk is None:
         return
-    wrap_up_ms = turn.now_ms - desk.ended_ms
-    queue.day.wrap_up_ms += wrap_up_ms
-    queue.day.wrapped_up += 1
-    handled(queue, desk.ended_ms - desk.answered_ms + wrap_up_ms)
+    wrap_up_ms = ended_ms - desk.ended_ms
+    queue = turn.state.queues.get(desk.queue)
+    if queue is not None:
+        queue.day.wrap_up_ms += wrap_up_ms
+        queue.day.wrapped_up += 1
+        handled(queue, desk.ended_ms - desk.answered_ms + wrap_up_ms)
+    elif desk.outbound:
+        dialled(turn, agent).wrap_up_ms += wrap_up_ms
+
+
+def dialled(turn: Turn, agent: Agent) -> DialCounters:
+    """What is counted of the calls that this agent dials."""
+    counters = turn.state.dialled.get(agent.id)
+    if counters is None:
+        counters = turn.state.dialled[agent.id] = DialCounters()
+    return counters
+
+
+def begin_dialling(turn: Turn, agent: Agent, desk: DeskCall) -> None:
+    """The agent is reserved for a call of their own; what they were at, they are at again when it comes to nothing."""
+    agent.dials_from = agent.state
+    if agent.state == "not_ready":
+        agent.next_reason = agent.reason
+    elif agent.state == "wrap_up":
+        agent.interrupted = agent.desk
+        agent.interrupted_ms = agent.deadlines["wrap_up"].at_ms - turn.now_ms
+    agent.desk = desk
+    turn.move_agent(agent, "talking")
+
+
+def end_interrupted(turn: Turn, agent: Agent, at_ms: int) -> None:
+    """The call that was dialled is answered: the wrap-up before it was over when they began to dial."""
+    _count_wrap_up(turn, agent, agent.interrupted, at_ms)
+    agent.interrupted, agent.interrupted_ms = None, 0
+
+
+def back_from_dialling(turn: Turn, agent: Agent) -> None:
+    """Nobody answered. A wrap-up has left what it had left; who was ready is idle since they were before."""
+    agent.desk, left_ms = agent.interrupted, agent.interrupted_ms
+    agent.interrupted, agent.interrupted_ms = None, 0
+    gone = is_gone(agent) or not on_roster(turn, agent)
+    if gone or (agent.leaving and agent.desk is None):
+        _count_wrap_up(turn, agent, agent.desk, turn.now_ms)
+        log_out(turn, agent, "" if gone else LOGIN_OVER)
+    elif agent.desk is not None:
+        turn.move_agent(agent, "wrap_up")
+        turn.set_deadline("agent", agent, "wrap_up", turn.now_ms + left_ms)
+    elif agent.next_reason:
+        stop(turn, agent, agent.next_reason)
+    elif agent.dials_from != "ready":
+        make_ready(turn, agent)  # as they asked for meanwhile
+        check_audio(turn, agent)
+    else:
+        turn.move_agent(agent, "ready")
+        if turn.index.look.least_occupied:
+            agent.occupied_rank = rank(agent.occupied, agent.occupied_ms)
+        check_audio(turn, agent)
 
 
 def log_out(turn: Turn, agent: Agent, reason: str = "") -> None:
     """The agent's shift is over: audio is dropped, the page, if there is one, is told, and forgotten."""
     if agent.state == "wrap_up":
-        _count_wrap_up(turn, agent)
+        _count_wrap_up(turn, agent, agent.desk, turn.now_ms)
     drop_audio(turn, agent)
     agent.phone_chosen = False
     agent.next_reason = ""

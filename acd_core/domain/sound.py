@@ -5,6 +5,7 @@ from __future__ import annotations
 from acd_core.domain.call import Call
 from acd_core.domain.commands import Play, PlayMusic
 from acd_core.domain.limits import PLAYBACK_MAX_MS
+from acd_core.domain.manner import manner
 from acd_core.domain.turn import Turn
 
 
@@ -20,10 +21,11 @@ def play(turn: Turn, call: Call, prompts: tuple[str, ...]) -> None:
 
 
 def play_music(turn: Turn, call: Call, announce: tuple[str, ...] = ()) -> None:
-    """Loop the queue's music to the caller, after these prompts."""
-    music = turn.prompts((turn.state.queues[call.queue].definition.music,), call.language)[0]
-    said = turn.prompts(announce, call.language) if announce else ()
-    turn.emit(PlayMusic(edge=call.edge, call=call.id, music=music, announce=said))
+    """Loop the queue's music to the caller, after these prompts. Calls that were dialled may have none."""
+    music = turn.prompts((manner(turn.state, call.queue).music,), call.language)
+    if music:
+        said = turn.prompts(announce, call.language) if announce else ()
+        turn.emit(PlayMusic(edge=call.edge, call=call.id, music=music[0], announce=said))
 
 
 def sound_again(turn: Turn, call: Call) -> None:

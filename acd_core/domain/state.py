@@ -13,6 +13,7 @@ import msgspec
 from acd_core.domain.agent import Agent
 from acd_core.domain.call import Call, Callback, Contact, EndedCall
 from acd_core.domain.commands import SetDeadline
+from acd_core.domain.counters import DialCounters
 from acd_core.domain.deadline import EntityKind, Timed
 from acd_core.domain.events import CentreMode
 from acd_core.domain.link_ends import Edge, Web
@@ -51,10 +52,11 @@ class State(msgspec.Struct, kw_only=True):
     edges: dict[str, Edge] = {}
     webs: dict[str, Web] = {}
     phones: dict[str, str] = {}  # registered SIP phones and the edge each registered at last
-    offers: int = 0  # offers made so far
+    dialled: dict[str, DialCounters] = {}  # since the day began, by agent
+    offers: int = 0  # offers made so far, and calls dialled
     generations: int = 0  # deadlines set so far
     revisions: int = 0  # desk views made so far
-    calls_arrived: int = 0
+    calls_arrived: int = 0  # those that operators dialled included
     calls_ended: int = 0
     calls_refused: int = 0  # among those ended
     stale: dict[str, int] = {}  # late events by "event state"

@@ -23,7 +23,6 @@ from acd_core.domain import (
     requests,
     sessions,
     shift,
-    talk,
 )
 from acd_core.domain import events as ev
 from acd_core.domain.agent import Agent
@@ -47,7 +46,6 @@ STALE: Stale = "stale"
 IN_CALL = Refusal("in_call")
 NOT_IN_CALL = Refusal(requests.NOT_IN_CALL)
 NOT_IN_WRAP_UP = Refusal("not_in_wrap_up")
-NO_DIALLING = Refusal(outbound.NO_DIALLING)
 OFFER_GONE = Refusal(requests.OFFER_GONE)
 
 # Events that are not about one call or agent that must be known already.
@@ -77,6 +75,7 @@ CALLS: Mapping[type[ev.Event], Mapping[CallState, CallRule | Stale]] = {
         "menu": flow.hung_up,
         "waiting": flow.hung_up,
         "ringing": flow.hung_up,
+        "dialling": flow.hung_up,
         "talking": flow.hung_up,
         "held": flow.hung_up,
     },
@@ -85,6 +84,7 @@ CALLS: Mapping[type[ev.Event], Mapping[CallState, CallRule | Stale]] = {
         "menu": flow.playback_done,
         "waiting": STALE,
         "ringing": STALE,
+        "dialling": STALE,
         "talking": STALE,
         "held": STALE,
     },
@@ -93,15 +93,16 @@ CALLS: Mapping[type[ev.Event], Mapping[CallState, CallRule | Stale]] = {
         "menu": flow.key_pressed,
         "waiting": flow.key_while_waiting,
         "ringing": flow.key_while_waiting,
+        "dialling": STALE,
         "talking": STALE,
         "held": STALE,
     },
-    # No call is of our own making so far, and none is passed on by who speaks in it.
     ev.DialProgress: {
         "playing": STALE,
         "menu": STALE,
         "waiting": STALE,
         "ringing": STALE,
+        "dialling": outbound.progress,
         "talking": STALE,
         "held": STALE,
     },
@@ -110,6 +111,7 @@ CALLS: Mapping[type[ev.Event], Mapping[CallState, CallRule | Stale]] = {
         "menu": STALE,
         "waiting": STALE,
         "ringing": STALE,
+        "dialling": outbound.answered,
         "talking": STALE,
         "held": STALE,
     },
@@ -118,14 +120,17 @@ CALLS: Mapping[type[ev.Event], Mapping[CallState, CallRule | Stale]] = {
         "menu": STALE,
         "waiting": STALE,
         "ringing": STALE,
+        "dialling": outbound.failed,
         "talking": STALE,
         "held": STALE,
     },
+    # Nobody who speaks in a call passes it on so far.
     ev.TransferAsked: {
         "playing": STALE,
         "menu": STALE,
         "waiting": STALE,
         "ringing": STALE,
+        "dialling": STALE,
         "talking": STALE,
         "held": STALE,
     },
@@ -178,7 +183,7 @@ AGENTS: Mapping[type[ev.Event], Mapping[AgentState, AgentRule | Stale]] = {
         "not_ready": STALE,
         "ready": STALE,
         "ringing": devices.phone_failed,
-        "talking": STALE,
+        "talking": devices.phone_failed_dialling,
         "wrap_up": STALE,
     },
     ev.PhoneHungUp: {
@@ -259,19 +264,11 @@ REQUESTS: Mapping[type[ev.AgentRequest], Mapping[AgentState, AgentRule | Refusal
     },
     ev.DialRequested: {
         "logged_out": STALE,
-        "not_ready": NO_DIALLING,
-        "ready": NO_DIALLING,
-        "ringing": NO_DIALLING,
-        "talking": NO_DIALLING,
-        "wrap_up": NO_DIALLING,
-    },
-    ev.CancelDialRequested: {
-        "logged_out": STALE,
-        "not_ready": NOT_IN_CALL,
-        "ready": NOT_IN_CALL,
-        "ringing": NOT_IN_CALL,
-        "talking": NOT_IN_CALL,
-        "wrap_up": NOT_IN_CALL,
+        "not_ready": outbound.dial,
+        "ready": outbound.dial,
+        "ringing": IN_CALL,
+        "talking": IN_CALL,
+        "wrap_up": outbound.dial,
     },
 }
 
@@ -279,8 +276,9 @@ REQUESTS: Mapping[type[ev.AgentRequest], Mapping[AgentState, AgentRule | Refusal
 CALL_DEADLINES: Mapping[str, tuple[frozenset[CallState], Callable[[Turn, Call], None]]] = {
     "flow": (frozenset({"playing", "menu"}), flow.deadline),
     "wait": (frozenset({"waiting"}), queueing.look),
+    "dial": (frozenset({"dialling"}), outbound.not_answered),
     "talk": (frozenset({"talking", "held"}), ending.talked_too_long),
-    "held": (frozenset({"held"}), talk.give_back),
+    "held": (frozenset({"held"}), outbound.cut_off),
 }
 _LOGGED_IN: frozenset[AgentState] = frozenset({"not_ready", "ready", "ringing", "talking", "wrap_up"})
 AGENT_DEADLINES: Mapping[str, tuple[frozenset[AgentState], Callable[[Turn, Agent], None]]] = {

@@ -1,6 +1,7 @@
 """Conversations: joined, held while the agent's audio is away, joined again, given back to the queue.
 
-Each time caller and agent are joined is one part of the recording, numbered from 1 over the whole call.
+Each time caller and agent are joined is one part of the recording, numbered from 1 over the whole call. A call that the agent
+dialled (outbound.py) is held and joined again like any other, but it has no queue to be given back to.
 """
 
 from __future__ import annotations
@@ -10,9 +11,10 @@ from acd_core.domain.call import Call, move
 from acd_core.domain.callers import spoke
 from acd_core.domain.commands import EndPhone, Join, Part
 from acd_core.domain.desk import desk_call, put_on_air
+from acd_core.domain.manner import manner
 from acd_core.domain.offers import withdraw
 from acd_core.domain.queue import Queue
-from acd_core.domain.shift import begin_wrap_up, log_out, on_roster, stop
+from acd_core.domain.shift import back_from_dialling, begin_wrap_up, dialled, log_out, on_roster, stop
 from acd_core.domain.sound import play_music
 from acd_core.domain.turn import Turn
 from acd_core.domain.wait import wait
@@ -75,12 +77,12 @@ def say_join(turn: Turn, call: Call) -> None:
 
 def hold(turn: Turn, call: Call, agent: Agent) -> None:
     """The agent's audio is away: the caller hears why, then music, and the agent has the queue's grace to come back."""
-    queue = turn.state.queues[call.queue].definition
+    how = manner(turn.state, call.queue)
     turn.emit(Part(edge=call.edge, call=call.id, agent=agent.id, part=call.part))
     call.leg = ""
     move(call, "held", turn.now_ms)
-    play_music(turn, call, queue.operator_lost)
-    turn.set_deadline("call", call, "held", turn.now_ms + queue.agent_grace_ms)
+    play_music(turn, call, how.operator_lost)
+    turn.set_deadline("call", call, "held", turn.now_ms + how.agent_grace_ms)
     put_on_air(agent, False)
     turn.story(call, "held", agent=agent.id)
     turn.touch(agent)
@@ -127,16 +129,29 @@ def give_back(turn: Turn, call: Call) -> None:
 def leave(turn: Turn, call: Call, *, phone_is_gone: bool) -> None:
     """The call ends out of a conversation: the agent goes to wrap-up."""
     agent = turn.state.agents[call.agent]
-    queue = turn.state.queues[call.queue]
-    queue.talking -= 1
     if call.audio == "phone" and not phone_is_gone:
         turn.emit(EndPhone(edge=call.edge, call=call.id, agent=agent.id, offer=call.offer))
     spoke(turn, call)
-    queue.day.handled += 1
     assert agent.desk is not None
-    queue.day.talk_ms += turn.now_ms - agent.desk.answered_ms
+    talk_ms = turn.now_ms - agent.desk.answered_ms
+    if call.outbound:
+        dialled(turn, agent).talk_ms += talk_ms
+    else:
+        queue = turn.state.queues[call.queue]
+        queue.talking -= 1
+        queue.day.handled += 1
+        queue.day.talk_ms += talk_ms
     _separate(call, agent)
-    begin_wrap_up(turn, agent, queue)
+    begin_wrap_up(turn, agent, manner(turn.state, call.queue).wrap_up_ms)
+
+
+def leave_unanswered(turn: Turn, call: Call, *, phone_is_gone: bool) -> None:
+    """A call that was dialled comes to nothing: the agent goes on with what they were at."""
+    agent = turn.state.agents[call.agent]
+    if call.audio == "phone" and not phone_is_gone:
+        turn.emit(EndPhone(edge=call.edge, call=call.id, agent=agent.id, offer=call.offer))
+    _separate(call, agent)
+    back_from_dialling(turn, agent)
 
 
 def _separate(call: Call, agent: Agent) -> None:

@@ -40,7 +40,8 @@ class Line(msgspec.Struct, frozen=True, kw_only=True):
 
 def tell(told: Told, language: Language, clock: Clock) -> tuple[Line, ...]:
     """What happened, in order."""
-    teller = _Teller(told.names, language, clock)
+    dialled = any(isinstance(reason, CallStory) and reason.step == "dialled" for reason in told.reasons)
+    teller = _Teller(told.names, language, clock, dialled=dialled)
     said = {
         (_SAID_BY[reason.kind], reason.agent, reason.at_ms)
         for reason in told.reasons
@@ -70,8 +71,9 @@ def _is_said(story: CallStory, said: set[tuple[str, str, int]]) -> bool:
 class _Teller:
     """Makes sentences with the names of one story."""
 
-    def __init__(self, names: Names, language: Language, clock: Clock) -> None:
-        self.names, self.clock = names, clock
+    def __init__(self, names: Names, language: Language, clock: Clock, *, dialled: bool = False) -> None:
+        """`dialled`: by an operator, so that who is called the caller elsewhere was called."""
+        self.names, self.clock, self.dialled = names, clock, dialled
         self.words = Words(language)
 
     def sentence(self, reason: Reason) -> str:
@@ -91,12 +93,20 @@ class _Teller:
     # --- the story ---
 
     def _step(self, story: CallStory) -> str:
-        shown = self._detail(story.detail) if story.step not in ("arrived", "flow") else story.detail
+        plain = story.step in ("arrived", "dialled", "flow")
+        shown = story.detail if plain else self._detail(story.detail)
         queue = story.detail if story.step == "moved" else story.queue
         text = self.words.say(
-            story.step, agent=self.agent(story.agent), queue=self.queue(queue), detail=shown
+            self._key(story), agent=self.agent(story.agent), queue=self.queue(queue), detail=shown
         )
         return self.words.together((text, *self._marks(story))) if story.step == "queued" else text
+
+    def _key(self, story: CallStory) -> str:
+        """Some steps are another thing in a call that an operator dialled."""
+        if story.step == "dialled" and not story.agent:
+            return "dialled_refused"
+        other = f"{story.step}_dialled"
+        return other if self.dialled and self.words.find(other) else story.step
 
     def _marks(self, story: CallStory) -> list[str]:
         """What is special about a call that comes into a queue; a mark of a later release says nothing."""
@@ -104,7 +114,8 @@ class _Teller:
         return [text for text in known if isinstance(text, str)]
 
     def _detail(self, detail: str) -> str:
-        known = self.words.find(f"cause_{detail}")
+        other = self.words.find(f"cause_{detail}_dialled") if self.dialled else None
+        known = other or self.words.find(f"cause_{detail}")
         return known if isinstance(known, str) else detail.replace("_", " ")
 
     # --- decisions ---

@@ -11,6 +11,7 @@ from acd_core.domain.plan import (
     NotReadyReason,
     Number,
     OfferRule,
+    Outbound,
     Plan,
     Queue,
     QueueStep,
@@ -138,6 +139,20 @@ WHOLE: dict[str, Bad] = {
         'user = "south"',
         'user = "north"',
         "sites.south.user: north is the user of north already",
+    ),
+    "shown number that is none": (
+        'number = "02121850000"',
+        'number = "call us"',
+        "outbound.number: 'call us' is no number to be shown",
+    ),
+    "dialled calls with unknown music": _add(
+        "outbound", 'music = "jazz"', "outbound.music: there is no prompt jazz"
+    ),
+    "dialled calls with an unknown prompt": _add(
+        "outbound", 'operator_lost = ["jazz"]', "outbound.operator_lost[1]: there is no prompt jazz"
+    ),
+    "dialled calls with a longer wrap-up than the longest": _add(
+        "outbound", "wrap_up_ms = 700_000", "outbound.wrap_up_ms: 700000 is more than wrap_up_max_ms = 600000"
     ),
     "reason with a space": ("lunch]", '"l l"]', "not_ready_reasons.l l: 'l l' is no id"),
     "reason of the core's own": (
@@ -422,6 +437,7 @@ MARKS: dict[type[Document], str] = {
     OfferRule: "offer",
     Queue: "queue",
     Site: "site",
+    Outbound: "outbound",
     NotReadyReason: "reason",
     Plan: "plan",
 }

@@ -68,6 +68,10 @@ name = "South"
 user = "south"
 capacity = 10
 
+[outbound]
+number = "02121850000"
+# outbound
+
 [not_ready_reasons.lunch]
 paid = false
 # reason

@@ -32,6 +32,7 @@ SECTIONS = {
     "`[[calendars.ID.holidays]]`": plan.Holiday,
     "`[callers.ID]`": plan.Caller,
     "`[sites.ID]`": plan.Site,
+    "`[outbound]`": plan.Outbound,
     "`[not_ready_reasons.ID]`": plan.NotReadyReason,
     "Top of the roster": roster.Roster,
     "`[agents.ID]`": roster.Agent,

@@ -64,8 +64,8 @@ class Chaos:
             (3, self.roster),
             (4, self.mode),
             (4, self.settled),
-            (4, self.phone_dialled),
-            (4, self.dialled),
+            (8, self.phone_dialled),
+            (12, self.dialled),
             (2, self.trunk),
         )
         self.kinds = tuple(kind for _, kind in kinds)
@@ -110,7 +110,19 @@ class Chaos:
             return ev.PlaybackDone(call=call.id, play=call.play)
         if call.state == "talking" and chance.random() < 0.5:
             return ev.CallerHungUp(call=call.id)
+        if call.state == "dialling":
+            return self._next_of_dialled(chance, call)
         return self._next_of_agent(chance)
+
+    def _next_of_dialled(self, chance: random.Random, call: Call) -> ev.AnyEvent:
+        kind = chance.randrange(6)
+        if kind == 0:
+            return ev.DialFailed(
+                call=call.id, status=chance.choice((404, 486, 503)), cause="x", trunk="carrier"
+            )
+        if kind < 3:
+            return ev.DialProgress(call=call.id, status=chance.choice((180, 183)))
+        return ev.DialAnswered(call=call.id, trunk="carrier")
 
     def _next_of_agent(self, chance: random.Random) -> ev.AnyEvent:
         roster = self.state.roster
@@ -227,10 +239,18 @@ class Chaos:
             return ev.PhoneChosen(agent=agent, session=session, request=request, use=chance.random() < 0.6)
         if kind < 13:
             return ev.WrapUpExtended(agent=agent, session=session, request=request)
-        if kind == 13:
-            return ev.DialRequested(agent=agent, session=session, request=request, number="0312 123 45 67")
-        if kind == 14:
-            return ev.CancelDialRequested(agent=agent, session=session, request=request, call=call)
+        if kind < 15:
+            barred = "barred_premium" if chance.random() < 0.1 else ""
+            to = "" if barred else chance.choice(("+903121234567", OLD_CUSTOMER, "185"))
+            return ev.DialRequested(
+                agent=agent,
+                session=session,
+                request=request,
+                number="0312 123 45 67",
+                to=to,
+                trunks=("carrier",),
+                barred=barred,
+            )
         reason = chance.choice(("lunch", "break", "training", "nap"))
         return ev.NotReadyRequested(agent=agent, session=session, request=request, reason=reason)
 
@@ -285,7 +305,12 @@ class Chaos:
         calls = [call for call in event.calls if chance.random() < 0.8]
         offers = chance.choice(((), (1,), (self.state.offers,), (1, self.state.offers)))
         agent = chance.choice(("", *AGENTS))
-        calls.append(ev.HeldCall(call=self._call(chance), agent=agent, ringing=offers))
+        answered, dials = chance.random() < 0.3, chance.random() < 0.2
+        calls.append(
+            ev.HeldCall(
+                call=self._call(chance), agent=agent, ringing=offers, answered=answered, dialling=dials
+            )
+        )
         legs = [leg for leg in event.browser_legs if chance.random() < 0.8]
         legs.append(ev.BrowserLeg(agent=chance.choice(AGENTS), leg=chance.choice(LEGS)))
         phones = (*event.phones[1:], chance.choice(PHONES[:2]))
@@ -345,6 +370,8 @@ class Chaos:
             dialled="03121234567",
             at_ms=self.now_ms,
             number="+903121234567",
+            to="" if chance.random() < 0.1 else "+903121234567",
+            trunks=("carrier",),
         )
 
     def dialled(self, chance: random.Random) -> ev.AnyEvent:
@@ -377,4 +404,5 @@ class Chaos:
 def _held(call: Call) -> ev.HeldCall:
     agent = call.agent if call.state == "talking" else ""
     phones = tuple(ring.offer for ring in call.ringing.values() if ring.audio == "phone")
-    return ev.HeldCall(call=call.id, answered=True, agent=agent, ringing=phones)
+    dials = call.state == "dialling"
+    return ev.HeldCall(call=call.id, answered=not dials, agent=agent, ringing=phones, dialling=dials)

@@ -21,6 +21,7 @@ from acd_core.domain.plan import (
     NotReadyReason,
     Number,
     OfferRule,
+    Outbound,
     Plan,
     PlayStep,
     PromptText,
@@ -191,6 +192,13 @@ def _straight(queue: str, priority: int = 0, skills: dict[str, int] | None = Non
 RICH = compiled(
     Plan(
         name="chaos",
+        outbound=Outbound(
+            number="02121850000",
+            ring_max_ms=30_000,
+            music="music",
+            operator_lost=("lost",),
+            wrap_up_ms=20_000,
+        ),
         numbers=(
             Number(dialled="185", service="Hotline", flow="hotline"),
             Number(dialled="1850", service="Hotline (English)", flow="hotline", language="en"),
@@ -305,6 +313,7 @@ def _other() -> Plan:
             flows=flows,
             queues=queues,
             callers={"friend": RICH.callers["friend"]},
+            outbound=Outbound(),
             session_grace_ms=5_000,
             seed=8,
         ),

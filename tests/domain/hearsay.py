@@ -20,6 +20,7 @@ from acd_core.domain.commands import (
     ClearDeadline,
     Command,
     DeskView,
+    DialOut,
     DropAudio,
     EdgeCommand,
     EndCall,
@@ -90,7 +91,7 @@ class Hearsay:
         assert len(ends) == len(set(ends)), f"ended twice: {ends}"
         lost = isinstance(event, ev.EdgeInventory) or _is_edge_lost(event)
         for id_ in over:
-            told = id_ in ends or lost or isinstance(event, ev.CallerHungUp)
+            told = id_ in ends or lost or isinstance(event, ev.CallerHungUp | ev.DialFailed)
             assert told, f"call {id_} is over and its edge is not told"
         self._phones_gone(state, event, over)
         self._compare(state)
@@ -126,7 +127,7 @@ class Hearsay:
                 self._phones.remove((call, offer))
 
     def _hear_call_story(self, story: CallStory, over: set[str]) -> None:
-        if story.step == "arrived":
+        if story.step in ("arrived", "dialled"):
             assert story.call not in self._arrivals, f"call {story.call} arrives twice"
             self._arrivals[story.call] = story.at_ms
         elif story.step in ("ended", "refused"):
@@ -144,6 +145,10 @@ class Hearsay:
             self._sounds[command.call] = command
         elif isinstance(command, RingPhone):
             self._phones.add((command.call, command.offer))
+        elif isinstance(command, DialOut):
+            assert command.call not in self._sounds, f"call {command.call} is dialled again"
+            if not command.leg:
+                self._phones.add((command.call, command.offer))
         elif isinstance(command, EndPhone):
             self._phones.discard((command.call, command.offer))
 
@@ -152,7 +157,7 @@ class Hearsay:
         assert self._agenda == in_force, "the agenda is that of the deadlines in force"
         assert self._arrivals == {call.id: call.arrived_ms for call in state.calls.values()}, "arrivals"
         for call in state.calls.values():
-            sound = self._sounds[call.id]
+            sound = self._sounds.get(call.id)
             assert _may_hear(call, sound), f"call {call.id} ({call.state}) hears {sound}"
         assert self._phones == _standing(state), "phones ring for the offers that stand"
         for id_, agent in state.agents.items():
@@ -177,7 +182,9 @@ def _standing(state: State) -> set[Phone]:
     return phones
 
 
-def _may_hear(call: Call, sound: Command) -> bool:
+def _may_hear(call: Call, sound: Command | None) -> bool:
+    if call.state == "dialling":
+        return sound is None  # what the other side has them hear
     if call.state == "menu" and not call.speaking:
         return not isinstance(sound, Join)  # silence, until a key is pressed
     if call.state in ("playing", "menu"):
@@ -185,7 +192,8 @@ def _may_hear(call: Call, sound: Command) -> bool:
     if call.state == "talking":
         joined = (call.agent, call.offer, call.part, call.leg)
         return isinstance(sound, Join) and (sound.agent, sound.offer, sound.part, sound.leg) == joined
-    return isinstance(sound, PlayMusic)
+    # The plan may have no music for those who were called.
+    return isinstance(sound, PlayMusic) or (call.outbound and isinstance(sound, Part))
 
 
 def _is_shown(state: State, agent: Agent, view: DeskView) -> None:

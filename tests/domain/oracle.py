@@ -13,7 +13,9 @@ told; the counts of every queue add up:
     waiting when the day began + entered
         = answered + abandoned + waited out + unstaffed + moved + callbacks + lost + waiting now
 
-where a call that was answered before, and waits again because its operator's audio was lost, is in none of these.
+where a call that was answered before, and waits again because its operator's audio was lost, is in none of these. What operators
+dial is in no queue: each of them has dialled, and was answered, as often as the stories of the day say; who dials is offered
+nothing, and who is back from a call that nobody answered is idle since before it.
 """
 
 from __future__ import annotations
@@ -49,6 +51,7 @@ class Memory(msgspec.Struct):
     idle_since_ms: int = 0
     calls: int = 0
     rounds: dict[str, int] = {}
+    idle: bool = False  # was ready before they dialled
     busy: float = 0.0  # the share, as of `since_ms`
 
 
@@ -70,6 +73,7 @@ class Oracle:
         self._due: tuple[str, list[int], str] | None = None
         self._overdue: frozenset[str] = frozenset()  # calls that ring, after the longest wait
         self._ranked = False  # some queue asks who is the least occupied
+        self._dialled: Counter[tuple[str, str]] = Counter()  # since the day began
 
     def before(self, state: State, event: ev.AnyEvent, now_ms: int) -> None:
         """What has to happen, as far as that can be said beforehand."""
@@ -92,6 +96,8 @@ class Oracle:
 
     def after(self, state: State, event: ev.AnyEvent, commands: Sequence[AnyCommand]) -> None:
         """Judge what happened."""
+        if state.day_ms != self._day_ms:
+            self._dialled.clear()
         decisions: dict[str, list[Decided]] = {}
         for command in commands:
             if isinstance(command, CallStory):
@@ -121,6 +127,7 @@ class Oracle:
             self._agents = {id_: known for id_, known in self._agents.items() if id_ in state.agents}
         self._judge_waiting(state, {decision.call for decision in decisions.get("waits", [])})
         self._judge_counts(state)
+        self._judge_dialled(state)
 
     # --- what stories tell ---
 
@@ -131,6 +138,10 @@ class Oracle:
             visited.add(story.queue)
         elif story.step == "ended":
             self._visited.pop(story.call, None)
+        elif story.step == "dialled" and story.agent:
+            self._dialled[story.agent, "dialled"] += 1
+        elif story.step == "connected" and not story.queue:
+            self._dialled[story.agent, "answered"] += 1
         elif story.step == "connected":
             self._memory(story.agent).calls += 1
 
@@ -141,7 +152,13 @@ class Oracle:
         # A conversation that ends in a log-out is not looked at any more, and none is while no queue asks.
         busy = self._ranked and known.state in ("talking", "wrap_up") and story.state != "logged_out"
         known.busy = 1.0 - (1.0 - known.busy) * fallen if busy else known.busy * fallen
-        if story.state == "ready" and known.state != "ringing":
+        if story.state == "talking":
+            known.idle = known.state == "ready"
+        if (
+            story.state == "ready"
+            and known.state != "ringing"
+            and not (known.state == "talking" and known.idle)
+        ):
             known.idle_since_ms = story.at_ms
         if story.state == "not_ready" and story.reason == LOGGED_IN:
             known.calls = 0
@@ -286,6 +303,20 @@ class Oracle:
             if call.id not in self._stood:
                 assert call.id in told, f"call {call.id} waits, and nobody is told why"
         self._stood = frozenset(call.id for call in waiting)
+
+    def _judge_dialled(self, state: State) -> None:
+        counted = {
+            (agent, name): count
+            for agent, counters in state.dialled.items()
+            for name, count in (("dialled", counters.dialled), ("answered", counters.answered))
+            if count
+        }
+        assert counted == self._dialled, f"dialled calls: {counted} counted, {self._dialled} told"
+        for call in state.calls.values():
+            if call.state == "dialling":
+                agent = state.agents[call.agent]
+                assert agent.state == "talking", f"agent {agent.id} dials {call.id} while {agent.state}"
+                assert agent.offered is None, f"agent {agent.id} dials {call.id} and is offered a call"
 
     def _judge_counts(self, state: State) -> None:
         waiting = _unanswered(state)

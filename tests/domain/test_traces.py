@@ -89,6 +89,17 @@ RULES: dict[str, tuple[str, ...]] = {
         "page_gone_for_good",
         "taken_over",
     ),
+    "operators who dial": (
+        "dialled_and_answered",
+        "dialled_at_a_strange_phone",
+        "dialled_at_the_phone",
+        "dialled_barred",
+        "dialled_busy",
+        "dialled_cancelled",
+        "dialled_core_killed",
+        "dialled_edge_killed",
+        "dialled_no_reply",
+    ),
     "processes that die": ("core_killed", "edge_killed", "edge_link_blinks", "edge_stays_away", "web_killed"),
     "documents that change": ("agent_removed", "plan_changed"),
 }

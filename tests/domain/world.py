@@ -229,6 +229,16 @@ class World:
     def press(self, call: str, key: str) -> None:
         self.do(ev.KeyPressed(call=call, key=key))
 
+    def dial(self, agent: str, number: str = "+903121234567") -> str:
+        """This agent dials a number at their page; the id of the call."""
+        self.ask(ev.DialRequested, agent, number=number, to=number, trunks=("carrier",))
+        return self.agent(agent).call
+
+    def dial_at_phone(self, user: str, call: str, number: str = "+903121234567", **fields: Any) -> None:
+        """Somebody dials a number at this phone."""
+        fields = {"edge": EDGE, "at_ms": self.now_ms, "to": number, "trunks": ("carrier",), **fields}
+        self.do(ev.PhoneDialled(call=call, user=user, dialled=number, number=number, **fields))
+
     def hang_up(self, call: str) -> None:
         self.do(ev.CallerHungUp(call=call))
 

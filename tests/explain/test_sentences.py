@@ -16,6 +16,7 @@ from acd_core.explain.sentences import tell, tell_waiting
 from acd_core.explain.story import Names, Reason, Told, merged
 from acd_core.explain.texts import FORMS, FORMS_NUMBER, LANGUAGES, TEXTS, Language
 from acd_core.explain.words import Words
+from acd_core.telephony import NumberKind
 from tests.explain.stories import AT_MS, NAMES, REJECTED, decided, offered, step, told, waiting
 
 CLOCK = wall_clock("Europe/Istanbul")
@@ -339,3 +340,34 @@ def test_what_the_core_remembers_is_put_behind_what_the_database_has() -> None:
     )
     assert whole.names.agents == {"x": "X", **NAMES.agents}
     assert isinstance(whole.reasons[1], Decided)
+
+
+def test_a_call_that_an_operator_dialled_is_told_from_their_side() -> None:
+    story = (
+        step("dialled", agent="op01", detail="+903121234567"),
+        step("rings", agent="op01"),
+        step("connected", agent="op01", detail="carrier"),
+        step("held", agent="op01"),
+        step("ended", agent="op01", detail="caller_hung_up"),
+    )
+    assert texts("en", *story) == [
+        f"{NAMES.agents['op01']} dialled +903121234567.",
+        "It rings at the other side.",
+        f"The other side answered; the conversation with {NAMES.agents['op01']} began.",
+        f"The audio of {NAMES.agents['op01']} went away; the other side waits for it.",
+        "The call ended: the other side hung up.",
+    ]
+    refused = (step("dialled", detail="09009009090"), step("refused", detail="barred_premium"))
+    assert texts("tr", *refused) == [
+        "Bir telefondan 09009009090 arandı.",
+        "Çağrı kabul edilmedi: ücretli numaralar yasak.",
+    ]
+    assert texts("en", *story[2:3]) == [f"{NAMES.agents['op01']} took the call; the conversation began."]
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_every_cause_of_a_dialled_call_has_words(language: Language) -> None:
+    for cause in ("busy", "no_reply", "no_such_number", "call_rejected", "no_trunk", "dial_cancelled"):
+        assert TEXTS[language][f"cause_{cause}"]
+    for kind in typing.get_args(NumberKind):
+        assert TEXTS[language][f"cause_barred_{kind}"]
