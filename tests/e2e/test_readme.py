@@ -32,6 +32,18 @@ COMMANDS = [
 ]
 
 
+SIMULATION = [
+    (
+        ".venv/bin/santral arrivals --plan examples/city-water/plan.toml --out calls.csv --from 2025-10-03 --days 2"
+        " --storm 2025-10-03T14:00+6h:x20"
+    ),
+    (
+        ".venv/bin/santral sim --plan examples/city-water/plan.toml --roster examples/city-water/roster.toml"
+        " --arrivals calls.csv --out result"
+    ),
+]
+
+
 def run(*command: str, folder: Path, said: str = "", **environ: str) -> subprocess.CompletedProcess[str]:
     """A command in the checkout with data of its own below `folder`."""
     return subprocess.run(
@@ -71,6 +83,7 @@ def test_the_readme_has_no_command_that_no_test_runs() -> None:
             ".venv/bin/santral doctor",
             ".venv/bin/santral phone add 201",
             ".venv/bin/santral loadtest callers --to sip:185@127.0.0.1:5060 --calls 20 --rate 5",
+            *SIMULATION,
         ]
     )
 
@@ -131,6 +144,18 @@ def test_check_of_the_example_city(tmp_path: Path, kind: str) -> None:
     answer = run(*SANTRAL, kind, "check", f"examples/city-water/{kind}.toml", folder=tmp_path)
     assert answer.returncode == 0, answer.stderr
     assert "valid" in answer.stdout
+
+
+def test_simulation(tmp_path: Path) -> None:
+    """The very commands, with what they write elsewhere."""
+    for command in SIMULATION:
+        elsewhere = {"calls.csv": str(tmp_path / "calls.csv"), "result": str(tmp_path / "result")}
+        words = [elsewhere.get(word, word) for word in command.split()[1:]]
+        answer = run(*SANTRAL, *words, folder=tmp_path)
+        assert answer.returncode == 0, answer.stdout + answer.stderr
+    summary = json.loads((tmp_path / "result" / "summary.json").read_text())
+    assert summary["contacts"] > 25_000, "the storm is in it"
+    assert (tmp_path / "result" / "waiting.png").stat().st_size > 10_000
 
 
 def test_doctor(tmp_path: Path) -> None:
