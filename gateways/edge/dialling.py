@@ -136,7 +136,7 @@ class DialledSide:
             parts,
             self,
             self.audio,
-            Target(uri, trunk.flow, trunk.route, trunk.credentials),
+            Target(uri, trunk.flow, trunk.route, trunk.credentials()),
             from_=from_address(trunk.config.from_user or command.caller, "", host=host, private=False),
             to=NameAddr(uri),
             headers=assert_identity(

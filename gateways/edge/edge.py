@@ -44,6 +44,7 @@ from gateways.edge.prompts import Prompts
 from gateways.edge.recordings import Recordings
 from gateways.edge.sources import OnceLog
 from gateways.edge.trace import Trace
+from gateways.edge.trunk_care import TrunkCare
 from gateways.edge.trunks import Trunks
 from gateways.sip import events as sip_events
 from gateways.sip.build import respond
@@ -122,7 +123,8 @@ class Edge:
         self.registrar = registrar.PhoneRegistrar(
             name, config.sip.realm, phones, self.point, clock, limits, self.core.send
         )
-        self.trunks = Trunks(name, config.trunks, clock, self.core.send)
+        self.trunks = Trunks(name, config.trunks, config.trunk_secret_file, clock, self.core.send)
+        self.trunk_care = TrunkCare(self.trunks, self.point, addresses, timing)
         self._parts = Parts(
             edge=name,
             country=config.country,
@@ -165,6 +167,7 @@ class Edge:
             self.browsers.link.run(),
             self._log_statistics(),
             self._look_at_the_load(),
+            self.trunk_care.run(),
         )
 
     def end_calls(self) -> None:
@@ -176,7 +179,7 @@ class Edge:
         """Free the port, finish the trace."""
         self.recordings.close()
         self.registrar.close()
-        self.trunks.close()
+        self.trunk_care.close()
         self.point.close()
         self.trace.stop()
 

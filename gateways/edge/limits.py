@@ -24,6 +24,9 @@ class Timing(msgspec.Struct, frozen=True, kw_only=True):
     browser_heard_again_s: float = 3.0  # after the engine restarted; a page that is not heard by then is lost
     ring_max_s: float = 180.0  # a phone rings no longer than this, whatever happened to the core
     trunk_silence_s: float = 4.0  # a trunk says nothing at all to a call: the next one is tried
+    trunk_options_wait_s: float = 5.0  # for an answer to OPTIONS; the second in a row takes the trunk down
+    trunk_options_again_s: float = 2.0  # after the first that was not answered
+    trunk_register_again_s: float = 10.0  # after a registration that failed; doubled each time, to a limit
     caller_silence_s: float = 60.0  # no RTP for this long: is the caller's phone still there?
     remake_interval_s: float = 0.2  # between attempts to have a leg's ports again from a restarted engine
     remake_attempts_max: int = 25

@@ -14,12 +14,14 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from pathlib import Path
 
 from acd_core.domain.events import TrunkChanged
 from acd_core.link.signals import TrunkRow
 from acd_core.telephony import Trunk, proxy_address
 from gateways.edge.addresses import is_address
 from gateways.edge.clock import Clock
+from gateways.edge.trunk_secrets import TrunkSecret
 from gateways.sip.auth import DigestClient
 from gateways.sip.events import Flow
 from gateways.sip.headers import NameAddr
@@ -37,12 +39,11 @@ TRUNK_FAILED = frozenset({401, 407, 408, 500, 502, 503, 504})
 class TrunkState:
     """One trunk."""
 
-    def __init__(self, name: str, config: Trunk) -> None:
+    def __init__(self, name: str, config: Trunk, credentials: Callable[[], DigestClient | None]) -> None:
         """Nothing speaks against it yet, but what it has to show first: an address, a registration."""
-        self.name, self.config = name, config
+        self.name, self.config, self.credentials = name, config, credentials
         self.host, self.port = proxy_address(config.proxy) or (config.host, config.port)
         self.address = self.host if is_address(self.host) else ""
-        self.credentials: DigestClient | None = None
         self.live = self.refused = 0
         self.turn = 0  # what is owed to it among those of its order
         self.unanswered = 0  # OPTIONS in a row
@@ -65,9 +66,9 @@ class TrunkState:
             return ()
         return (NameAddr(Uri(host=self.host, port=self.port, params={**self._transport, "lr": None})),)
 
-    def uri(self, user: str) -> Uri:
-        """A number there (RFC 3261 19.1.6), or another user."""
-        params = {"user": "phone"} if user.removeprefix("+").isdigit() else {}
+    def uri(self, user: str | None) -> Uri:
+        """A number there (RFC 3261 19.1.6), another user, or the trunk itself."""
+        params = {"user": "phone"} if user is not None and user.removeprefix("+").isdigit() else {}
         port = self.config.port if self.config.port != 5060 or is_address(self.config.host) else None
         return Uri.sip(user, self.config.host, port, {**self._transport, **params})
 
@@ -101,12 +102,16 @@ class Trunks:
         self,
         edge: str,
         trunks: Mapping[str, Trunk],
+        secret_file: Callable[[str], Path],
         clock: Clock,
         tell: Callable[[TrunkChanged], object],
     ) -> None:
-        """`tell` hears what changed."""
+        """`secret_file` says where the credentials of a trunk are; `tell` hears what changed."""
         self._edge, self._clock, self._tell = edge, clock, tell
-        self._trunks = {name: TrunkState(name, trunk) for name, trunk in trunks.items()}
+        self._trunks = {
+            name: TrunkState(name, trunk, TrunkSecret(name, trunk, secret_file(name)).client)
+            for name, trunk in trunks.items()
+        }
         self._timer: asyncio.TimerHandle | None = None
 
     def __iter__(self) -> Iterator[TrunkState]:
@@ -181,7 +186,7 @@ class Trunks:
 
     def worked(self, trunk: TrunkState) -> None:
         """It carried a call as far as the called party."""
-        trunk.failures = 0
+        trunk.failures = trunk.unanswered = 0
         trunk.last = ""
         self.look()
 

@@ -143,3 +143,231 @@ def bye(callee: Phone, invite: Request) -> None:
         f"From: {invite.get('To')};tag=phone\r\nTo: {invite.get('From')}\r\nCall-ID: {invite.call_id}\r\n"
         "CSeq: 1 BYE\r\nMax-Forwards: 70\r\nContent-Length: 0\r\n\r\n"
     )
+
+
+@pytest.mark.parametrize(
+    "number", ["+909001234567", "112", "155", "+4915112345678", "1234567890123456", "sip:a@b"]
+)
+def test_what_the_rules_do_not_let_through_is_refused_at_the_edge_too(tmp_path: Path, number: str) -> None:
+    """Premium, emergency, abroad, no number: whatever the core says, nothing goes out."""
+
+    async def story() -> None:
+        async with carriers(tmp_path, {}) as (world, [carrier]):
+            world.core.send(dial_out(number))
+            failed = await world.core.expect(events.DialFailed)
+            assert (failed.call, failed.status, failed.trunk) == (CALL, 403, "")
+            assert failed.cause
+            world.core.send(dial_out(call="c-1-d8", offer=8))
+            invite = await carrier.asked("INVITE")
+            assert "02121112233" in invite.uri, "the first that came is the one that may"
+            assert world.edge.statistics().calls.live == 1
+
+    asyncio.run(story())
+
+
+@pytest.mark.parametrize("status", [408, 500, 502, 503, 504, 407])
+def test_a_trunk_that_cannot_hands_the_call_to_the_next(tmp_path: Path, status: int) -> None:
+    async def story() -> None:
+        async with carriers(tmp_path, {"order": 5}, {"order": 9}) as (world, [first, second]):
+            world.core.send(dial_out())
+            invite = await first.asked("INVITE")
+            first.reply(invite, status)
+            await first.asked("ACK")
+            again = await second.asked("INVITE")
+            assert again.call_id != invite.call_id
+            second.reply(again, 200, body=sdp())
+            assert (await world.core.expect(events.DialAnswered)).trunk == "t2"
+            assert [row.live for row in world.edge.trunks.rows()] == [0, 1]
+
+    asyncio.run(story())
+
+
+@pytest.mark.parametrize("status", [486, 404, 480, 603, 600])
+def test_what_the_called_party_says_ends_the_call(tmp_path: Path, status: int) -> None:
+    async def story() -> None:
+        async with carriers(tmp_path, {}, {}) as (world, [first, _]):
+            world.core.send(dial_out())
+            invite = await first.asked("INVITE")
+            first.reply(invite, 180)
+            assert (await world.core.expect(events.DialProgress)).status == 180
+            first.reply(invite, status)
+            failed = await world.core.expect(events.DialFailed)
+            assert (failed.status, failed.trunk) == (status, "t1")
+            assert world.edge.trunks.up == ("t1", "t2")
+            assert [row.live for row in world.edge.trunks.rows()] == [0, 0]
+            assert world.edge.statistics().audio.legs == 0
+
+    asyncio.run(story())
+
+
+def test_who_rang_has_been_reached_and_is_not_called_over_another_trunk(tmp_path: Path) -> None:
+    async def story() -> None:
+        async with carriers(tmp_path, {}, {}) as (world, [first, _]):
+            world.core.send(dial_out())
+            invite = await first.asked("INVITE")
+            first.reply(invite, 180)
+            first.reply(invite, 408)
+            assert (await world.core.expect(events.DialFailed)).status == 408
+            assert [row.up for row in world.edge.trunks.rows()] == [True, True]
+
+    asyncio.run(story())
+
+
+def test_a_trunk_that_says_nothing_is_left_for_the_next_and_hung_up_should_it_answer(tmp_path: Path) -> None:
+    async def story() -> None:
+        async with carriers(tmp_path, {}, {}, timing=Timing(trunk_silence_s=0.05)) as (
+            world,
+            [first, second],
+        ):
+            world.core.send(dial_out())
+            invite = await first.asked("INVITE")
+            second.reply(await second.asked("INVITE"), 200, body=sdp())
+            assert (await world.core.expect(events.DialAnswered)).trunk == "t2"
+            first.reply(invite, 200, body=sdp(), tag="late")
+            await first.asked("ACK")
+            assert (await first.asked("BYE")).to.tag == "late"
+
+    asyncio.run(story())
+
+
+def test_without_any_trunk_that_can_the_call_fails_with_what_the_last_one_said(tmp_path: Path) -> None:
+    async def story() -> None:
+        async with carriers(tmp_path, {}, {}) as (world, both):
+            world.core.send(dial_out())
+            for carrier, status in zip(both, (500, 504), strict=True):
+                carrier.reply(await carrier.asked("INVITE"), status)
+            failed = await world.core.expect(events.DialFailed)
+            assert (failed.status, failed.cause, failed.trunk) == (504, "no_trunk", "t2")
+
+    asyncio.run(story())
+
+
+def test_a_full_trunk_is_passed_over_and_counted(tmp_path: Path) -> None:
+    async def story() -> None:
+        async with carriers(tmp_path, {"capacity": 1}, {"order": 11}) as (world, [first, second]):
+            world.core.send(dial_out())
+            await first.asked("INVITE")
+            world.core.send(dial_out(call="c-1-d8", offer=8))
+            await second.asked("INVITE")
+            rows = world.edge.trunks.rows()
+            assert [(row.live, row.refused) for row in rows] == [(1, 1), (1, 0)]
+            world.core.send(commands.EndCall(edge=EDGE, call=CALL, cause="x"))
+            await world.heard_all()
+            world.core.send(dial_out(call="c-1-d9", offer=9))
+            assert (await first.asked("INVITE")).call_id
+
+    asyncio.run(story())
+
+
+def test_trunks_of_one_order_share_calls_by_weight(tmp_path: Path) -> None:
+    async def story() -> None:
+        async with carriers(tmp_path, {"weight": 3}, {"weight": 1}, {"order": 99}) as (world, sides):
+            for number in range(8):
+                world.core.send(dial_out(call=f"c-1-d{number}", offer=number))
+            for carrier, share in zip(sides, (6, 2), strict=False):
+                asked = {(await carrier.asked("INVITE")).call_id for _ in range(share)}
+                assert len(asked) == share
+            assert [row.live for row in world.edge.trunks.rows()] == [6, 2, 0]
+
+    asyncio.run(story())
+
+
+def test_a_trunk_that_asks_for_a_pause_gets_it(tmp_path: Path) -> None:
+    """RFC 3261 21.5.4."""
+
+    async def story() -> None:
+        async with carriers(tmp_path, {}, {"order": 20}) as (world, [first, second]):
+            world.core.send(dial_out())
+            first.reply(await first.asked("INVITE"), 503, headers=("Retry-After: 30 (busy)",))
+            await second.asked("INVITE")
+            changed = await world.core.expect(events.TrunkChanged, lambda event: event.trunk == "t1")
+            assert (changed.up, changed.reason) == (False, "calls failed with 503")
+            world.core.send(dial_out(call="c-1-d8", offer=8))
+            await second.asked("INVITE")
+            world.jump(30_001)
+            world.edge.trunks.look()
+            assert (await world.core.expect(events.TrunkChanged)).up
+            world.core.send(dial_out(call="c-1-d9", offer=9))
+            await first.asked("INVITE")
+
+    asyncio.run(story())
+
+
+def test_a_trunk_that_fails_again_and_again_rests_longer_each_time(tmp_path: Path) -> None:
+    async def story() -> None:
+        async with carriers(tmp_path, {}) as (world, [carrier]):
+            for number in range(4):
+                if number == 3:
+                    world.jump(10_001)
+                world.core.send(dial_out(call=f"c-1-d{number}", offer=number))
+                carrier.reply(await carrier.asked("INVITE"), 500)
+                await world.core.expect(events.DialFailed)
+                assert world.edge.trunks.up == (("t1",) if number < 2 else ())
+            world.core.send(dial_out())
+            failed = await world.core.expect(events.DialFailed)
+            assert (failed.status, failed.cause) == (503, "no_trunk")
+            world.jump(10_001)
+            world.edge.trunks.look()
+            assert world.edge.trunks.up == ()
+            world.jump(10_000)
+            world.edge.trunks.look()
+            assert world.edge.trunks.up == ("t1",)
+            world.core.send(dial_out(call="c-1-d8", offer=8))
+            carrier.reply(await carrier.asked("INVITE"), 180)
+            await world.core.expect(events.DialProgress)
+            assert world.edge.trunks.rows()[0].reason == ""
+
+    asyncio.run(story())
+
+
+def test_the_operator_who_takes_it_back_cancels(tmp_path: Path) -> None:
+    async def story() -> None:
+        async with carriers(tmp_path, {}) as (world, [carrier]):
+            world.core.send(dial_out())
+            invite = await carrier.asked("INVITE")
+            carrier.reply(invite, 180)
+            await world.core.expect(events.DialProgress)
+            world.core.send(commands.EndCall(edge=EDGE, call=CALL, cause="agent_hung_up"))
+            cancel = await carrier.asked("CANCEL")
+            assert cancel.get("Reason") == 'Q.850;cause=16;text="Normal call clearing"'
+            carrier.reply(cancel, 200)
+            carrier.reply(invite, 487)
+            await carrier.asked("ACK")
+            assert world.core.all(events.DialFailed) == []
+            assert world.edge.statistics().calls.live == world.edge.statistics().audio.legs == 0
+
+    asyncio.run(story())
+
+
+def test_a_new_core_hears_what_is_being_dialled(tmp_path: Path) -> None:
+    async def story() -> None:
+        async with carriers(tmp_path, {}) as (world, [carrier]):
+            world.core.send(dial_out())
+            world.core.send(dial_out())  # twice is once
+            await carrier.asked("INVITE")
+            await world.core.stop()
+            await world.went_away(world.edge.core)
+            await world.core.start()
+            inventory = await world.core.expect(events.EdgeInventory)
+            [held] = inventory.calls
+            assert (held.call, held.answered, held.dialling) == (CALL, False, True)
+
+    asyncio.run(story())
+
+
+def test_the_operators_own_phone_comes_first_and_nothing_goes_out_without_it(tmp_path: Path) -> None:
+    async def story() -> None:
+        async with carriers(tmp_path, {}) as (world, [carrier]):
+            set_phone_password(phones_path(world.config.data_path), "santral", "101", "secret")
+            phone = world.phone()
+            assert (await register(world, phone)).status == 200
+            world.core.send(dial_out(leg="", user="101"))
+            phone.reply(await phone.asked("INVITE"), 486)
+            failed = await world.core.expect(events.PhoneFailed)
+            assert (failed.call, failed.offer, failed.status) == (CALL, 7, 486)
+            world.core.send(commands.EndCall(edge=EDGE, call=CALL, cause="phone_unreachable"))
+            world.core.send(dial_out(call="c-1-d8", offer=8))
+            assert "d8" not in (await carrier.asked("INVITE")).uri
+            assert world.edge.statistics().calls.live == 1
+
+    asyncio.run(story())

@@ -225,7 +225,14 @@ class Phone:
                 return message
 
     def reply(
-        self, request: Request, status: int, reason: str = "X", *, body: str = "", tag: str = "phone"
+        self,
+        request: Request,
+        status: int,
+        reason: str = "X",
+        *,
+        body: str = "",
+        tag: str = "phone",
+        headers: tuple[str, ...] = (),
     ) -> None:
         lines = [f"SIP/2.0 {status} {reason}"]
         for name, value in request.headers:
@@ -233,7 +240,9 @@ class Phone:
                 lines.append(f"{name}: {value}")
             elif name == "To":
                 lines.append(f"To: {value}" if "tag=" in value or status == 100 else f"To: {value};tag={tag}")
-        lines.append(f"Contact: <{self.contact('phone')}>")
+        if not any(header.startswith("Contact:") for header in headers):
+            lines.append(f"Contact: <{self.contact('phone')}>")
+        lines += headers
         if body:
             lines.append("Content-Type: application/sdp")
         lines.append(f"Content-Length: {len(body.encode())}")
