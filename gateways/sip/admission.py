@@ -9,7 +9,7 @@ from __future__ import annotations
 import msgspec
 
 from gateways.sip.build import MAX_FORWARDS, reason_phrase
-from gateways.sip.capabilities import ACCEPT, EXTENSIONS, METHODS, SERVER_NAME
+from gateways.sip.capabilities import ACCEPT, EXTENSIONS, METHODS, REGISTRATION_EXTENSIONS, SERVER_NAME
 from gateways.sip.errors import SipParseError
 from gateways.sip.limits import LIST_ELEMENTS_MAX, REASON_CHARS_MAX
 from gateways.sip.message import Request, Response
@@ -41,7 +41,8 @@ def judge(request: Request, *, merged: bool, looped: bool, secure: bool) -> Refu
     if request.method == "INVITE" and not _takes_descriptions(request):
         return Refusal(406, f"Not Acceptable - {ACCEPT} is all there is")
     if request.get("Require") is not None:
-        unsupported = [option for option in request.get_list("Require") if option.lower() not in EXTENSIONS]
+        known = REGISTRATION_EXTENSIONS if request.method == "REGISTER" else EXTENSIONS
+        unsupported = [option for option in request.get_list("Require") if option.lower() not in known]
         if unsupported:
             return Refusal(420, headers=(("Unsupported", ", ".join(unsupported)),))
     return None

@@ -8,4 +8,6 @@ ALLOW = ", ".join(METHODS)
 # Extensions that a peer may Require of us (RFC 3261 8.2.2.3). None needs more than the base protocol yet.
 EXTENSIONS: tuple[str, ...] = ()
 SUPPORTED = ", ".join(EXTENSIONS)
+# ... and those that only mean something in a REGISTER (RFC 5626, RFC 3327).
+REGISTRATION_EXTENSIONS = ("outbound", "path")
 ACCEPT = "application/sdp"

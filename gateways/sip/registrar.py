@@ -20,6 +20,7 @@ import msgspec
 
 from gateways.sip.admission import Refusal
 from gateways.sip.build import respond
+from gateways.sip.capabilities import REGISTRATION_EXTENSIONS
 from gateways.sip.errors import SipParseError
 from gateways.sip.events import Flow
 from gateways.sip.headers import NameAddr
@@ -116,6 +117,7 @@ class Registrar:
         changes += self._carry_out(aor, wanted, now_ms)
         headers = self._contacts(aor, now_ms)
         headers += [("Path", str(hop)) for hop in path]  # RFC 3327 5.3
+        headers.append(("Supported", ", ".join(REGISTRATION_EXTENSIONS)))
         if bound:
             headers.append(("Require", OPTION))
             if flow.transport != "UDP":

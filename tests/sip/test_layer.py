@@ -62,6 +62,17 @@ def test_unsupported_extension() -> None:
     assert only_response(agent).get("Unsupported") == "unheard-of, 100rel"
 
 
+def test_extensions_of_registrations() -> None:
+    """RFC 5626 6, RFC 3327 5.3: they mean nothing elsewhere"""
+    agent = Agent(CALLEE)
+    agent.receive(wire_request("REGISTER", headers=[("Require", "Outbound, path")]), CALLER)
+    assert len(agent.events(RequestReceived)) == 1
+    agent.receive(wire_request("OPTIONS", branch="z9hG4bKo", headers=[("Require", "outbound")]), CALLER)
+    assert agent.responses() == [420]
+    agent.receive(wire_request("REGISTER", branch="z9hG4bKr", headers=[("Require", "timer")], cseq=2), CALLER)
+    assert agent.responses() == [420, 420]
+
+
 @pytest.mark.parametrize("method", ["INVITE", "REGISTER", "OPTIONS"])
 def test_hops_used_up_end_here(method: str) -> None:
     """16.3 forbids to send such a request on, and 8.2 lets its destination take it"""

@@ -258,6 +258,7 @@ def test_flows_of_a_device() -> None:
     registrar = Registrar()
     response, _ = process(registrar, outbound(PHONE + "1"), flow=STREAM)
     assert (response.get("Require"), response.get("Flow-Timer")) == ("outbound", "90")
+    assert response.get("Supported") == "outbound, path"
     response, _ = process(registrar, outbound(PHONE + "2"))
     assert (response.get("Require"), response.get("Flow-Timer")) == ("outbound", None)
     assert [binding.flow for binding in registrar.bindings(AOR, 0)] == [FLOW, STREAM]
