@@ -113,7 +113,7 @@ class Oracle:
             self._judge_overdue(left)
         else:
             self._judge_steps(decisions.get("widened", []), left)
-        assert not self._rung_in_vain(commands) - {decision.call for decision in left}, "rung in vain"
+        assert not self._rung_in_vain(state, commands) - {decision.call for decision in left}, "rung in vain"
         self._judge_staffing(state, event)
         # Whoever rings in the end was offered the call in the end: what they did before comes first.
         for command in commands:
@@ -276,12 +276,18 @@ class Oracle:
             assert decision.call in self._overdue, f"call {decision.call} leaves its queue without its time"
             assert decision.detail == "waited_too_long", f"call {decision.call} leaves"
 
-    def _rung_in_vain(self, commands: Sequence[AnyCommand]) -> set[str]:
-        """Calls that rang after the longest wait, and an offer of which came to nothing now."""
+    def _rung_in_vain(self, state: State, commands: Sequence[AnyCommand]) -> set[str]:
+        """Calls that rang after the longest wait, and might be offered to somebody now that an offer came to nothing."""
         stories = [command for command in commands if isinstance(command, CallStory)]
         failed = {story.call for story in stories if story.step in FAILED}
         taken = {story.call for story in stories if story.step in ("connected", "ended")}
-        return failed.intersection(self._overdue) - taken
+        # A new plan has fewer ring at once, and even those are too many now.
+        crowded = {
+            call.id
+            for call in state.calls.values()
+            if call.queue and len(call.ringing) >= ring_max(state, call)
+        }
+        return failed.intersection(self._overdue) - taken - crowded
 
     def _judge_steps(self, widened: list[Decided], left: list[Decided]) -> None:
         if self._due is None:
