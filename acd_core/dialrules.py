@@ -22,6 +22,7 @@ import msgspec
 import phonenumbers
 from phonenumbers import PhoneNumberType, shortnumberinfo
 
+from acd_core import numbers
 from acd_core.numbers import TEXT_CHARS_MAX, normalise
 from acd_core.telephony import DialRule, NumberKind
 
@@ -73,6 +74,12 @@ def judge(text: str, country: str, rules: tuple[DialRule, ...]) -> Verdict:
     if kind not in rule.allow:
         return Barred(BARRED + kind, number)
     return Dialled(number, kind, rule.trunks, sent)
+
+
+def warm(country: str) -> None:
+    """Read the country's rules now, or the first who dials would wait for it."""
+    numbers.warm(country)
+    _classified("112", country)
 
 
 @functools.lru_cache(maxsize=_VERDICTS_MAX)

@@ -22,6 +22,7 @@ from acd_core.actors.registry import Registry
 from acd_core.actors.supervisor import Supervisor
 from acd_core.clock import Clock
 from acd_core.config import Config
+from acd_core.dialrules import judge, warm
 from acd_core.documents import DocumentError, load_plan, load_roster, read_document
 from acd_core.domain.commands import AnyCommand
 from acd_core.domain.events import CoreStarted, PlanChanged, RosterChanged
@@ -125,6 +126,7 @@ class Core:
             self._peers,
             self._board,
             lambda call: explain(self._engine.router, keeper, call, self._clock.now_ms()),
+            lambda text: judge(text, config.country, config.dial),
         )
         self._dispatcher: Dispatcher | None = None
         self._snapshot_seq = recovered.seq - recovered.replayed
@@ -153,6 +155,8 @@ class Core:
                 supervisor.start("board", self._board.run)
                 supervisor.start("snapshots", self._keep_snapshots)
                 await nursery.start(self._server().run)
+                if self._config.dial:
+                    warm(self._config.country)
                 # What was recovered stays: each full collection of garbage would stop the core to look through all of it.
                 gc.collect()
                 gc.freeze()

@@ -10,7 +10,17 @@ import msgspec
 
 from acd_core.actors.board import Board
 from acd_core.actors.peers import Peers
-from acd_core.domain.events import EdgeDown, EdgeEvent, Event, ModeChanged, WebDown, WebEvent
+from acd_core.dialrules import Barred, Verdict
+from acd_core.domain.events import (
+    DialRequested,
+    EdgeDown,
+    EdgeEvent,
+    Event,
+    ModeChanged,
+    PhoneDialled,
+    WebDown,
+    WebEvent,
+)
 from acd_core.engine import Engine
 from acd_core.explain.story import Told
 from acd_core.link.signals import (
@@ -46,10 +56,18 @@ class Reception:
     """Handles the messages of all peers."""
 
     def __init__(
-        self, engine: Engine, peers: Peers, board: Board, explain: Callable[[str], Told | None]
+        self,
+        engine: Engine,
+        peers: Peers,
+        board: Board,
+        explain: Callable[[str], Told | None],
+        judge: Callable[[str], Verdict],
     ) -> None:
-        """Signals between web and edge are passed on, never read; `explain` tells what is known of a call."""
+        """Signals between web and edge are passed on, never read; `explain` tells what is known of a call, `judge` whether a
+        number may be dialled.
+        """
         self._engine, self._peers, self._board, self._explain = engine, peers, board, explain
+        self._judge = judge
         self.refused = 0
 
     def on_message(self, peer: CorePeer, number: int, message: msgspec.Struct) -> None:
@@ -61,6 +79,8 @@ class Reception:
                 self._change_mode(peer, message)
             else:
                 assert isinstance(message, Event)
+                if isinstance(message, DialRequested | PhoneDialled):
+                    message = self._judged(message)
                 self._engine.handle(message, peer.channel.peer_stream, number)  # type: ignore[arg-type]
         elif not self._relay(peer, message):
             self._refuse(peer, message)
@@ -86,6 +106,13 @@ class Reception:
         elif peer.role == "web":
             self._engine.handle(WebDown(web=peer.name))
         self._board.touch()
+
+    def _judged(self, event: DialRequested | PhoneDialled) -> DialRequested | PhoneDialled:
+        """Dial rules are no part of the state, so what they come to is written down with the event; no peer says it for us."""
+        verdict = self._judge(event.number if isinstance(event, DialRequested) else event.dialled)
+        if isinstance(verdict, Barred):
+            return msgspec.structs.replace(event, to="", trunks=(), barred=verdict.reason)
+        return msgspec.structs.replace(event, to=verdict.number, trunks=verdict.trunks, barred="")
 
     def _change_mode(self, peer: CorePeer, event: ModeChanged) -> None:
         """A command of a moment: its numbering is not remembered, so that a thousand of them leave nothing behind."""

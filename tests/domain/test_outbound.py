@@ -229,6 +229,15 @@ def test_why_nobody_was_reached(status: int, cause: str) -> None:
     assert ended.detail == cause
 
 
+def test_what_the_edge_itself_would_not_dial_is_told_in_its_words() -> None:
+    world = World()
+    world.make_ready("ann")
+    world.do(ev.DialFailed(call=world.dial("ann"), status=403, cause="barred_premium"))
+    assert world.the(RequestRefused).reason == "barred_premium"
+    world.do(ev.DialFailed(call=world.dial("ann"), status=503, cause=""))
+    assert world.the(RequestRefused).reason == "no_trunk"
+
+
 def test_back_to_the_break_and_after_a_conversation_too() -> None:
     world = World()
     world.make_ready("ann")
