@@ -49,6 +49,7 @@ _OPTIONAL = (
     ("Route", "route"),
     ("Expires", "expires_s"),
 )
+_JUDGED_LISTS = ("Require", "Accept")  # which decide whether a request is taken
 # RFC 3261 7.3.1: headers that are no lists must not be repeated.
 _SINGLE = frozenset(
     (
@@ -337,8 +338,9 @@ class Request(Message):
         """Parse everything structured; raise the first `SipParseError`."""
         super().check()
         self.request_uri  # noqa: B018
-        if "Require" in self._indexed():
-            self.get_list("Require")
+        for name in _JUDGED_LISTS:
+            if name in self._indexed():
+                self.get_list(name)
         if self.is_contact_star and self.method != "REGISTER":
             raise SipParseError("* is for REGISTER only", "Contact")
 

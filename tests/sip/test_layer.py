@@ -219,6 +219,7 @@ def test_refusals_are_stateless_and_always_the_same() -> None:
         (b"INVITE sip:185@192.0.2.2 SIP/2.0", b"INVITE sip:" + b"1" * 3000 + b"@b SIP/2.0", 414),
         (b"Max-Forwards: 70", b"Max-Forwards: many", 400),
         (b"Max-Forwards: 70", b"Require: ,", 400),
+        (b"Max-Forwards: 70", b'Accept: ",', 400),
         (b"Max-Forwards: 70", b"Route: <sip:never", 400),
     ],
 )
