@@ -37,11 +37,13 @@ def redirect_targets(
         return ()
     targets: list[Uri] = []
     for contact in contacts:
+        if len(targets) == targets_max:
+            break
         uri = _bare(contact.uri)
         usable = uri.scheme == "sips" if secure else uri.scheme in _SCHEMES
         if usable and not any(uri.is_equivalent(other) for other in (*tried, *targets)):
             targets.append(uri)
-    return tuple(targets[:targets_max])
+    return tuple(targets)
 
 
 def _bare(uri: Uri) -> Uri:
