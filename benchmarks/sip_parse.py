@@ -21,7 +21,15 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from gateways.sip.build import make_request, respond
 from gateways.sip.dialog import Dialog
-from gateways.sip.events import AckReceived, Address, Output, RequestReceived, ResponseReceived, Send
+from gateways.sip.events import (
+    AckReceived,
+    Address,
+    InviteEnded,
+    Output,
+    RequestReceived,
+    ResponseReceived,
+    Send,
+)
 from gateways.sip.headers import NameAddr, Via
 from gateways.sip.layer import TransactionLayer
 from gateways.sip.message import parse_message
@@ -142,7 +150,7 @@ class Calls:
         elif isinstance(output, RequestReceived):
             layer.send_response(output.key, respond(output.request, 200), self.now_ms)
         else:
-            assert isinstance(output, ResponseReceived | AckReceived), output
+            assert isinstance(output, ResponseReceived | AckReceived | InviteEnded), output
 
 
 def main() -> None:
