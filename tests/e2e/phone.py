@@ -34,7 +34,7 @@ module aufile.so
 module aubridge.so
 module sndfile.so
 snd_path {folder}
-module_tmp account.so
+{modules}module_tmp account.so
 module_app menu.so
 module_app ctrl_tcp.so
 ctrl_tcp_listen 127.0.0.1:{control_port}
@@ -53,6 +53,7 @@ class Baresip:
         ports: tuple[int, int, int],
         account: str = "",
         host: str = "127.0.0.1",
+        modules: tuple[str, ...] = (),
     ) -> None:
         """`ports`: SIP, control, first of ten for RTP. `account`: parameters behind the address (password, registrar)."""
         self.name, self._folder, self.host = name, folder, host
@@ -68,6 +69,7 @@ class Baresip:
                 rtp_min=rtp_min,
                 rtp_max=rtp_min + 9,
                 folder=folder,
+                modules="".join(f"module_tmp {module}.so\n" for module in modules),
                 tone_file=tone_file,
                 name=name,
             )
