@@ -90,6 +90,7 @@ def _parser() -> argparse.ArgumentParser:
         one = phone_verbs.add_parser(verb, parents=[with_config], help=what)
         one.add_argument("user", metavar="USER", help="as in the roster's `phone`")
         one.set_defaults(command=_phone, verb=verb)
+    _add_trunk(commands, with_config)
     _add_loadtest(commands)
     trace = commands.add_parser("trace", parents=[with_config], help="the SIP ladder of one call")
     trace.add_argument("call", metavar="CALL", nargs="?", default="", help="a call's id, or a SIP Call-ID")
@@ -135,6 +136,27 @@ def _add_documents(commands: argparse._SubParsersAction[argparse.ArgumentParser]
     roster_check.add_argument("file", type=Path, metavar="FILE")
     roster_check.add_argument("--plan", type=Path, metavar="FILE", help="also whether it fits this plan")
     roster_check.set_defaults(command=_check_roster)
+
+
+def _add_trunk(
+    commands: argparse._SubParsersAction[argparse.ArgumentParser], with_config: argparse.ArgumentParser
+) -> None:
+    trunk = commands.add_parser("trunk", help="routes to carriers and other exchanges")
+    verbs = trunk.add_subparsers(required=True, metavar="VERB")
+    add = verbs.add_parser("add", parents=[with_config], help="add a trunk, or change its password")
+    add.add_argument("name", metavar="NAME")
+    add.add_argument("--host", default="", help="address or name; needed for a new one")
+    add.add_argument("--port", type=int, default=5060)
+    add.add_argument("--transport", choices=("UDP", "TCP", "TLS"), default="UDP")
+    add.add_argument("--user", default="", help="as whom we are known there; without one, by our address")
+    add.add_argument("--realm", default="", help="of that user, as the carrier's challenge names it")
+    add.add_argument("--register", action="store_true", help="register there")
+    add.add_argument("--capacity", type=int, default=30, metavar="N", help="calls at a time")
+    remove = verbs.add_parser("remove", parents=[with_config], help="forget a trunk and its password")
+    remove.add_argument("name", metavar="NAME")
+    listing = verbs.add_parser("list", parents=[with_config], help="the trunks, and who has a password")
+    for verb, parser in (("add", add), ("remove", remove), ("list", listing)):
+        parser.set_defaults(command=_trunk, verb=verb)
 
 
 def _add_loadtest(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -215,6 +237,12 @@ def _phone(options: argparse.Namespace) -> int:
         print(error, file=sys.stderr)
         return EXIT_FAILED
     return EXIT_OK
+
+
+def _trunk(options: argparse.Namespace) -> int:
+    from santral.trunks import run_trunk
+
+    return run_trunk(options)
 
 
 def _trace(options: argparse.Namespace) -> int:
