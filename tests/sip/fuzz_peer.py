@@ -160,8 +160,9 @@ class Conversation:
 class Peer:
     """Everybody who sends to us."""
 
-    def __init__(self, rng: random.Random) -> None:
-        self._rng = rng
+    def __init__(self, rng: random.Random, sources: tuple[Address, ...] = SOURCES, host: str = "") -> None:
+        """`host`: what the messages themselves say, in place of the address they come from."""
+        self._rng, self._sources, self._host = rng, sources, host
         self._made = 0
         self._by_call: dict[str, Conversation] = {}
         self._pending: dict[str, Request] = {}  # requests of ours that a peer may answer, by branch
@@ -198,11 +199,11 @@ class Peer:
         rng = self._rng
         chance = rng.random()
         if chance < 0.02:
-            return rng.randbytes(rng.randrange(200)), rng.choice(SOURCES), rng.choice(TRANSPORTS)
+            return rng.randbytes(rng.randrange(200)), rng.choice(self._sources), rng.choice(TRANSPORTS)
         if self._pending and chance < 0.3:
             asked = self._pending[rng.choice(list(self._pending))]
             transport: Transport = "TCP" if asked.via.transport == "TCP" else "UDP"
-            data, source = self._answer(asked), rng.choice(SOURCES)
+            data, source = self._answer(asked), rng.choice(self._sources)
         else:
             data, source, transport = self._say()
         if rng.random() < 0.5:
@@ -232,13 +233,13 @@ class Peer:
         if conversation.last and rng.random() < 0.1:
             return conversation.last, conversation.source, conversation.transport  # a copy
         conversation.last = self._written(step(conversation), conversation)
-        source = conversation.source if rng.random() < 0.95 else rng.choice(SOURCES)
+        source = conversation.source if rng.random() < 0.95 else rng.choice(self._sources)
         transport = conversation.transport if rng.random() < 0.95 else rng.choice(TRANSPORTS)
         return conversation.last, source, transport
 
     def _begin(self) -> Conversation:
         self._made += 1
-        conversation = Conversation(self._made, self._rng.choice(SOURCES), self._rng.choice(TRANSPORTS))
+        conversation = Conversation(self._made, self._rng.choice(self._sources), self._rng.choice(TRANSPORTS))
         self._by_call[conversation.call_id] = conversation
         if len(self._by_call) > CONVERSATIONS_MAX:
             del self._by_call[next(iter(self._by_call))]
@@ -296,7 +297,7 @@ class Peer:
         self, method: str, conversation: Conversation, *, cseq: int | None = None, body: bool = False
     ) -> Request:
         rng = self._rng
-        host = conversation.source[0]
+        host = self._host or conversation.source[0]
         to = NameAddr(Uri.sip(conversation.user, "santral"))
         in_dialog = conversation.to_tag is not None and method != "REGISTER" and rng.random() < 0.9
         content_type, content = rng.choice(BODIES) if body else ("", b"")
@@ -321,7 +322,7 @@ class Peer:
 
     def _written(self, request: Request, conversation: Conversation) -> bytes:
         host, port = conversation.source
-        via = Via(conversation.transport, host, port, {"branch": conversation.branch})
+        via = Via(conversation.transport, self._host or host, port, {"branch": conversation.branch})
         if self._rng.random() < 0.8:
             via = via.with_params(rport=None)
         request.remove("Via")
@@ -343,7 +344,7 @@ class Peer:
             asked,
             status,
             to_tag=rng.choice(("one", "two", "three")),
-            contact="<sip:callee@192.0.2.1>" if status < 400 else None,
+            contact=f"<sip:callee@{self._host or '192.0.2.1'}>" if status < 400 else None,
             headers=fields,
             body=content,
             content_type=content_type,

@@ -1,0 +1,82 @@
+"""Anything at all sent to a whole edge over a socket: it goes on, and keeps nothing of it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import random
+from pathlib import Path
+from typing import Any
+
+from acd_core.domain import commands, events
+from gateways.edge.phones import phones_path, set_phone_password
+from tests.edge.world import World, config_for, world_in
+from tests.sip.fuzz_peer import PASSWORD, USERS, Peer
+
+MESSAGES = 1_500
+NOWHERE = "phone.invalid"  # names are not looked up, so that nothing leaves this machine
+
+
+def _core(world: World, rng: random.Random) -> None:
+    """A core that decides by chance."""
+
+    def decide(message: Any) -> None:
+        if not isinstance(message, events.CallArrived):
+            return
+        call = message.call
+        ring = commands.RingCaller(edge="edge1", call=call)
+        answer = commands.AnswerCaller(edge="edge1", call=call)
+        refuse = commands.RefuseCall(edge="edge1", call=call, status=404, reason="Nobody")
+        end = commands.EndCall(edge="edge1", call=call, cause="over")
+        phone = commands.RingPhone(edge="edge1", call=call, agent="ayse", offer=1, user="ayse", caller="1")
+        for command in rng.choice(([ring], [refuse], [answer, phone], [ring, answer], [answer, end], [end])):
+            world.core.send(command)
+
+    world.core.auto = decide
+
+
+def test_a_whole_edge_takes_anything(tmp_path: Path) -> None:
+    problems: list[dict[str, Any]] = []
+
+    async def story() -> None:
+        rng = random.Random(7)
+        asyncio.get_running_loop().set_exception_handler(lambda loop, context: problems.append(context))
+        async with world_in(tmp_path, config=config_for(tmp_path, guard_allow=("127.0.0.0/8",))) as world:
+            for user in USERS[:2]:
+                set_phone_password(phones_path(world.config.data_path), "santral", user, PASSWORD)
+            _core(world, rng)
+            phones = [world.phone() for _ in range(3)]
+            by_port = {phone.port: phone for phone in phones}
+            peer = Peer(rng, tuple(("127.0.0.1", port) for port in by_port), NOWHERE)
+            for number in range(MESSAGES):
+                data, source, _ = peer.next()
+                by_port[source[1]].put(data)
+                if number % 20 == 0:
+                    await _listen(world, peer)
+                if number % 300 == 299:
+                    world.jump(40_000)
+            await _listen(world, peer)
+            asker = world.phone()
+            asker.request("OPTIONS")
+            await asker.response(200, "OPTIONS")
+            assert world.core.all(events.CallArrived)
+            assert not problems
+            for _ in range(40):
+                world.jump(40_000)
+                await _listen(world, peer)
+            statistics = world.edge.point.statistics()
+            assert (statistics.clients_live, statistics.servers_live) == (0, 0)
+
+    asyncio.run(story())
+    assert not problems
+
+
+async def _listen(world: World, peer: Peer) -> None:
+    """Until the edge has done what it was sent and says nothing more."""
+    await world.heard_all()
+    for phone in world.phones:
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                data = phone.socket.recv(65_536)
+                if data[:1].isalpha():
+                    peer.heard(data)
