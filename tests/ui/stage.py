@@ -91,6 +91,10 @@ class Stage:
         """What wallboards show from now on."""
         self._call(lambda: self._core.signal(board))
 
+    def tell(self, signal: Any) -> None:
+        """A signal of edges, as the core passes it on."""
+        self._call(lambda: self._core.signal(signal))
+
     @staticmethod
     def now_ms() -> int:
         """The time of server and pages."""

@@ -14,6 +14,7 @@ import { Layout } from './shared/Layout'
 import { Retry } from './shared/parts'
 import { go, onLinkClick, path } from './shared/router'
 import { signal } from '@preact/signals'
+import { TelephonyPage } from './telephony/TelephonyPage'
 import './styles.css'
 
 const unreachable = signal(false)
@@ -51,6 +52,7 @@ function Page() {
   if (where === '/orders') return <OrdersPage />
   const order = /^\/orders\/(\d+)$/.exec(where)
   if (order) return <OrderPage id={Number(order[1])} key={order[1]} />
+  if (where === '/telephony') return watches ? <TelephonyPage /> : <p class="quiet">{t('no_role')}</p>
   if (where === '/board') return watches ? <BoardPage /> : <p class="quiet">{t('no_role')}</p>
   return <p class="quiet">{t('not_found_page')}</p>
 }

@@ -17,7 +17,7 @@ export function Layout({ children }: { readonly children: ComponentChildren }) {
   const links: [string, string][] = []
   if (user?.agent) links.push(['/desk', t('desk')])
   if (user) links.push(['/orders', t('orders')])
-  if (roles.includes('supervisor') || roles.includes('admin')) links.push(['/board', t('board')])
+  if (roles.includes('supervisor') || roles.includes('admin')) links.push(['/board', t('board')], ['/telephony', t('telephony')])
   return (
     <>
       <header class="top">

@@ -90,5 +90,6 @@ export function loadOrders(filter: Record<string, string>): Promise<OrderPage> {
 
 export const changeMode = (mode: NewMode['mode']): Promise<void> => call('PUT', '/api/mode', { mode })
 export const settleCallback = (callback: string): Promise<void> => call('POST', '/api/callbacks/settle', { callback })
+export const liftBan = (source: string): Promise<void> => call('POST', '/api/telephony/lift', { source })
 export const loadExplanation = (id: string, language: string): Promise<Explanation> =>
   call('GET', `/api/calls/${encodeURIComponent(id)}/explanation?language=${language}`)
