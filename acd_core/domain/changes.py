@@ -206,3 +206,5 @@ def _remove(turn: Turn, id_: str) -> None:
         log_out(turn, agent)
     elif agent.state in ("ready", "not_ready"):
         log_out(turn, agent)
+    else:
+        turn.touch(agent)  # what their page shows of them is no longer so

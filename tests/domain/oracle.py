@@ -475,8 +475,9 @@ def holds(state: State, call: Call, step: SearchStep, now_ms: int) -> bool:
             return False
     if when.during:
         calendar = plan.calendars.get(when.during)
-        known = calendar is not None and plan.compiled_ms[0] <= now_ms < plan.compiled_ms[1]
-        return not known or any(start <= now_ms < end for start, end in calendar.open_ms)
+        if calendar is None or not plan.compiled_ms[0] <= now_ms < plan.compiled_ms[1]:
+            return True
+        return any(start <= now_ms < end for start, end in calendar.open_ms)
     return True
 
 
