@@ -98,10 +98,10 @@ class Call:
 
     # --- from the legs ----------------------------------------------------------------------------
 
-    def caller_gone(self, cause: str) -> None:
-        """The caller ended the call, or their leg failed."""
+    def caller_gone(self, cause: str, reason: str = "") -> None:
+        """The caller ended the call, or their leg failed; `reason` as the other network gave it (RFC 3326)."""
         if not self.ended:
-            self._parts.tell(events.CallerHungUp(call=self.id, cause=cause))
+            self._parts.tell(events.CallerHungUp(call=self.id, cause=cause, reason=reason))
             self._finish()
 
     def key_pressed(self, key: str) -> None:
@@ -119,6 +119,13 @@ class Call:
     def dialling(self) -> bool:
         """One of ours that nobody has answered yet."""
         return self.dialled is not None and not self.dialled.answered
+
+    def let_hear(self, command: commands.DialOut) -> None:
+        """The operator hears what comes before the answer, and is heard; nothing of it is recorded."""
+        phone = self.phones.get(command.offer)
+        operator = self._parts.operator_legs.get(command.leg) if phone is None else phone.audio
+        if operator is not None and self.joined is None:
+            self._parts.audio.join(self.caller.audio, operator)
 
     def dial_progress(self, status: int) -> None:
         """It rings there (180), or is heard (183)."""

@@ -24,6 +24,7 @@ from gateways.edge.identity import CallIds
 from gateways.edge.parts import Parts
 from gateways.edge.point import token
 from gateways.edge.sources import OnceLog, RateLimiter
+from gateways.edge.trunks import TrunkState
 from gateways.sip.build import respond
 from gateways.sip.events import Flow, ServerKey
 from gateways.sip.message import Request
@@ -66,6 +67,7 @@ class Calls:
         self._coming: set[str] = set()  # let in, without audio yet
         self._undecided_calls: set[str] = set()
         self._callers_coming: dict[str, CallerLeg] = {}  # those of them that came by an INVITE
+        self._lines: dict[str, TrunkState] = {}  # of trunks, that calls of callers take
         self._ids = CallIds()
         self._rates = RateLimiter(
             parts.limits.invites_per_second, parts.limits.invites_burst, parts.limits.sources_max
@@ -97,7 +99,13 @@ class Calls:
             self._refused += 1
             self._parts.point.respond(key, refusal)
             return
+        trunk = self._parts.trunks.of_source(source)
+        if trunk is not None and not self._parts.trunks.take_line(trunk):
+            self.turn_away(key, invite, source, f"trunk {trunk.name} is full")
+            return
         call_id = self.new_id()
+        if trunk is not None:
+            self._lines[call_id] = trunk
         self._callers_coming[call_id] = CallerLeg(
             self._parts, self, call_id, key, invite, offer, source, token(_TAG_CHARS)
         )
@@ -118,6 +126,7 @@ class Calls:
     def never_arrived(self, call_id: str) -> None:
         """The caller gave up, or there was no audio, before the core heard of the call."""
         self._left_the_door(call_id)
+        self._release_line(call_id)
 
     def arrived(self, caller: CallerSide, arrival: events.CallArrived) -> Call:
         """The call has audio: it is the core's now."""
@@ -195,7 +204,7 @@ class Calls:
         self._closing = True
         for call_id, caller in list(self._callers_coming.items()):
             caller.refuse(503, "", self._parts.limits.retry_after_s)
-            self._left_the_door(call_id)
+            self.never_arrived(call_id)
         for call in list(self._calls.values()):
             call.caller_gone("edge_stopped")
             call.caller.end("edge_stopped")
@@ -217,6 +226,12 @@ class Calls:
         self._coming.discard(call_id)
         self._callers_coming.pop(call_id, None)
 
+    def _release_line(self, call_id: str) -> None:
+        trunk = self._lines.pop(call_id, None)
+        if trunk is not None:
+            self._parts.trunks.released(trunk)
+
     def _forget(self, call: Call) -> None:
         self._calls.pop(call.id, None)
+        self._release_line(call.id)
         self._undecided_calls.discard(call.id)

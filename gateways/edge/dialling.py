@@ -160,13 +160,15 @@ class DialledSide:
 
     # --- OutgoingOwner ----------------------------------------------------------------------------
 
-    def leg_progressed(self, leg: OutgoingLeg, status: int) -> None:
+    def leg_progressed(self, leg: OutgoingLeg, status: int, heard: bool) -> None:
         """It rings there, or is heard already."""
         if status < 180 or self._call is None:
             return
         self._rang = True
         self._trunk_worked()
-        status = 183 if status == 183 else 180
+        if heard:
+            self._call.let_hear(self._command)
+        status = 183 if heard else 180
         if status > self._told:
             self._told = status
             self._call.dial_progress(status)
@@ -192,19 +194,36 @@ class DialledSide:
         self._trunk_worked()
         self._fail(failure.status, str(failure.reason or ""), trunk.name)
 
-    def leg_hung_up(self, leg: OutgoingLeg, cause: str) -> None:
+    def leg_hung_up(self, leg: OutgoingLeg, cause: str, reason: str) -> None:
         """After the answer."""
         if not self._ended:
             self._close()
             if self._call is not None:
-                self._call.caller_gone("caller_hung_up" if cause == "hung_up" else cause)
+                self._call.caller_gone("caller_hung_up" if cause == "hung_up" else cause, reason)
 
     def leg_key(self, leg: OutgoingLeg, key: str) -> None:
         """Whom we called presses no keys for us."""
 
     def leg_moved(self, leg: OutgoingLeg, uri: Uri) -> Target | None:
-        """Nowhere."""
-        return None
+        """To another number, over this trunk, if the rules let it through; never to somebody the trunk does not answer for.
+
+        Who may redirect our calls could else have us call premium numbers, or anybody anywhere.
+        """
+        trunk = self._trunk
+        if trunk is None or self._verdict is None:
+            return None
+        text = uri.user_text.partition(";")[0]
+        sent = self._verdict.sent
+        if text != sent:
+            verdict = judge(text, self._parts.country, self._parts.dial)
+            if isinstance(verdict, Barred) or trunk.name not in verdict.trunks:
+                _log.warning("trunk %s moves a call to %s, which may not be dialled there", trunk.name, text)
+                return None
+            sent = verdict.sent
+        if uri.scheme == "tel":
+            return Target(trunk.uri(sent), trunk.flow, trunk.route, trunk.credentials())
+        flow = trunk.way_to(uri)
+        return None if flow is None else Target(uri, flow, trunk.route, trunk.credentials())
 
     def _trunk_worked(self) -> None:
         if self._trunk is not None:

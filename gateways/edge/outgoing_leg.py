@@ -62,8 +62,8 @@ class Failure(msgspec.Struct, frozen=True):
 class OutgoingOwner(Protocol):
     """Whoever calls."""
 
-    def leg_progressed(self, leg: OutgoingLeg, status: int) -> None:
-        """A provisional response, also the first 100."""
+    def leg_progressed(self, leg: OutgoingLeg, status: int, heard: bool) -> None:
+        """A provisional response, also 100; `heard`: with audio that is connected now."""
 
     def leg_answered(self, leg: OutgoingLeg) -> None:
         """Audio is agreed on."""
@@ -71,8 +71,8 @@ class OutgoingOwner(Protocol):
     def leg_failed(self, leg: OutgoingLeg, failure: Failure) -> None:
         """Nobody was reached; the leg has ended."""
 
-    def leg_hung_up(self, leg: OutgoingLeg, cause: str) -> None:
-        """It was answered and is over; the leg has ended."""
+    def leg_hung_up(self, leg: OutgoingLeg, cause: str, reason: str) -> None:
+        """It was answered and is over, for the `reason` that a BYE gave; the leg has ended."""
 
     def leg_key(self, leg: OutgoingLeg, key: str) -> None:
         """A key came by INFO."""
@@ -214,7 +214,7 @@ class OutgoingLeg:
         if self._state != "calling":
             return False
         if response.status < 200:
-            self._owner.leg_progressed(self, response.status)
+            self._owner.leg_progressed(self, response.status, False)
             return True
         if response.status < 300:
             self._accepted(response)
@@ -287,7 +287,7 @@ class OutgoingLeg:
         """The other side hung up, or is gone."""
         if self._state == "talking":
             self._close()
-            self._owner.leg_hung_up(self, cause)
+            self._owner.leg_hung_up(self, cause, "")
 
     def session_key(self, key: str) -> None:
         """INFO."""

@@ -113,7 +113,7 @@ class PhoneLeg:
 
     # --- OutgoingOwner ----------------------------------------------------------------------------
 
-    def leg_progressed(self, leg: OutgoingLeg, status: int) -> None:
+    def leg_progressed(self, leg: OutgoingLeg, status: int, heard: bool) -> None:
         """It rings; the core knows that it was told to."""
 
     def leg_answered(self, leg: OutgoingLeg) -> None:
@@ -125,7 +125,7 @@ class PhoneLeg:
         """It could not be rung, or the operator would not."""
         self._fail(failure.status)
 
-    def leg_hung_up(self, leg: OutgoingLeg, cause: str) -> None:
+    def leg_hung_up(self, leg: OutgoingLeg, cause: str, reason: str) -> None:
         """The operator hung up, or the phone is gone."""
         if not self._ended:
             self.end()

@@ -82,6 +82,16 @@ class TrunkState:
         hosts = self.config.hosts or (self.address,)
         return any(same_host(host, one) for one in hosts if one)
 
+    def way_to(self, uri: Uri) -> Flow | None:
+        """Where a URI that this trunk named is; None when that is not the trunk's to say."""
+        if self.config.proxy:
+            return self.flow
+        if same_host(uri.host, self.config.host):
+            return Flow(self.config.transport, self.address, uri.port or self.port)
+        if not is_address(uri.host) or not self.is_at(uri.host):
+            return None
+        return Flow(self.config.transport, uri.host, uri.port or self.port)
+
     def down_because(self, now_ms: int) -> str:
         """What speaks against it; empty: nothing."""
         if not self.address:
@@ -145,7 +155,9 @@ class Trunks:
 
     def of_source(self, source: Flow) -> TrunkState | None:
         """Whose messages come from there."""
-        return next((trunk for trunk in self._trunks.values() if trunk.is_at(source.host)), None)
+        at_host = [trunk for trunk in self._trunks.values() if trunk.is_at(source.host)]
+        exactly = (trunk for trunk in at_host if trunk.port == source.port)
+        return next(exactly, at_host[0] if at_host else None)
 
     def take(self, names: Iterable[str], tried: Collection[TrunkState] = ()) -> TrunkState | None:
         """A line of the first of these that can be used and was not tried; a trunk that is full is counted as such."""

@@ -371,3 +371,172 @@ def test_the_operators_own_phone_comes_first_and_nothing_goes_out_without_it(tmp
             assert world.edge.statistics().calls.live == 1
 
     asyncio.run(story())
+
+
+@pytest.mark.parametrize(
+    ("contact", "then"),
+    [
+        ("sip:02121112244@127.0.0.1:{port}", "sip:02121112244@127.0.0.1:{port}"),
+        ("sip:+902121112244@127.0.0.1:{port};user=phone", "sip:+902121112244@127.0.0.1:{port};user=phone"),
+        ("tel:+902121112244", "sip:02121112244@127.0.0.1:{port};user=phone"),
+        ("sip:02121112233@127.0.0.1:{port};line=2", "sip:02121112233@127.0.0.1:{port};line=2"),
+    ],
+)
+def test_a_call_that_the_trunk_moves_follows_to_where_it_might_have_gone_before(
+    tmp_path: Path, contact: str, then: str
+) -> None:
+    async def story() -> None:
+        async with carriers(tmp_path, {}) as (world, [carrier]):
+            world.core.send(dial_out())
+            invite = await carrier.asked("INVITE")
+            moved = contact.format(port=carrier.port)
+            carrier.reply(invite, 302, headers=(f"Contact: <{moved}>",))
+            await carrier.asked("ACK")
+            again = await carrier.asked("INVITE")
+            assert again.uri == then.format(port=carrier.port)
+            assert (again.call_id, again.from_.tag) == (invite.call_id, invite.from_.tag)
+            assert again.cseq.number == invite.cseq.number + 1
+            carrier.reply(again, 200, body=sdp())
+            assert (await world.core.expect(events.DialAnswered)).trunk == "t1"
+
+    asyncio.run(story())
+
+
+@pytest.mark.parametrize(
+    "contact",
+    [
+        "sip:09001234567@127.0.0.1:{port}",  # a premium number
+        "tel:112",
+        "sip:02121112244@192.0.2.77",  # somebody the trunk does not answer for
+        "sip:02121112244@elsewhere.example",
+        "sips:02121112244@elsewhere.example",
+        "mailto:a@b.example",
+    ],
+)
+def test_a_call_is_not_moved_to_where_it_might_not_have_gone(tmp_path: Path, contact: str) -> None:
+    async def story() -> None:
+        async with carriers(tmp_path, {}) as (world, [carrier]):
+            world.core.send(dial_out())
+            invite = await carrier.asked("INVITE")
+            carrier.reply(invite, 302, headers=(f"Contact: <{contact.format(port=carrier.port)}>",))
+            failed = await world.core.expect(events.DialFailed)
+            assert (failed.status, failed.trunk) == (302, "t1")
+            world.core.send(dial_out(call="c-1-d8", offer=8))
+            assert "02121112233" in (await carrier.asked("INVITE")).uri
+
+    asyncio.run(story())
+
+
+def test_moved_calls_come_to_an_end(tmp_path: Path) -> None:
+    """In a circle, and from one to the next without end."""
+
+    async def story() -> None:
+        async with carriers(tmp_path, {}) as (world, [carrier]):
+            world.core.send(dial_out())
+            invite = await carrier.asked("INVITE")
+            carrier.reply(invite, 302, headers=(f"Contact: <{invite.uri}>",))
+            assert (await world.core.expect(events.DialFailed)).status == 302
+            world.core.send(dial_out(call="c-1-d8", offer=8))
+            asked = 0
+            while True:
+                next_ = asyncio.ensure_future(carrier.asked("INVITE"))
+                over = asyncio.ensure_future(world.core.expect(events.DialFailed))
+                await asyncio.wait({next_, over}, return_when=asyncio.FIRST_COMPLETED)
+                if over.done():
+                    next_.cancel()
+                    break
+                over.cancel()
+                asked += 1
+                moved = f"sip:0212111230{asked}@127.0.0.1:{carrier.port}"
+                carrier.reply(next_.result(), 302, headers=(f"Contact: <{moved}>",))
+            assert asked == 4, "three redirects are followed"
+
+    asyncio.run(story())
+
+
+def test_the_best_of_several_targets_is_called_first_and_who_is_busy_everywhere_ends_it(
+    tmp_path: Path,
+) -> None:
+    async def story() -> None:
+        async with carriers(tmp_path, {}) as (world, [carrier]):
+            at = f"127.0.0.1:{carrier.port}"
+            world.core.send(dial_out())
+            two = f"Contact: <sip:02121112241@{at}>;q=0.2, <sip:02121112242@{at}>;q=0.9"
+            carrier.reply(await carrier.asked("INVITE"), 300, headers=(two,))
+            best = await carrier.asked("INVITE")
+            assert best.request_uri.user == "02121112242"
+            carrier.reply(best, 480)
+            other = await carrier.asked("INVITE")
+            assert other.request_uri.user == "02121112241"
+            carrier.reply(other, 486)
+            assert (await world.core.expect(events.DialFailed)).status == 486
+            world.core.send(dial_out(call="c-1-d8", offer=8))
+            carrier.reply(await carrier.asked("INVITE"), 300, headers=(two,))
+            carrier.reply(await carrier.asked("INVITE"), 600)
+            assert (await world.core.expect(events.DialFailed)).status == 600
+
+    asyncio.run(story())
+
+
+def test_calls_that_come_in_take_lines_too(tmp_path: Path) -> None:
+    async def story() -> None:
+        async with carriers(tmp_path, {"capacity": 1}) as (world, [carrier]):
+            await carrier.call()
+            await world.core.expect(events.CallArrived)
+            assert world.edge.trunks.rows()[0].live == 1
+            await carrier.call(call="2")
+            assert (await carrier.response(503)).get("Retry-After") == "10"
+            world.core.send(dial_out())
+            failed = await world.core.expect(events.DialFailed)
+            assert (failed.status, failed.cause) == (503, "no_trunk")
+            carrier.request("BYE", to_tag="nobody", call="1")
+            await carrier.response(481, "BYE")
+            world.core.send(
+                commands.RefuseCall(
+                    edge=EDGE, call=world.core.all(events.CallArrived)[0].call, status=404, reason=""
+                )
+            )
+            await carrier.response(404, "INVITE")
+            assert world.edge.trunks.rows()[0].live == 0
+
+    asyncio.run(story())
+
+
+@pytest.mark.parametrize(
+    "uri",
+    [
+        "sip:02121112233@127.0.0.1:{edge}",
+        "sip:+902121112233@127.0.0.1:{edge};user=phone",
+        "sip:02121112233@127.0.0.1:{carrier}",
+        "sip:02121112233@carrier.example",
+        "sips:02121112233@127.0.0.1:{edge}",
+        "tel:+902121112233",
+        "sip:t1@127.0.0.1:{edge}",
+        "sip:127.0.0.1:{edge}",
+        "sip:santral@127.0.0.1:{edge};maddr=127.0.0.1;transport=udp",
+        "sip:02121112233%40127.0.0.1%3A{carrier}@127.0.0.1:{edge}",
+    ],
+)
+def test_nobody_is_sent_on_by_what_they_ask_for(tmp_path: Path, uri: str) -> None:
+    """No open relay: an INVITE of a stranger is a call to us or nothing, whatever its Request-URI and its Route."""
+
+    async def story() -> None:
+        async with carriers(tmp_path, {"hosts": ("192.0.2.9",)}) as (world, [carrier]):
+            stranger = world.phone()
+            text = uri.format(edge=world.edge.point.port, carrier=carrier.port)
+            route = f"Route: <sip:127.0.0.1:{carrier.port};lr>"
+            await stranger.call(uri=text, call="x", headers=(route,))
+            heard = await stranger.receive()
+            while getattr(heard, "status", 0) == 100:
+                arrived = await world.core.expect(events.CallArrived)
+                assert arrived.trunk == ""
+                world.core.send(commands.RefuseCall(edge=EDGE, call=arrived.call, status=404, reason=""))
+                heard = await stranger.receive()
+            assert getattr(heard, "status", 0) >= 400
+            assert world.core.all(events.PhoneDialled) == []
+            # What the carrier hears next is the first that it hears at all.
+            world.core.send(dial_out())
+            assert (await carrier.asked("INVITE")).from_.uri.user == "+902125550000"
+            assert world.edge.point.statistics().requests_sent == 1
+
+    asyncio.run(story())
