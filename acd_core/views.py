@@ -63,7 +63,7 @@ class Picture:
         self._touched_calls: dict[str, None] = {}
         self._touched_agents: dict[str, None] = {}
         self._touched_queues: dict[str, None] = {}
-        self._ground: object = None
+        self._ground: tuple[object, ...] | None = None
         self._told = self._head(0, 0)
 
     def touch_call(self, id_: str) -> None:
@@ -135,11 +135,12 @@ class Picture:
         ground = (state.plan_version, state.roster_version, state.day_ms, edges)
         if ground == self._ground:
             return
-        first, self._ground = self._ground is None, ground
+        before, self._ground = self._ground, ground
         self._touched_queues.update(dict.fromkeys((*self._queues, *sorted(state.queues))))
         roster = {} if state.roster is None else state.roster.agents
         self._touched_agents.update(dict.fromkeys((*self._agents, *sorted({*roster, *state.agents}))))
-        if first:
+        if before is None or before[0] != state.plan_version:
+            # Also of calls that a new plan leaves where they are the steps have other numbers.
             self._touched_calls.update(dict.fromkeys(state.calls))
 
     def _head(self, at_ms: int, store_behind: int) -> WallboardHead:
@@ -318,6 +319,7 @@ def _team(state: State, entry: Entry | None) -> str:
 
 
 def _agent(state: State, agent: Agent, name: str, team: str, queues: tuple[str, ...]) -> AgentRow:
+    dialled = state.dialled.get(agent.id)
     return AgentRow(
         agent=agent.id,
         name=name,
@@ -329,9 +331,11 @@ def _agent(state: State, agent: Agent, name: str, team: str, queues: tuple[str, 
         call=agent.call,
         queues=queues,
         calls=agent.calls,
+        dialled=0 if dialled is None else dialled.answered,
         occupancy=agent_time((agent.spent_ms,)).occupancy,
         overdue=agent.overdue,
-        paused=agent.state == "ready" and "pause" in agent.deadlines,
+        # Of one whose page is away the end of a pause is told to nobody.
+        paused=agent.online and agent.state == "ready" and "pause" in agent.deadlines,
     )
 
 
@@ -339,6 +343,7 @@ def _call(call: Call) -> CallRow:
     return CallRow(
         call=call.id,
         caller=call.caller,
+        outbound=call.outbound,
         service=call.service,
         state=call.state,
         since_ms=call.since_ms,

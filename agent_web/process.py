@@ -129,7 +129,7 @@ class WebProcess:
             database=database,
             auth=auth,
             watch=Watch(auth),
-            desks=Desks(core, LINK_NAME, now_ms),
+            desks=Desks(core, LINK_NAME, now_ms, dials=bool(config.dial)),
             boards=Boards(core, now_ms),
             telephony=Telephony(core, now_ms, time.monotonic),
             centre=Centre(core, time.monotonic),

@@ -12,7 +12,7 @@ from typing import Annotated, Literal, TypeAlias
 
 import msgspec
 
-from acd_core.domain.commands import AgentState, AudioKind
+from acd_core.domain.commands import AgentState, AudioKind, Dialling
 from acd_core.domain.events import CentreMode
 from acd_core.domain.plan import Strategy
 
@@ -190,12 +190,13 @@ class OrderConflict(Problem, frozen=True, kw_only=True):
 
 class PastCall(Said, frozen=True, kw_only=True):
     """A call as the store tells it; times are 0 when it did not come to that, `order` is its tracking number
-    or empty.
+    or empty. `via` is sip, web, or dialled: then an operator dialled `caller`.
     """
 
     call: str
     caller: str
     dialled: str
+    via: str
     queue: str
     agent: str
     arrived_ms: int
@@ -353,6 +354,13 @@ class Phone(Asked, tag="phone", frozen=True, kw_only=True):
     request: ShortText = ""
 
 
+class Dial(Asked, tag="dial", frozen=True, kw_only=True):
+    """I call this number, as typed. What comes of it is in the views; that nobody was reached, in a `refused` without request."""
+
+    number: Annotated[ShortText, msgspec.Meta(min_length=1)]
+    request: ShortText = ""
+
+
 class AudioOffer(Asked, tag="audio_offer", frozen=True, kw_only=True):
     """The page's SDP offer, whole, after its candidates were gathered."""
 
@@ -372,12 +380,13 @@ class NotReadyReason(Said, frozen=True, kw_only=True):
 
 
 class Welcome(Said, tag="welcome", frozen=True, kw_only=True):
-    """Answer to `hello`. `session` is this page as the core knows it."""
+    """Answer to `hello`. `session` is this page as the core knows it; `dials`: there are rules by which numbers may be dialled."""
 
     session: str
     agent: str
     now_ms: int
     not_ready_reasons: list[NotReadyReason]
+    dials: bool
 
 
 class Offer(Said, frozen=True, kw_only=True):
@@ -406,7 +415,8 @@ class Offer(Said, frozen=True, kw_only=True):
 
 class DeskCall(Said, frozen=True, kw_only=True):
     """The call an operator has, or had when in wrap-up (`ended_ms` not 0). Not `on_air`: the caller hears
-    music meanwhile.
+    music meanwhile. `outbound`: the operator dialled `caller`; until there is an answer `dialling` says how far it is: dialled,
+    rings, or heard already (announcements before the answer).
     """
 
     call: str
@@ -423,6 +433,8 @@ class DeskCall(Said, frozen=True, kw_only=True):
     vip: bool
     hazard: bool
     repeat: int
+    outbound: bool
+    dialling: Dialling
 
 
 class View(Said, tag="view", frozen=True, kw_only=True):
@@ -498,6 +510,7 @@ DeskToServer: TypeAlias = (
     | WrapUpDone
     | MoreTime
     | Phone
+    | Dial
     | AudioOffer
     | AudioClose
     | Pong
@@ -568,8 +581,8 @@ class BoardQueue(Said, frozen=True, kw_only=True):
 
 
 class BoardAgent(Said, frozen=True, kw_only=True):
-    """One operator. `calls` and `occupancy` (0 to 1) count since the log-in; `overdue`: not ready for longer than planned;
-    `paused`: ready, but offered nothing for a moment.
+    """One operator. `calls` and `occupancy` (0 to 1) count since the log-in; `dialled` those of the day that they dialled and
+    that were answered; `overdue`: not ready for longer than planned; `paused`: ready, but offered nothing for a moment.
     """
 
     agent: str
@@ -582,6 +595,7 @@ class BoardAgent(Said, frozen=True, kw_only=True):
     call: str
     queues: list[str]
     calls: int
+    dialled: int
     occupancy: float | None
     overdue: bool
     paused: bool
@@ -589,11 +603,12 @@ class BoardAgent(Said, frozen=True, kw_only=True):
 
 class BoardCall(Said, frozen=True, kw_only=True):
     """One live call: `agent` speaks with the caller, it rings at those in `ringing`, and is kept for `only`. `repeat` counts
-    earlier calls of this caller; `steps` are those of the queue that were taken.
+    earlier calls of this caller; `steps` are those of the queue that were taken. `outbound`: `agent` dialled the caller.
     """
 
     call: str
     caller: str
+    outbound: bool
     service: str
     state: str
     since_ms: int

@@ -17,6 +17,8 @@ from acd_core.domain.queueing import CALLBACK, NO_OPERATORS, QUEUE_FULL, WAITED_
 from acd_core.journal.records import EventRecord, Record
 from persistence.store import CallRow, Outcome
 
+DIALLED = "dialled"  # the `via` of calls that operators dial
+
 
 def call_stories(records: Iterable[Record]) -> list[CallStory]:
     """All steps of calls in the batch, in order."""
@@ -81,6 +83,10 @@ def _arrived(event: CallArrived, now_ms: int) -> CallRow:
 def _advanced(row: CallRow, story: CallStory) -> CallRow:
     at_ms = story.at_ms
     match story.step:
+        case "dialled":  # the beginning of a call that an operator dials: `caller` is who is called
+            return msgspec.structs.replace(
+                row, caller=story.detail, dialled=story.detail, via=DIALLED, agent=story.agent
+            )
         case "answered":
             return msgspec.structs.replace(row, picked_up_ms=row.picked_up_ms or at_ms)
         case "queued":
@@ -102,6 +108,8 @@ def _advanced(row: CallRow, story: CallStory) -> CallRow:
 def _outcome(row: CallRow, cause: str) -> Outcome:
     if row.answered_ms:
         return "answered"
+    if row.via == DIALLED:
+        return "unreached"
     if cause == CALLBACK:
         return "callback"
     if cause in (QUEUE_FULL, WAITED_TOO_LONG, NO_OPERATORS):

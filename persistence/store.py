@@ -19,7 +19,10 @@ from acd_core.journal.records import EventRecord, Record, StoryRecord
 
 # answered: an operator was connected · abandoned: ended while queued, before that · in_flow: ended before any queue
 # · refused: the INVITE got a final error.
-Outcome: TypeAlias = Literal["", "answered", "abandoned", "callback", "turned_away", "in_flow", "refused"]
+# · unreached: an operator dialled it, and nobody answered.
+Outcome: TypeAlias = Literal[
+    "", "answered", "abandoned", "callback", "turned_away", "in_flow", "unreached", "refused"
+]
 
 # Who finds the database away asks again after this time, each time twice as long, up to the maximum.
 RETRY_MIN_S = 0.1

@@ -32,7 +32,7 @@ from acd_core.domain.shift import begin_dialling, dialled, end_interrupted, on_r
 from acd_core.domain.talk import give_back, join
 from acd_core.domain.turn import Turn
 
-BUSY = "busy"
+BUSY = "number_busy"
 FULL = "full"
 IN_CALL = "in_call"
 NO_EDGE = "no_edge"

@@ -102,6 +102,7 @@ class AgentRow(msgspec.Struct, frozen=True, kw_only=True):
     call: str
     queues: tuple[str, ...]
     calls: int  # since the log-in
+    dialled: int  # calls of theirs that were answered, since the day began
     occupancy: float | None  # since the log-in, as of `since_ms`
     overdue: bool  # not ready for longer than planned
     paused: bool  # ready, but offered nothing for a moment
@@ -112,6 +113,7 @@ class CallRow(msgspec.Struct, frozen=True, kw_only=True):
 
     call: str
     caller: str
+    outbound: bool  # `agent` dialled the caller
     service: str
     state: str
     since_ms: int

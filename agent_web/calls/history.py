@@ -27,6 +27,7 @@ class PastCalls:
                     call=row["call"],
                     caller=row["caller"] or "",
                     dialled=row["dialled"] or "",
+                    via=row["via"] or "",
                     queue=row["queue"] or "",
                     agent=row["agent"] or "",
                     arrived_ms=as_ms(row["arrived_at"]),

@@ -86,8 +86,9 @@ class DeskPage:
 class Desks:
     """All desk pages of this process."""
 
-    def __init__(self, core: CorePort, web: str, now_ms: Callable[[], int]) -> None:
-        self.core, self.web, self._now_ms = core, web, now_ms
+    def __init__(self, core: CorePort, web: str, now_ms: Callable[[], int], *, dials: bool = False) -> None:
+        """`dials`: there are dial rules, so that pages need somewhere to type a number."""
+        self.core, self.web, self._now_ms, self._dials = core, web, now_ms, dials
         self._reasons: list[wire.NotReadyReason] = []
         self._by_agent: dict[str, DeskPage] = {}  # in the order they came
 
@@ -106,6 +107,7 @@ class Desks:
                 agent=page.agent,
                 now_ms=self._now_ms(),
                 not_ready_reasons=self._reasons,
+                dials=self._dials,
             )
         )
         page.socket.send(wire.Core(state=self._core_state()), replaces="core")
@@ -241,6 +243,8 @@ def _event(message: Any, agent: str, session: str) -> events.WebEvent:
             return events.WrapUpFinished(agent=agent, session=session, request=request)
         case wire.MoreTime():
             return events.WrapUpExtended(agent=agent, session=session, request=request)
+        case wire.Dial(number=number):
+            return events.DialRequested(agent=agent, session=session, request=request, number=number)
         case wire.Phone(use=use):
             return events.PhoneChosen(agent=agent, session=session, request=request, use=use)
     raise AssertionError(f"a desk page said {type(message).__name__}")

@@ -212,14 +212,14 @@ def test_back_to_ready_idle_since_before() -> None:
     failed(world, world.dial("ann"))
     assert world.who("ann") == "ready"
     assert world.agent("ann").idle_since_ms == idle_since_ms
-    assert world.the(RequestRefused).reason == "busy"
+    assert world.the(RequestRefused).reason == "number_busy"
     assert not world.said(EndCall)  # the edge knows
     assert world.state.calls_ended == world.state.calls_arrived == 1
 
 
 @pytest.mark.parametrize(
     ("status", "cause"),
-    [(404, "no_such_number"), (408, "no_reply"), (486, "busy"), (603, "call_rejected"), (503, "no_trunk")],
+    [(404, "no_such_number"), (408, "no_reply"), (486, "number_busy"), (603, "call_rejected"), (503, "no_trunk")],
 )
 def test_why_nobody_was_reached(status: int, cause: str) -> None:
     world = World()

@@ -367,7 +367,7 @@ def test_a_call_that_an_operator_dialled_is_told_from_their_side() -> None:
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_every_cause_of_a_dialled_call_has_words(language: Language) -> None:
-    for cause in ("busy", "no_reply", "no_such_number", "call_rejected", "no_trunk", "dial_cancelled"):
+    for cause in ("number_busy", "no_reply", "no_such_number", "call_rejected", "no_trunk", "dial_cancelled"):
         assert TEXTS[language][f"cause_{cause}"]
     for kind in typing.get_args(NumberKind):
         assert TEXTS[language][f"cause_barred_{kind}"]

@@ -185,6 +185,9 @@ def test_a_batch_from_elsewhere_is_refused_and_leaves_nothing(play: Callable[[Sc
         (("answered", "queued", "ended"), "waited_too_long", "turned_away"),
         (("answered", "queued", "ended"), "no_operators", "turned_away"),
         (("answered", "queued", "connected", "ended"), "talk_max", "answered"),
+        (("dialled", "rings", "connected", "ended"), "caller_hung_up", "answered"),
+        (("dialled", "rings", "ended"), "number_busy", "unreached"),
+        (("dialled", "refused"), "barred_premium", "refused"),
     ],
 )
 def test_outcomes(play: Callable[[Scene], None], steps: tuple[str, ...], cause: str, outcome: str) -> None:

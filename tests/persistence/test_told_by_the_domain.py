@@ -27,7 +27,9 @@ def records_of(world: World) -> list[Record]:
 
 
 def a_morning() -> World:
-    """c1 is answered and recorded, c2 gives up waiting, c3 hangs up in the greeting, c4 dials a wrong number, c5 waits."""
+    """c1 is answered and recorded, c2 gives up waiting, c3 hangs up in the greeting, c4 dials a wrong number, c5 waits; ann dials
+    d1 at her phone, who answers, and d2, who does not.
+    """
     world = World()
     world.make_ready("bob")
     world.talk("c1", "bob")
@@ -50,6 +52,12 @@ def a_morning() -> World:
         )
     )
     world.arrive("c5")
+    world.use_phone("ann")
+    world.dial_at_phone("201", "d1")
+    world.do(ev.DialAnswered(call="d1", trunk="carrier"))
+    world.hang_up("d1")
+    world.dial_at_phone("201", "d2")
+    world.do(ev.DialFailed(call="d2", status=486, cause="Busy Here", trunk="carrier"))
     return world
 
 
@@ -64,7 +72,7 @@ def test_a_morning(config: Config) -> None:
             # Plan and roster among them, which are large and nested.
             events = tuple(record for record in records if isinstance(record, EventRecord))
             assert await store.events(JOURNAL, 0, 1000) == events
-            rows = {name: await store.call(name) for name in ("c1", "c2", "c3", "c4", "c5")}
+            rows = {name: await store.call(name) for name in ("c1", "c2", "c3", "c4", "c5", "d1", "d2")}
             assert all(rows.values())
             assert {name: row.outcome for name, row in rows.items() if row} == {
                 "c1": "answered",
@@ -72,7 +80,14 @@ def test_a_morning(config: Config) -> None:
                 "c3": "in_flow",
                 "c4": "refused",
                 "c5": "",
+                "d1": "answered",
+                "d2": "unreached",
             }
+            dialled = rows["d1"]
+            assert isinstance(dialled, CallRow)
+            assert (dialled.via, dialled.agent, dialled.queue) == ("dialled", "ann", "")
+            assert dialled.caller == dialled.dialled == "+903121234567"
+            assert 0 < dialled.arrived_ms <= dialled.answered_ms <= dialled.ended_ms
             first = rows["c1"]
             assert isinstance(first, CallRow)
             assert (first.queue, first.agent, first.cause) == ("water", "bob", "caller_hung_up")

@@ -62,6 +62,7 @@ def agent(number: int, at_ms: int) -> AgentRow:
         call="",
         queues=("q1",),
         calls=number,
+        dialled=number % 3,
         occupancy=None if number == 0 else number / OPERATORS,
         overdue=state == "not_ready",
         paused=state == "ready",
@@ -74,6 +75,7 @@ def call(number: int, at_ms: int) -> CallRow:
     return CallRow(
         call=f"c-{number}",
         caller=f"0532{number:07}",
+        outbound=False,
         service="187 Doğal gaz acil",
         state=state,
         since_ms=at_ms - 5_000,

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import contextlib
 
+import msgspec
 import pytest
 import websockets
 
@@ -20,6 +21,7 @@ from acd_core.link.signals import (
     Wallboard,
     WallboardHead,
 )
+from acd_core.telephony import DialRule
 from agent_web import page_audio
 from agent_web.limits import MESSAGE_BURST
 from tests.web.world import desk_call, offer, replace, run, view, world
@@ -111,6 +113,7 @@ def test_everything_an_operator_asks_for_reaches_the_core_in_order(config: Confi
                 await page.send(type="wrap_up_done")
                 await page.send(type="more_time", request="4")
                 await page.send(type="phone", use=False)
+                await page.send(type="dial", number="0312 123 45 67", request="5")
                 who = {"agent": "agent-ayse", "session": SESSION}
                 for expected in (
                     events.ReadyRequested(**who, request="1"),
@@ -121,6 +124,7 @@ def test_everything_an_operator_asks_for_reaches_the_core_in_order(config: Confi
                     events.WrapUpFinished(**who),
                     events.WrapUpExtended(**who, request="4"),
                     events.PhoneChosen(**who, use=False),
+                    events.DialRequested(**who, number="0312 123 45 67", request="5"),
                 ):
                     assert await here.core.heard.next(type(expected)) == expected
                 here.core.send(
@@ -417,3 +421,31 @@ def _picture(reasons: tuple[ReasonRow, ...]) -> Wallboard:
         callbacks=(),
         not_ready_reasons=reasons,
     )
+
+
+@pytest.mark.parametrize("dials", [True, False])
+def test_a_page_learns_whether_numbers_can_be_dialled_at_all(config: Config, dials: bool) -> None:
+    rules = (DialRule(trunks=("carrier",)),) if dials else ()
+
+    async def story() -> None:
+        async with world(msgspec.structs.replace(config, dial=rules)) as here:
+            browser = await here.logged_in("ayse")
+            async with browser.socket("/ws/desk") as page:
+                await page.send(type="hello", tab="tab-00000001", page="page-0001")
+                assert (await page.expect("welcome"))["dials"] is dials
+
+    run(story())
+
+
+def test_a_dialled_call_is_shown_as_far_as_it_is(config: Config) -> None:
+    async def story() -> None:
+        async with world(config) as here, here.desk(await here.logged_in("ayse")) as page:
+            await here.core.heard.next(events.SessionOpened)
+            call = replace(desk_call(), outbound=True, dialling="rings", answered_ms=0)
+            here.core.send(view(SESSION, state="talking", call=call))
+            shown = (await page.expect("view"))["call"]
+            assert (shown["outbound"], shown["dialling"], shown["answered_ms"]) == (True, "rings", 0)
+            await page.send(type="dial", number="", request="9")
+            assert (await page.expect("error"))["error"] == "bad_message"
+
+    run(story())

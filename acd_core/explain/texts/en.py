@@ -147,7 +147,7 @@ EN: dict[str, str | tuple[str, ...]] = {
     "cause_no_plan": "no plan was loaded yet",
     "cause_flow_ended": "the script was over",
     "cause_caller_hung_up_dialled": "the other side hung up",
-    "cause_busy": "the number was busy",
+    "cause_number_busy": "the number was busy",
     "cause_no_reply": "nobody answered",
     "cause_no_such_number": "there is no such number",
     "cause_call_rejected": "the other side declined",

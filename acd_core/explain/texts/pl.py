@@ -200,7 +200,7 @@ PL: dict[str, str | tuple[str, ...]] = {
     "cause_no_plan": "plan nie był jeszcze wczytany",
     "cause_flow_ended": "scenariusz dobiegł końca",
     "cause_caller_hung_up_dialled": "druga strona się rozłączyła",
-    "cause_busy": "numer był zajęty",
+    "cause_number_busy": "numer był zajęty",
     "cause_no_reply": "nikt nie odebrał",
     "cause_no_such_number": "nie ma takiego numeru",
     "cause_call_rejected": "druga strona odrzuciła połączenie",

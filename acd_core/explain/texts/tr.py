@@ -144,7 +144,7 @@ TR: dict[str, str | tuple[str, ...]] = {
     "cause_no_plan": "henüz plan yüklenmemişti",
     "cause_flow_ended": "akış sona erdi",
     "cause_caller_hung_up_dialled": "karşı taraf kapattı",
-    "cause_busy": "numara meşguldü",
+    "cause_number_busy": "numara meşguldü",
     "cause_no_reply": "kimse açmadı",
     "cause_no_such_number": "böyle bir numara yok",
     "cause_call_rejected": "karşı taraf geri çevirdi",

@@ -144,7 +144,7 @@ ZH: dict[str, str | tuple[str, ...]] = {
     "cause_no_plan": "尚未加载计划",
     "cause_flow_ended": "流程结束",
     "cause_caller_hung_up_dialled": "对方挂断",
-    "cause_busy": "号码占线",
+    "cause_number_busy": "号码占线",
     "cause_no_reply": "无人接听",
     "cause_no_such_number": "没有这个号码",
     "cause_call_rejected": "对方拒接",

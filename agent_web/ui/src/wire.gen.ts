@@ -141,11 +141,12 @@ export type PastCalls = {
   readonly calls: readonly (PastCall)[]
 }
 
-/** A call as the store tells it; times are 0 when it did not come to that, `order` is its tracking number or empty. */
+/** A call as the store tells it; times are 0 when it did not come to that, `order` is its tracking number or empty. `via` is sip, web, or dialled: then an operator dialled `caller`. */
 export type PastCall = {
   readonly call: string
   readonly caller: string
   readonly dialled: string
+  readonly via: string
   readonly queue: string
   readonly agent: string
   readonly arrived_ms: number
@@ -250,6 +251,13 @@ export type Phone = {
   readonly request?: string
 }
 
+/** I call this number, as typed. What comes of it is in the views; that nobody was reached, in a `refused` without request. */
+export type Dial = {
+  readonly type: "dial"
+  readonly number: string
+  readonly request?: string
+}
+
 /** The page's SDP offer, whole, after its candidates were gathered. */
 export type AudioOffer = {
   readonly type: "audio_offer"
@@ -267,13 +275,14 @@ export type Pong = {
   readonly n: number
 }
 
-/** Answer to `hello`. `session` is this page as the core knows it. */
+/** Answer to `hello`. `session` is this page as the core knows it; `dials`: there are rules by which numbers may be dialled. */
 export type Welcome = {
   readonly type: "welcome"
   readonly session: string
   readonly agent: string
   readonly now_ms: number
   readonly not_ready_reasons: readonly (NotReadyReason)[]
+  readonly dials: boolean
 }
 
 /** Why an operator may be not ready; `planned_ms` is how long it should last, 0 when the plan does not say. */
@@ -328,7 +337,7 @@ export type Offer = {
   readonly shared: number
 }
 
-/** The call an operator has, or had when in wrap-up (`ended_ms` not 0). Not `on_air`: the caller hears music meanwhile. */
+/** The call an operator has, or had when in wrap-up (`ended_ms` not 0). Not `on_air`: the caller hears music meanwhile. `outbound`: the operator dialled `caller`; until there is an answer `dialling` says how far it is: dialled, rings, or heard already (announcements before the answer). */
 export type DeskCall = {
   readonly call: string
   readonly caller: string
@@ -344,6 +353,8 @@ export type DeskCall = {
   readonly vip: boolean
   readonly hazard: boolean
   readonly repeat: number
+  readonly outbound: boolean
+  readonly dialling: "" | "dialled" | "heard" | "rings"
 }
 
 /** The reasons to be not ready that the plan knows, when they became known or changed. */
@@ -451,7 +462,7 @@ export type BoardQueue = {
   readonly longest_wait_ms: number
 }
 
-/** One operator. `calls` and `occupancy` (0 to 1) count since the log-in; `overdue`: not ready for longer than planned; `paused`: ready, but offered nothing for a moment. */
+/** One operator. `calls` and `occupancy` (0 to 1) count since the log-in; `dialled` those of the day that they dialled and that were answered; `overdue`: not ready for longer than planned; `paused`: ready, but offered nothing for a moment. */
 export type BoardAgent = {
   readonly agent: string
   readonly name: string
@@ -463,15 +474,17 @@ export type BoardAgent = {
   readonly call: string
   readonly queues: readonly (string)[]
   readonly calls: number
+  readonly dialled: number
   readonly occupancy: number | null
   readonly overdue: boolean
   readonly paused: boolean
 }
 
-/** One live call: `agent` speaks with the caller, it rings at those in `ringing`, and is kept for `only`. `repeat` counts earlier calls of this caller; `steps` are those of the queue that were taken. */
+/** One live call: `agent` speaks with the caller, it rings at those in `ringing`, and is kept for `only`. `repeat` counts earlier calls of this caller; `steps` are those of the queue that were taken. `outbound`: `agent` dialled the caller. */
 export type BoardCall = {
   readonly call: string
   readonly caller: string
+  readonly outbound: boolean
   readonly service: string
   readonly state: string
   readonly since_ms: number
@@ -570,7 +583,7 @@ export type TraceLine = {
   readonly lost: number
 }
 
-export type DeskToServer = Hello | Ready | NotReady | Accept | Reject | HangUp | WrapUpDone | MoreTime | Phone | AudioOffer | AudioClose | Pong
+export type DeskToServer = Hello | Ready | NotReady | Accept | Reject | HangUp | WrapUpDone | MoreTime | Phone | Dial | AudioOffer | AudioClose | Pong
 
 export type DeskToPage = Welcome | Core | View | Reasons | Replaced | Refused | AudioAnswer | AudioEnded | Error | Ping
 
