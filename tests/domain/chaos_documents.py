@@ -207,6 +207,7 @@ RICH = compiled(
             Number(dialled="188", service="Bills", flow="bills", skills={"english": 1}),
             Number(dialled="189", service="Gas", flow="gas"),
             Number(dialled="190", service="Parks", flow="parks"),
+            Number(dialled="191", service="Tax", flow="tax", skills={"tax": 1}),
         ),
         prompts={id_: PromptText(text={"tr": id_, "en": id_}) for id_ in SAID},
         flows={
@@ -215,6 +216,7 @@ RICH = compiled(
             "bills": _straight("bills"),
             "gas": _straight("gas", skills={"english": 2}),
             "parks": _straight("parks"),
+            "tax": _straight("tax", skills={"english": 2}),
             "after": Flow(
                 start="say",
                 steps={

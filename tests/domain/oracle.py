@@ -112,7 +112,7 @@ class Oracle:
         if self._due is None and left:
             self._judge_overdue(left)
         else:
-            self._judge_steps(decisions.get("widened", []), left)
+            self._judge_steps(state, decisions.get("widened", []), left)
         assert not self._rung_in_vain(state, commands) - {decision.call for decision in left}, "rung in vain"
         self._judge_staffing(state, event)
         # Whoever rings in the end was offered the call in the end: what they did before comes first.
@@ -289,7 +289,7 @@ class Oracle:
         }
         return failed.intersection(self._overdue) - taken - crowded
 
-    def _judge_steps(self, widened: list[Decided], left: list[Decided]) -> None:
+    def _judge_steps(self, state: State, widened: list[Decided], left: list[Decided]) -> None:
         if self._due is None:
             assert not widened, "a step without its time"
             assert not left, "a queue is left without its time"
@@ -298,6 +298,8 @@ class Oracle:
         assert all(decision.call == call for decision in (*widened, *left)), f"call {call} alone was due"
         taken = [decision.step for decision in widened]
         assert taken == steps, f"call {call} takes steps {taken}, due are {steps}"
+        kept = bool(taken and not left and state.calls[call].only)
+        assert not kept, f"call {call} is searched for more widely and kept for one nevertheless"
         assert [decision.detail for decision in left] == ([cause] if cause else []), f"call {call} leaves"
 
     def _judge_waiting(self, state: State, told: set[str]) -> None:

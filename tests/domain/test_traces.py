@@ -75,7 +75,7 @@ RULES: dict[str, tuple[str, ...]] = {
     "the longest log-in": ("login_over", "login_over_in_a_call", "login_over_in_wrap_up"),
     "the longest conversation": ("talk_too_long",),
     "last operator": ("last_operator",),
-    "preferred operator": ("preferred", "preferred_on_break", "preferred_released"),
+    "preferred operator": ("preferred", "preferred_on_break", "preferred_released", "preferred_widened"),
     "repeat caller": ("repeat_caller",),
     "anonymous callers": ("anonymous",),
     "known callers": ("caller_with_skills", "vip"),
