@@ -18,13 +18,18 @@ import msgspec
 from acd_core.config import Config
 from acd_core.domain import commands, events
 from acd_core.link.signals import (
+    BanLifted,
     BrowserAnswer,
     BrowserEnded,
     BrowserHangUp,
     BrowserKey,
     BrowserOffer,
+    EdgePicture,
     FromCore,
+    PictureWanted,
     ToCore,
+    TraceLines,
+    TraceWanted,
 )
 from acd_core.numbers import warm
 from gateways.edge import audio, calls, registrar
@@ -39,6 +44,7 @@ from gateways.edge.links import link_to
 from gateways.edge.listeners.opening import places_of, tls_contexts
 from gateways.edge.parts import Parts
 from gateways.edge.phones import Phones, phones_path
+from gateways.edge.picture import Pictures, TraceWatches
 from gateways.edge.point import SipPoint
 from gateways.edge.prompts import Prompts
 from gateways.edge.recordings import Recordings
@@ -96,6 +102,8 @@ class Edge:
         self._refusals = OnceLog(_log, "SIP", clock.monotonic_ms)
         self.guard = Guard(self._refusals, allow=config.sip.guard_allow, ban_s=config.sip.guard_ban_s)
         self.admission = Admission()
+        self._pictures = Pictures(clock, self.picture, self._signal)
+        self._trace_watches = TraceWatches(config.traces_path / name, clock, self._signal)
         self.point = SipPoint(
             places_of(config, number),
             addresses,
@@ -167,6 +175,8 @@ class Edge:
             self.browsers.link.run(),
             self._log_statistics(),
             self._look_at_the_load(),
+            self._pictures.run(),
+            self._trace_watches.run(),
             self.trunk_care.run(),
         )
 
@@ -195,6 +205,29 @@ class Edge:
             refusals=self._refusals.total,
             sends_failed=self.point.sends_failed,
             trace_lost=self.trace.lost,
+        )
+
+    def picture(self) -> EdgePicture:
+        """For the page, of this moment."""
+        now_ms, sip = self.clock.monotonic_ms(), self.point.statistics()
+        counters = self.guard.counters(now_ms)
+        counters |= {f"overload_{work}": count for work, count in self.admission.refused.items() if count}
+        counters |= {
+            "dialogs": len(self._parts.dialogs),
+            "phones": len(self.registrar.users),
+            "refused_at_door": self.calls.statistics().refused_at_door,
+            "retransmissions": sip.retransmissions_sent,
+            "requests": sip.requests_received,
+            "transactions": sip.clients_live + sip.servers_live,
+        }
+        return EdgePicture(
+            edge=self.name,
+            at_ms=self.clock.now_ms(),
+            calls=self.calls.statistics().live,
+            step=self.admission.step,
+            counters=counters,
+            trunks=self.trunks.rows(),
+            sources=self.guard.rows(now_ms, self.clock.now_ms()),
         )
 
     # --- SIP --------------------------------------------------------------------------------------
@@ -284,10 +317,17 @@ class Edge:
                 self.browsers.key_pressed(message)
             case BrowserHangUp():
                 self.browsers.hung_up(message)
+            case PictureWanted():
+                self._pictures.wanted(message)
+            case TraceWanted():
+                self._trace_watches.wanted(message)
+            case BanLifted(source=source):
+                if self.guard.lift(source):
+                    _log.warning("SIP: %s is heard again, its ban was lifted", source)
             case _:
                 _log.error("the core sent an edge what is not for edges: %s", type(message).__name__)
 
-    def _signal(self, message: BrowserAnswer | BrowserEnded) -> None:
+    def _signal(self, message: BrowserAnswer | BrowserEnded | EdgePicture | TraceLines) -> None:
         self.core.signal(message)  # lost while the core is away: the page asks again
 
     async def _look_at_the_load(self) -> None:
