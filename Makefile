@@ -7,7 +7,7 @@ ifeq ($(shell id -u),0)
 export SANTRAL_INSTALL_SYSTEM_PACKAGES ?= 1
 endif
 
-.PHONY: run ready ready-dev tools test lint unit e2e soak fuzz wire lock clean
+.PHONY: run ready ready-dev tools test lint unit e2e soak fuzz relay wire lock clean
 
 run: ready
 	.venv/bin/santral up --demo
@@ -49,6 +49,11 @@ soak: ready-dev
 MESSAGES ?= 1000000
 fuzz: ready-dev
 	$(VENV_PYTHON) -m tests.sip.fuzz --messages $(MESSAGES) --seed $(SEED)
+
+# Calls through a bad network; with the same SEED the network does the same again.
+CALLS ?= 200
+relay: tools
+	SANTRAL_RELAY_CALLS=$(CALLS) SANTRAL_TEST_SEED=$(SEED) $(VENV_PYTHON) -m pytest tests/edge/test_relay.py
 
 # After a change of agent_web/wire.py: the page's types.
 wire: ready-dev

@@ -19,9 +19,11 @@ _PROGRAM = Path(__file__).parent / "sippy_program.py"
 class Sippy:
     """One user agent that speaks with the SIP server on `peer_port`. Calls are numbered from 0 as they begin."""
 
-    def __init__(self, folder: Path, peer_port: int) -> None:
-        self.port, self.rtp_port = free_ports(2), free_ports(2)
-        command = [str(PYTHON), str(_PROGRAM), str(self.port), str(peer_port), str(self.rtp_port)]
+    def __init__(self, folder: Path, peer_port: int, *, port: int = 0, contact_port: int = 0) -> None:
+        """`port`: its own; `contact_port`: where it says to be found, if not there."""
+        self.port, self.rtp_port = port or free_ports(2), free_ports(2)
+        numbers = (self.port, peer_port, self.rtp_port, contact_port or self.port)
+        command = [str(PYTHON), str(_PROGRAM), *map(str, numbers)]
         self.program = Program(command, folder, environment={"SIPLOG_BEND": "none"})
         self.heard: list[dict[str, Any]] = []
         self.wait_for("up")

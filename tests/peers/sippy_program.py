@@ -39,9 +39,9 @@ SDP = (
 class Agent:
     """All calls of this user agent, numbered as they begin."""
 
-    def __init__(self, port: int, peer: tuple[str, int], rtp_port: int) -> None:
+    def __init__(self, port: int, peer: tuple[str, int], rtp_port: int, contact_port: int) -> None:
         self._peer, self._rtp_port = peer, rtp_port
-        SipConf.my_address, SipConf.my_port = "127.0.0.1", port
+        SipConf.my_address, SipConf.my_port = "127.0.0.1", contact_port
         self._config: dict[str, Any] = {
             "_sip_address": "127.0.0.1",
             "_sip_port": port,
@@ -82,6 +82,11 @@ class Agent:
             agent.recvEvent(CCEventRing((180, "Ringing", None)))
             if self._how == "accept":
                 agent.recvEvent(CCEventConnect((200, "OK", self._body())))
+        elif isinstance(event, CCEventConnect):
+            agent.rAddr = (
+                self._peer,
+                "udp",
+            )  # on through the peer that it was called by, whatever its Contact says
         elif isinstance(event, CCEventUpdate):
             agent.recvEvent(CCEventConnect((200, "OK", self._body())))
 
@@ -131,8 +136,8 @@ def say(**event: Any) -> None:
 
 
 def main() -> None:
-    port, peer_port, rtp_port = (int(text) for text in sys.argv[1:4])
-    agent = Agent(port, ("127.0.0.1", peer_port), rtp_port)
+    port, peer_port, rtp_port, contact_port = (int(text) for text in sys.argv[1:5])
+    agent = Agent(port, ("127.0.0.1", peer_port), rtp_port, contact_port)
 
     def read() -> None:
         for line in sys.stdin:

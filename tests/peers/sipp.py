@@ -1,0 +1,49 @@
+"""SIPp (Debian: sip-tester) with a scenario of ours, beside a running test; its exit code says whether all went as written."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tests.peers.program import PATIENCE_S, Program
+from tests.support.ports import free_ports
+
+SCENARIOS = Path(__file__).parent / "scenarios"
+
+
+class Sipp:
+    """One SIPp. `finish` waits until its calls are over and fails when any went differently than the scenario says."""
+
+    def __init__(
+        self,
+        folder: Path,
+        scenario: str | Path,
+        remote_port: int,
+        *options: str,
+        calls: int = 1,
+        rate: int = 10,
+        port: int = 0,
+        patience_s: float = PATIENCE_S,
+    ) -> None:
+        """`scenario`: a name out of tests/peers/scenarios, or a file. `port`: its own."""
+        file = scenario if isinstance(scenario, Path) else SCENARIOS / f"{scenario}.xml"
+        self.port = port or free_ports(2)
+        self._patience_s = patience_s
+        self._log = folder / f"{file.stem}-{self.port}.log"
+        limits = ("-m", str(calls), "-r", str(rate), "-l", str(max(calls, 1)))
+        patience = (
+            *("-timeout", f"{patience_s:.0f}s", "-timeout_error", "-recv_timeout", "40000"),
+            *("-default_behaviors", "all,-abortunexp"),
+        )
+        command = ["sipp", f"127.0.0.1:{remote_port}", "-sf", str(file), "-i", "127.0.0.1"]
+        command += ["-p", str(self.port), "-mp", str(free_ports(4)), "-nostdin", *limits, *patience]
+        self.program = Program([*command, "-trace_err", "-error_file", str(self._log), *options], folder)
+
+    def finish(self) -> None:
+        """All its calls went as written."""
+        code = self.program.wait(self._patience_s + PATIENCE_S)
+        said = self._log.read_text(errors="replace") if self._log.exists() else ""
+        assert code == 0, f"SIPp ended with {code}\n{said[-3000:]}\n{self.program.tail()}"
+
+    def close(self) -> None:
+        """End it."""
+        self.program.close()
