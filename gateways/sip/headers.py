@@ -61,6 +61,7 @@ _IRREGULAR = (
 )
 _names: dict[str, str] = {name.lower(): name for name in _IRREGULAR} | _COMPACT
 _NAMES_CACHED_MAX = 2_048
+_NAME_CACHED_CHARS_MAX = 64
 
 
 def canonical_name(name: str) -> str:
@@ -72,7 +73,8 @@ def canonical_name(name: str) -> str:
     if not is_token(lowered):
         raise SipParseError("bad header name")
     canonical = _names.get(lowered) or "-".join(part.capitalize() for part in lowered.split("-"))
-    if len(_names) < _NAMES_CACHED_MAX:  # a flood of invented names must not grow it
+    # A flood of invented names must not grow it, nor fill it with long ones.
+    if len(_names) < _NAMES_CACHED_MAX and len(name) <= _NAME_CACHED_CHARS_MAX:
         _names[name] = canonical
     return canonical
 

@@ -236,6 +236,16 @@ def test_a_flood_of_invented_names_is_not_remembered() -> None:
     assert headers.canonical_name("X-FLOOD-5999") == "X-Flood-5999"
 
 
+def test_long_names_are_not_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
+    from gateways.sip import headers
+
+    known: dict[str, str] = {}
+    monkeypatch.setattr(headers, "_names", known)
+    assert headers.canonical_name("x" * 65) == "X" + "x" * 64
+    assert headers.canonical_name("x" * 64) == "X" + "x" * 63
+    assert list(known) == ["x" * 64]
+
+
 def test_messages_show_what_they_are() -> None:
     message = parse_message(INVITE)
     assert "INVITE sip:185@192.0.2.2 call_id=a84b4c76e66710 cseq=314159 INVITE" in repr(message)
