@@ -212,6 +212,13 @@ class Oracle:
             call, agent = state.calls[offer.call], state.agents[offer.agent]
             assert call.ringing[agent.id].offer == agent.offer == offer.offer
             assert call.edge == stand[agent.id], f"call {call.id} rings at {agent.id}, at another edge"
+            definition, audio = state.queues[call.queue].definition, call.ringing[agent.id].audio
+            ends_ms = now_ms + definition.offer_timeout_ms
+            if audio in definition.offer_timeout_by_channel_ms:
+                ends_ms = now_ms + definition.offer_timeout_by_channel_ms[audio]
+            assert agent.deadlines["offer"].at_ms == ends_ms, (
+                f"{agent.id} may let {call.id} ring until {ends_ms}"
+            )
             first = min(
                 order(state, other, now_ms)
                 for other in state.calls.values()

@@ -219,7 +219,13 @@ def test_back_to_ready_idle_since_before() -> None:
 
 @pytest.mark.parametrize(
     ("status", "cause"),
-    [(404, "no_such_number"), (408, "no_reply"), (486, "number_busy"), (603, "call_rejected"), (503, "no_trunk")],
+    [
+        (404, "no_such_number"),
+        (408, "no_reply"),
+        (486, "number_busy"),
+        (603, "call_rejected"),
+        (503, "no_trunk"),
+    ],
 )
 def test_why_nobody_was_reached(status: int, cause: str) -> None:
     world = World()

@@ -69,6 +69,7 @@ RULES: dict[str, tuple[str, ...]] = {
         for then in ("ready", "not_ready", "logged_out")
     },
     "failed offers: the call keeps its place": ("not_answered", "phone_unreachable", "rejected"),
+    "how long it rings, by channel": ("offer_timeout_by_channel",),
     "a page that goes away while it rings": ("offer_page_back", "page_gone_while_ringing"),
     "wrap-up, its extension and its cap": ("wrap_up_cap", "wrap_up_extended"),
     "not ready: planned, overdue, too long": ("break_overdue", "break_too_long", "lunch_after_the_call"),
