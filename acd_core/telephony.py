@@ -112,6 +112,11 @@ def edge_offset(sip: Sip, edges: Edges, edge: int) -> int:
     return (edge - 1) * PORTS_BETWEEN_EDGES
 
 
+def edge_process(edge: int) -> str:
+    """What the process of edge number `edge` is called by those who start and watch it."""
+    return "edge" if edge == 1 else f"edge{edge}"
+
+
 def problems(
     sip: Sip, edges: Edges, trunks: Mapping[str, Trunk], dial: tuple[DialRule, ...]
 ) -> Iterator[str]:
@@ -123,6 +128,9 @@ def problems(
     for name, trunk in trunks.items():
         for problem in _trunk_problems(name, trunk):
             yield f"trunks.{name}: {problem}"
+        spoken = {"UDP": sip.listen_port, "TCP": sip.tcp_port, "TLS": sip.tls_port}
+        if not spoken[trunk.transport]:
+            yield f"trunks.{name}: transport {trunk.transport} needs sip.{trunk.transport.lower()}_port"
     if len(dial) > DIAL_RULES_MAX:
         yield f"dial: {len(dial)} rules are more than {DIAL_RULES_MAX}"
     for number, rule in enumerate(dial, 1):
@@ -140,6 +148,8 @@ def _sip_problems(sip: Sip) -> Iterator[str]:
         yield f"sip.tls_port: {sip.tls_port} is tcp_port already"
     if bool(sip.tls_certificate_file) != bool(sip.tls_key_file):
         yield "sip: tls_certificate_file and tls_key_file go together"
+    elif sip.tls_port and not sip.tls_certificate_file:
+        yield "sip.tls_port: needs tls_certificate_file and tls_key_file"
     if not _is_address(sip.listen_host):
         yield f"sip.listen_host: {sip.listen_host!r} is not an IP address of this machine"
     elif sip.listen_host6 and (

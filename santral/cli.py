@@ -81,6 +81,11 @@ def _parser() -> argparse.ArgumentParser:
     for name, (module, what) in PROCESSES.items():
         process = commands.add_parser(name, parents=[with_config], help=f"one process: {what}")
         process.set_defaults(command=_process, module=module)
+        if name == "edge":
+            process.add_argument(
+                "--number", type=int, default=1, metavar="N", help="which of [edges] count, from 1"
+            )
+            process.set_defaults(command=_edge)
     _add_documents(commands)
     doctor = commands.add_parser("doctor", parents=[with_config], help="check this machine, say what to do")
     doctor.set_defaults(command=_doctor)
@@ -89,6 +94,12 @@ def _parser() -> argparse.ArgumentParser:
     for verb, what in (("add", "add a phone or change its password"), ("remove", "forget a phone")):
         one = phone_verbs.add_parser(verb, parents=[with_config], help=what)
         one.add_argument("user", metavar="USER", help="as in the roster's `phone`")
+        if verb == "add":
+            one.add_argument(
+                "--digest",
+                choices=("MD5", "SHA-256"),
+                help="ask this phone for this algorithm alone (otherwise for those of [sip] digest)",
+            )
         one.set_defaults(command=_phone, verb=verb)
     _add_trunk(commands, with_config)
     _add_loadtest(commands)
@@ -190,6 +201,16 @@ def _process(options: argparse.Namespace) -> int:
     return run(config)
 
 
+def _edge(options: argparse.Namespace) -> int:
+    config = load_config(options.config)
+    if not 1 <= options.number <= config.edges.count:
+        raise ConfigError(f"there is no edge {options.number}: [edges] count is {config.edges.count}")
+    os.umask(0o077)
+    from gateways.edge.process import main as run
+
+    return run(config, options.number)
+
+
 def _check_plan(options: argparse.Namespace) -> int:
     from santral.documents import check_plan
 
@@ -229,7 +250,7 @@ def _phone(options: argparse.Namespace) -> int:
     config = load_config(options.config)
     try:
         if options.verb == "add":
-            phones.add(config, options.user)
+            phones.add(config, options.user, options.digest)
         elif not phones.remove(config, options.user):
             print(f"there is no phone {options.user}", file=sys.stderr)
             return EXIT_FAILED

@@ -10,8 +10,10 @@ import msgspec
 
 from acd_core.actors.board import Board
 from acd_core.actors.peers import Peers
+from acd_core.actors.spread import Spread
 from acd_core.dialrules import Barred, Verdict
 from acd_core.domain.events import (
+    AudioConnected,
     DialRequested,
     EdgeDown,
     EdgeEvent,
@@ -68,6 +70,7 @@ class Reception:
         """
         self._engine, self._peers, self._board, self._explain = engine, peers, board, explain
         self._judge = judge
+        self._spread = Spread()
         self.refused = 0
 
     def on_message(self, peer: CorePeer, number: int, message: msgspec.Struct) -> None:
@@ -81,6 +84,8 @@ class Reception:
                 assert isinstance(message, Event)
                 if isinstance(message, DialRequested | PhoneDialled):
                     message = self._judged(message)
+                elif isinstance(message, AudioConnected):
+                    self._spread.settled(message.edge)
                 self._engine.handle(message, peer.channel.peer_stream, number)  # type: ignore[arg-type]
         elif not self._relay(peer, message):
             self._refuse(peer, message)
@@ -90,6 +95,8 @@ class Reception:
         _log.info("%s %s connected%s", peer.role, peer.name, ", new" if fresh else "")
         if peer.role == "web":
             self._board.welcome(peer.name)
+        elif peer.role == "edge":
+            self._spread.began(peer.name)
         if peer.role != "control":
             self._board.touch()
 
@@ -144,6 +151,8 @@ class Reception:
                 self._peers.signal_all("edge", msgspec.structs.replace(message, web=peer.name))
                 return True
         elif peer.role == "edge" and isinstance(message, BrowserAnswer | BrowserEnded | TraceLines):
+            if isinstance(message, BrowserEnded) or (isinstance(message, BrowserAnswer) and message.error):
+                self._spread.settled(peer.name)
             self._peers.signal(message.web, message)
             return True
         elif peer.role == "edge" and isinstance(message, EdgePicture):
@@ -157,7 +166,8 @@ class Reception:
     def _offer(self, peer: CorePeer, offer: BrowserOffer) -> None:
         edges = self._peers.connected("edge")
         offer = msgspec.structs.replace(offer, web=peer.name)
-        if not edges or not self._peers.signal(edges[0], offer):
+        chosen = self._spread.choose(self._engine.router.state, edges, offer.agent) if edges else ""
+        if not self._peers.signal(chosen, offer):
             peer.signal(BrowserAnswer(web=peer.name, peer=offer.peer, error="no_edge"))
 
     def _refuse(self, peer: CorePeer, message: object) -> None:

@@ -1,4 +1,8 @@
-"""The edge process: SIP on UDP, links to core, audio engine, speech and browser audio, on uvloop."""
+"""An edge process: SIP, links to core, audio engine, speech and browser audio, on uvloop.
+
+There may be several on one machine, numbered from 1. Each has ports, calls, a trace and a log of its own, and a name by which
+the others know it.
+"""
 
 from __future__ import annotations
 
@@ -13,37 +17,42 @@ import uvloop
 from acd_core.config import Config
 from acd_core.logs import set_up
 from acd_core.ready import ReadyFile
+from acd_core.telephony import edge_process
 from gateways.edge.edge import Edge
 from gateways.edge.listeners.place import PointError
 
 _log = logging.getLogger(__name__)
 
-NAME = "edge"
-EDGE_NAME = "edge1"
 CANNOT_SERVE = 2
 _GOODBYE_S = 0.5  # for BYEs to be answered and the core to hear of the ends
 
 
-def main(config: Config) -> int:
-    """Run until SIGTERM or SIGINT; 2 when the SIP port can't be had."""
-    set_up(config, NAME)
-    with ReadyFile(config, NAME) as ready:
-        return uvloop.run(_serve(config, ready))
+def edge_name(number: int) -> str:
+    """As the core knows it."""
+    return f"edge{number}"
 
 
-async def _serve(config: Config, ready: ReadyFile) -> int:
+def main(config: Config, number: int = 1) -> int:
+    """Run until SIGTERM or SIGINT; 2 when a SIP port can't be had."""
+    name = edge_process(number)
+    set_up(config, name)
+    with ReadyFile(config, name) as ready:
+        return uvloop.run(_serve(config, number, ready))
+
+
+async def _serve(config: Config, number: int, ready: ReadyFile) -> int:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
-    edge = Edge(config, EDGE_NAME)
+    for stopping_signal in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(stopping_signal, stop.set)
+    edge = Edge(config, edge_name(number), number=number)
     try:
         edge.open()
     except PointError as error:
         print(f"santral edge: {error}", file=sys.stderr)  # noqa: T201 - said to whoever started it, log or not
         return CANNOT_SERVE
     ready.write()
-    _log.info("serving SIP on %s:%d", config.sip.listen_host, edge.point.port)
+    _log.info("serving SIP: %s", ", ".join(str(place) for place in edge.point.places))
     running = loop.create_task(edge.run())
     stopping = loop.create_task(stop.wait())
     try:

@@ -9,6 +9,8 @@ import socket
 from pathlib import Path
 
 from acd_core.config import Config
+from gateways.edge.listeners.opening import places_of, tls_contexts
+from gateways.edge.listeners.place import PORT_SETTINGS, PointError
 from gateways.webrtc.addresses import listen_hosts
 from santral.checks.finding import Finding, Status, fail, ok, warn
 
@@ -18,7 +20,22 @@ _EPHEMERAL_RANGE = Path("/proc/sys/net/ipv4/ip_local_port_range")
 
 
 def sip_port(config: Config, running: int | None) -> Finding:
-    return _port("sip", socket.SOCK_DGRAM, config.sip.listen_host, config.sip.listen_port, running)
+    """Every port of every edge: the first that can't be had, else all of them in one line."""
+    found: list[Finding] = []
+    for edge in range(1, config.edges.count + 1):
+        for place in places_of(config, edge):
+            kind = socket.SOCK_DGRAM if place.transport == "UDP" else socket.SOCK_STREAM
+            setting = PORT_SETTINGS[place.transport]
+            found.append(_port("sip", kind, place.host, place.port, running, setting=setting))
+    for finding in found:
+        if finding.status is Status.FAIL:
+            return finding
+    if config.sip.tls_port and running is None:
+        try:
+            tls_contexts(config)
+        except PointError as error:
+            return fail(str(error), "set [sip] tls_certificate_file and tls_key_file")
+    return ok("; ".join(finding.text for finding in found))
 
 
 def web_port(config: Config, running: int | None) -> Finding:
@@ -94,6 +111,8 @@ def bind_problem(kind: socket.SocketKind, host: str, port: int) -> OSError | Non
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
         with socket.socket(family, kind) as probe:
+            if family == socket.AF_INET6:
+                probe.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)  # or it would meet its IPv4 twin
             if kind == socket.SOCK_STREAM:
                 # As the server does: a connection in TIME_WAIT does not make the port busy.
                 probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -105,7 +124,15 @@ def bind_problem(kind: socket.SocketKind, host: str, port: int) -> OSError | Non
     return None
 
 
-def _port(section: str, kind: socket.SocketKind, host: str, port: int, running: int | None) -> Finding:
+def _port(
+    section: str,
+    kind: socket.SocketKind,
+    host: str,
+    port: int,
+    running: int | None,
+    *,
+    setting: str = "listen_port",
+) -> Finding:
     transport = "UDP" if kind == socket.SOCK_DGRAM else "TCP"
     where = f"{transport} {host} port {port}"
     problem = bind_problem(kind, host, port)
@@ -116,10 +143,10 @@ def _port(section: str, kind: socket.SocketKind, host: str, port: int, running: 
             return ok(f"{where} (in use by the running santral, pid {running})")
         return fail(
             f"{where} is in use by another program",
-            f"stop that program (ss -lnp 'sport = :{port}' shows it), or set [{section}] listen_port",
+            f"stop that program (ss -lnp 'sport = :{port}' shows it), or set [{section}] {setting}",
         )
     if problem.errno == errno.EACCES:
-        return fail(f"{where} needs root's rights", f"set [{section}] listen_port to 1024 or above")
+        return fail(f"{where} needs root's rights", f"set [{section}] {setting} to 1024 or above")
     if problem.errno == errno.EADDRNOTAVAIL:
         return fail(f"{host} is no address of this machine", f"set [{section}] listen_host (ip address)")
     return fail(f"{where}: {problem.strerror or os.strerror(problem.errno or 0)}", f"look at [{section}]")

@@ -9,10 +9,11 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from acd_core.config import Config
+from acd_core.telephony import edge_process
 from persistence.embedded import EmbeddedPostgres, EmbeddedPostgresError
 from santral.up.child import CannotStartError, ChildSpec, Launch
 from santral.up.output import POSTGRES_LINES
@@ -28,15 +29,30 @@ def stages_of(
     config: Config, settings: dict[str, str], config_file: Path | None, database: EmbeddedPostgres | None
 ) -> list[list[ChildSpec]]:
     """`settings` are added to our own environment for every process; they override the configuration file."""
-    stages = [[_process(config, name, settings, config_file) for name in stage] for stage in STAGES]
+    stages = [
+        [spec for name in stage for spec in _processes(config, name, settings, config_file)]
+        for stage in STAGES
+    ]
     if database is not None:
         stages.insert(0, [postgres(database)])
     return stages
 
 
-def _process(config: Config, name: str, settings: dict[str, str], config_file: Path | None) -> ChildSpec:
+def _processes(
+    config: Config, name: str, settings: dict[str, str], config_file: Path | None
+) -> Iterator[ChildSpec]:
+    yield _process(config, (name,), name, settings, config_file)
+    if name == "edge":
+        for number in range(2, config.edges.count + 1):
+            arguments = (name, "--number", str(number))
+            yield _process(config, arguments, edge_process(number), settings, config_file)
+
+
+def _process(
+    config: Config, arguments: Sequence[str], name: str, settings: dict[str, str], config_file: Path | None
+) -> ChildSpec:
     command: Sequence[str] = (
-        *(sys.executable, "-m", "santral", name),
+        *(sys.executable, "-m", "santral", *arguments),
         *(("--config", str(config_file.absolute())) if config_file is not None else ()),
     )
     environment = {**os.environ, "PYTHONUNBUFFERED": "1", **settings}

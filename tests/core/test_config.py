@@ -76,9 +76,12 @@ def test_a_socket_address_fits_however_long_the_path_is(tmp_path: Path) -> None:
         ("[edges]\ncount = 2\nports = [5060, 5060]\n", "port 5060 is taken by two"),
         ("[edges]\ncount = 2\n[sip]\nlisten_port = 65534\n", "port 65536 is not a port"),
         (
-            "[edges]\ncount = 2\n[sip]\ntcp_port = 5060\ntls_port = 5062\n",
-            "port 5062 is taken by two",
+            "[edges]\ncount = 2\n[sip]\ntcp_port = 1\ntls_port = 3\ntls_certificate_file = 'c'\ntls_key_file = 'k'\n",
+            "port 3 is taken by two",
         ),
+        ("[sip]\ntls_port = 5061\n", "sip.tls_port: needs tls_certificate_file and tls_key_file"),
+        ("[trunks.a]\nhost = '192.0.2.1'\ntransport = 'TCP'\n", "transport TCP needs sip.tcp_port"),
+        ("[trunks.a]\nhost = '192.0.2.1'\ntransport = 'TLS'\n", "transport TLS needs sip.tls_port"),
         ("[trunks.Carrier]\nhost = '192.0.2.1'\n", "trunks.Carrier: a name has small letters"),
         ("[trunks.carrier]\n", "missing required field `host`"),
         ("[trunks.carrier]\nhost = '192.0.2.256'\n", "host: '192.0.2.256' is neither an IP address nor"),
@@ -118,9 +121,11 @@ def test_trunks_and_dial_rules_are_read(tmp_path: Path) -> None:
         written(
             tmp_path,
             """
+            [sip]
+            tcp_port = 5060
             [trunks.carrier]
             host = "sip.carrier.example"
-            transport = "TLS"
+            transport = "TCP"
             user = "santral"
             register = true
             [trunks.local]
@@ -136,7 +141,7 @@ def test_trunks_and_dial_rules_are_read(tmp_path: Path) -> None:
         ),
         {},
     )
-    assert config.trunks["carrier"].transport == "TLS"
+    assert config.trunks["carrier"].transport == "TCP"
     assert config.trunks["local"].capacity == 30
     assert config.dial[0].trunks == ("carrier", "local")
     assert config.trunk_secret_file("carrier") == tmp_path / "var/trunks/carrier"
@@ -160,6 +165,8 @@ def test_every_edge_has_its_ports() -> None:
             "SANTRAL_EDGES_COUNT": "2",
             "SANTRAL_EDGES_PORTS": "5070, 5080",
             "SANTRAL_SIP_TLS_PORT": "5061",
+            "SANTRAL_SIP_TLS_CERTIFICATE_FILE": "c",
+            "SANTRAL_SIP_TLS_KEY_FILE": "k",
         },
     )
     assert [config.sip_port_of(edge) for edge in (1, 2)] == [5070, 5080]

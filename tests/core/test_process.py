@@ -33,7 +33,7 @@ C = TypeVar("C")
 class Peer:
     """A scripted edge or web: keeps what the core says."""
 
-    def __init__(self, config: Config, role: str, inventory: Callable[[], ev.Event]) -> None:
+    def __init__(self, config: Config, role: str, inventory: Callable[[], ev.Event], number: int = 1) -> None:
         self.heard: list[Any] = []
         self.ups: list[bool] = []
         self._changed = asyncio.Event()
@@ -41,7 +41,7 @@ class Peer:
         self.link = LinkClient(
             config.socket("core"),
             role=role,
-            name=f"{role}1",
+            name=f"{role}{number}",
             send_type=signals.ToCore,
             receive_type=signals.FromCore,
             on_message=self._on_message,
@@ -276,6 +276,45 @@ def test_signals_between_web_and_edge_are_passed_on_and_the_board_is_published(c
             PICTURED, lambda picture: picture.head.calls_live == 0 and bool(picture.queues)
         )
         assert [(row.queue, row.abandoned) for row in board.queues] == [("water", 1)]
+
+    core.start()
+    asyncio.run(_with_peers(core.config, story))
+
+
+def test_the_audio_of_browsers_is_spread_over_the_edges_and_comes_back_to_its_conversation(
+    core: CoreProcess,
+) -> None:
+    async def story(edge: Peer, web: Peer) -> None:
+        def inventory() -> ev.Event:
+            return ev.EdgeInventory(edge="edge2", instance=second.link.stream)
+
+        second = Peer(core.config, "edge", inventory, number=2)
+        linking = asyncio.create_task(second.link.run())
+        try:
+            offered = await web.hear(cmd.DeskView, lambda view: view.offer is not None)
+            assert offered.offer is not None
+            offer = offered.offer.offer
+            web.link.send(ev.OfferAccepted(agent="ada", session="s", call="c1", offer=offer))
+            await web.hear(cmd.DeskView, lambda view: view.state == "talking")
+            await second.until(lambda: second.ups or None)
+            # Ada has her audio at the first edge, so everybody new goes to the second, until it has more.
+            for peer, at in (("p1", second), ("p2", edge), ("p3", second), ("ada's page", edge)):
+                agent = "ada" if "ada" in peer else "nobody"
+                web.link.signal(
+                    signals.BrowserOffer(web="web1", purpose="agent", peer=peer, sdp="v=0", agent=agent)
+                )
+                assert (await at.hear(signals.BrowserOffer)).peer == peer
+            for _ in range(2):
+                second.link.signal(signals.BrowserAnswer(web="web1", peer="p", error="too_many"))
+                await web.hear(signals.BrowserAnswer)
+            for _ in range(3):
+                web.link.signal(
+                    signals.BrowserOffer(web="web1", purpose="citizen", peer="visitor", sdp="v=0")
+                )
+                await second.hear(signals.BrowserOffer)
+        finally:
+            linking.cancel()
+            await asyncio.gather(linking, return_exceptions=True)
 
     core.start()
     asyncio.run(_with_peers(core.config, story))

@@ -85,25 +85,18 @@ async def running(config: Config) -> AsyncIterator[tuple[asyncio.subprocess.Proc
         shutil.rmtree(config.run_path, ignore_errors=True)
 
 
-class _Here:
-    """As much of a world as a phone needs."""
-
-    def __init__(self, port: int) -> None:
-        self.edge = type("Edge", (), {"point": type("Point", (), {"port": port})})
-
-
 def test_sigterm_hangs_up_tells_the_core_and_ends_well(tmp_path: Path) -> None:
     async def story() -> None:
         port = free_port()
         async with running(config_at(tmp_path, port)) as (process, core, _):
             inventory = await core.expect(events.EdgeInventory)
             assert (inventory.edge, inventory.calls) == (EDGE, ())
-            phone = Phone(_Here(port))  # type: ignore[arg-type]
+            phone = Phone(port)
             await phone.call(body=sdp())
             arrived = await core.expect(events.CallArrived)
             core.send(commands.AnswerCaller(edge=EDGE, call=arrived.call))
             phone.ack(await phone.response(200))
-            ringing = Phone(_Here(port))  # type: ignore[arg-type]
+            ringing = Phone(port)
             await ringing.call(body=sdp())
             await core.expect(events.CallArrived)
             process.send_signal(signal.SIGTERM)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from acd_core.config import Config
 from gateways.edge.clock import Clock
-from gateways.edge.listeners.place import Listener, Owner, Place, PointError
+from gateways.edge.listeners.place import Listener, Owner, Place
 from gateways.edge.listeners.stream import StreamLimits, StreamListener
 from gateways.edge.listeners.tls import TlsContexts
 from gateways.edge.listeners.udp import UdpListener
@@ -25,8 +25,6 @@ def places_of(config: Config, number: int) -> list[Place]:
 def tls_contexts(config: Config) -> TlsContexts:
     """Made of the files of the configuration; raises `PointError`."""
     sip = config.sip
-    if not sip.tls_certificate_file:
-        raise PointError("sip: tls_port needs tls_certificate_file and tls_key_file")
     return TlsContexts(
         config.resolve(sip.tls_certificate_file),
         config.resolve(sip.tls_key_file),

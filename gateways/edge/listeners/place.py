@@ -11,7 +11,7 @@ import msgspec
 
 from gateways.sip.events import Address, Send, Transport
 
-_PORT_SETTINGS: Final[dict[Transport, str]] = {"UDP": "listen_port", "TCP": "tcp_port", "TLS": "tls_port"}
+PORT_SETTINGS: Final[dict[Transport, str]] = {"UDP": "listen_port", "TCP": "tcp_port", "TLS": "tls_port"}
 
 
 class PointError(Exception):
@@ -111,7 +111,7 @@ def bind(place: Place) -> socket.socket:
 
 
 def _what_to_do(place: Place, error: OSError) -> str:
-    setting = _PORT_SETTINGS[place.transport]
+    setting = PORT_SETTINGS[place.transport]
     if error.errno == errno.EADDRINUSE:
         return f" is in use by another program: stop it, or set another [sip] {setting}"
     if error.errno == errno.EADDRNOTAVAIL:

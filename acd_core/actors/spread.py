@@ -1,0 +1,40 @@
+"""Which edge a browser's audio goes to, when there are several.
+
+An operator can be given the calls of the edge that has their audio, and no others. So the operators are spread evenly: each new
+leg goes to the edge with the fewest, those that are being set up among them. Who is in a conversation and comes back goes to the
+edge of that conversation, where alone it can go on.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+from acd_core.domain.state import State
+
+
+class Spread:
+    """Remembers what is being set up; what stands is the state's to say."""
+
+    def __init__(self) -> None:
+        self._coming: Counter[str] = Counter()
+
+    def choose(self, state: State, edges: Sequence[str], agent: str) -> str:
+        """The edge for this agent's leg, or a visitor's (""); `edges` are those that can be had, at least one."""
+        known = state.agents.get(agent)
+        call = state.calls.get(known.call) if known is not None else None
+        if call is not None and call.edge in edges:
+            chosen = call.edge
+        else:
+            legs = Counter(each.leg_edge for each in state.agents.values())
+            chosen = min(edges, key=lambda edge: (legs[edge] + self._coming[edge], edge))
+        self._coming[chosen] += 1
+        return chosen
+
+    def settled(self, edge: str) -> None:
+        """One that was coming stands, or will not."""
+        self._coming[edge] = max(0, self._coming[edge] - 1)
+
+    def began(self, edge: str) -> None:
+        """The edge is new, or was away: nothing that was coming to it comes."""
+        del self._coming[edge]
