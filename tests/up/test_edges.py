@@ -283,7 +283,9 @@ def test_two_edges_serve_callers_and_phones_of_one_core(folder: Path) -> None:
             await web.view("ada", lambda view: view.state == "wrap_up")
             await asyncio.to_thread(processes.start, "edge2", "edge", "--number", "2")
             assert (await register(None, phones["bora"], user="102")).status == 200  # type: ignore[arg-type]
-            assert {path.name for path in processes.config.traces_path.iterdir()} == {"edge1", "edge2"}
+            async with asyncio.timeout(GUARD_S):
+                while {path.name for path in processes.config.traces_path.iterdir()} != {"edge1", "edge2"}:  # noqa: ASYNC110
+                    await asyncio.sleep(0.01)
             for phone in (*phones.values(), at_first, at_second):
                 phone.close()
 
