@@ -11,21 +11,26 @@ from pathlib import Path
 from acd_core.config import Config
 from acd_core.documents import DocumentError, load_roster, read_document
 from gateways.edge.phones import phones_path, remove_phone, set_phone_password
+from gateways.sip.auth import Algorithm
 
 DEMO_PHONES = "demo-phones.txt"
 _DEMO_PASSWORD_LETTERS = "abcdefghjkmnpqrstuvwxyz23456789"
 _DEMO_PASSWORD_LENGTH = 12
 
 
-def add(config: Config, user: str) -> None:
-    """Add a phone or change its password, asked for without echo, or read from standard input when that is no terminal."""
+def add(config: Config, user: str, digest: Algorithm | None = None) -> None:
+    """Add a phone or change its password, asked for without echo, or read from standard input when that is no terminal.
+
+    `digest`: the phone is asked for this algorithm alone.
+    """
     if sys.stdin.isatty():
         password = getpass.getpass(f"Password of phone {user}: ")
         if getpass.getpass("Again: ") != password:
             raise ValueError("the two passwords differ")
     else:
         password = sys.stdin.readline().rstrip("\n")
-    set_phone_password(phones_path(config.data_path), config.sip.realm, user, password)
+    algorithms = () if digest is None else (digest,)
+    set_phone_password(phones_path(config.data_path), config.sip.realm, user, password, algorithms)
 
 
 def remove(config: Config, user: str) -> bool:

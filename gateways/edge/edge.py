@@ -127,11 +127,20 @@ class Edge:
         self.prompts = Prompts(
             config.socket("speech"), name, config.prompts_path, config.speech.words_per_minute, timing
         )
-        phones = Phones(phones_path(config.data_path), config.sip.realm)
         self.registrar = registrar.PhoneRegistrar(
-            name, config.sip.realm, phones, self.point, clock, limits, self.core.send
+            name,
+            config.sip.realm,
+            Phones(phones_path(config.data_path), config.sip.realm, config.sip.digest),
+            self.point,
+            addresses,
+            clock,
+            timing,
+            limits,
+            self.guard,
+            self.core.send,
         )
         self.trunks = Trunks(name, config.trunks, config.trunk_secret_file, clock, self.core.send)
+        self.point.on_flow_lost = self.registrar.flow_lost
         self.trunk_care = TrunkCare(self.trunks, self.point, addresses, timing)
         self._parts = Parts(
             edge=name,

@@ -26,6 +26,9 @@ class Timing(msgspec.Struct, frozen=True, kw_only=True):
     trunk_silence_s: float = 4.0  # a trunk says nothing at all to a call: the next one is tried
     trunk_options_wait_s: float = 5.0  # for an answer to OPTIONS; the second in a row takes the trunk down
     trunk_options_again_s: float = 2.0  # after the first that was not answered
+    phone_idle_s: float = 30.0  # a registered phone that was quiet for so long is asked whether it is there
+    phone_options_wait_s: float = 5.0  # for its answer; the second in a row that does not come loses it
+    phone_options_again_s: float = 2.0  # after the first that did not come
     trunk_register_again_s: float = 10.0  # after a registration that failed; doubled each time, to a limit
     caller_silence_s: float = 60.0  # no RTP for this long: is the caller's phone still there?
     remake_interval_s: float = 0.2  # between attempts to have a leg's ports again from a restarted engine
@@ -38,7 +41,7 @@ class EdgeLimits(msgspec.Struct, frozen=True, kw_only=True):
     invites_per_second: float = 1_000.0  # one trunk carries a whole city; more is a flood: 503
     invites_burst: float = 2_000.0
     sources_max: int = 10_000
-    register_failures_max: int = 8  # wrong passwords from one host before it is refused unread, with 403
+    register_failures_max: int = 8  # wrong passwords from one host before it is not heard for a while
     register_failures_window_s: float = 60.0
     register_refusal_s: float = 60.0
     browser_legs_max: int = 64

@@ -76,7 +76,7 @@ class PhoneLeg:
             self._parts,
             self,
             self.audio,
-            Target(binding.contact.uri, binding.flow, binding.path),
+            Target(binding.contact.uri, self._parts.registrar.way_to(binding), binding.path),
             from_=NameAddr(Uri.sip(command.caller, here), clean(command.service)),
             to=NameAddr(Uri.sip(command.user, here)),
             party=(self._call.id, f"phone {command.user}"),

@@ -1,5 +1,8 @@
 """Credentials of SIP phones in `data_dir/phones.toml`: what RFC 7616 calls H(A1), never a password.
 
+There is a hash for each algorithm that the phone may use. A phone that can do with SHA-256 alone has no MD5 hash at all, one
+that stumbles over a challenge that names SHA-256 is asked for MD5 alone; others are asked for both.
+
 The file is read again when it changed. One that can't be read keeps the credentials from before, and the log
 says so once for each version of the file. `set_phone_password` is what the command line writes it with.
 """
@@ -11,15 +14,17 @@ import logging
 import os
 import tempfile
 import tomllib
+from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
 
-from gateways.sip.auth import DigestSecret
+from gateways.sip.auth import Algorithm, DigestSecret
 
 _log = logging.getLogger(__name__)
 
 PHONES_MAX = 100_000
+ALGORITHMS: tuple[Algorithm, ...] = ("MD5", "SHA-256")
 _USER_CHARS_MAX = 64
 
 
@@ -29,8 +34,9 @@ class PhonesError(Exception):
 
 class _Phone(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     realm: str
-    md5: str
-    sha256: str
+    md5: str = ""
+    sha256: str = ""
+    algorithms: tuple[Algorithm, ...] = ()  # in the order in which it is asked for them; none: as configured
 
 
 class _File(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -42,8 +48,13 @@ def phones_path(data_path: Path) -> Path:
     return data_path / "phones.toml"
 
 
-def set_phone_password(path: Path, realm: str, user: str, password: str) -> None:
-    """Add a phone or change its password; the edge takes it up by itself."""
+def set_phone_password(
+    path: Path, realm: str, user: str, password: str, algorithms: Sequence[Algorithm] = ()
+) -> None:
+    """Add a phone or change its password; the edge takes it up by itself.
+
+    With `algorithms` the phone is asked for these, whatever is configured, and there is no hash for any other.
+    """
     if not user or len(user) > _USER_CHARS_MAX or not user.isascii() or not user.isprintable() or ":" in user:
         raise PhonesError(
             f"{user!r} is no user of a phone: up to {_USER_CHARS_MAX} letters, digits and signs, no colon"
@@ -54,7 +65,13 @@ def set_phone_password(path: Path, realm: str, user: str, password: str) -> None
     if user not in phones and len(phones) >= PHONES_MAX:
         raise PhonesError(f"{path}: {PHONES_MAX} phones are there already")
     secret = DigestSecret.from_password(user, realm, password)
-    phones[user] = _Phone(realm, secret.md5, secret.sha256)
+    may = algorithms or ALGORITHMS
+    phones[user] = _Phone(
+        realm,
+        secret.md5 if "MD5" in may else "",
+        secret.sha256 if "SHA-256" in may else "",
+        tuple(algorithms),
+    )
     _write(path, phones)
 
 
@@ -70,16 +87,23 @@ def remove_phone(path: Path, user: str) -> bool:
 class Phones:
     """What the edge knows of its phones."""
 
-    def __init__(self, path: Path, realm: str) -> None:
-        """A missing file is an empty one."""
-        self._path, self._realm = path, realm
+    def __init__(self, path: Path, realm: str, digest: Sequence[Algorithm] = ALGORITHMS) -> None:
+        """A missing file is an empty one. `digest`: the algorithms of phones for which the file names none."""
+        self._path, self._realm, self._digest = path, realm, tuple(digest)
         self._version: tuple[int, int, int] | None = None
-        self._secrets: dict[str, DigestSecret] = {}
+        self._phones: dict[str, tuple[DigestSecret, tuple[Algorithm, ...]]] = {}
 
     def secret(self, user: str) -> DigestSecret | None:
-        """The secret of a user, from the file as it is now."""
+        """The secret of a user, from the file as it is now: for the algorithms that they are asked for, no other."""
         self._refresh()
-        return self._secrets.get(user)
+        known = self._phones.get(user)
+        return known[0] if known is not None else None
+
+    def algorithms(self, user: str) -> tuple[Algorithm, ...]:
+        """What a user is asked for, in this order; one who is not there as any other."""
+        self._refresh()
+        known = self._phones.get(user)
+        return known[1] if known is not None else self._digest
 
     def _refresh(self) -> None:
         try:
@@ -95,17 +119,28 @@ class Phones:
         except PhonesError as error:
             _log.error("phones: %s; the credentials from before stay in force", error)
             return
-        self._secrets = {}
+        self._phones = {}
         for user, phone in phones.items():
-            if phone.realm == self._realm:
-                self._secrets[user] = DigestSecret(phone.md5, phone.sha256)
+            asked = tuple(
+                algorithm for algorithm in phone.algorithms or self._digest if _hash_of(phone, algorithm)
+            )
+            if phone.realm != self._realm:
+                reason = f"belongs to realm {phone.realm!r}, not {self._realm!r}"
+            elif not asked:
+                reason = f"has no hash for {' or '.join(phone.algorithms or self._digest)}"
             else:
-                _log.error(
-                    "phone %s belongs to realm %r, not %r: set its password again",
-                    user,
-                    phone.realm,
-                    self._realm,
+                self._phones[user] = (
+                    DigestSecret(
+                        phone.md5 if "MD5" in asked else "", phone.sha256 if "SHA-256" in asked else ""
+                    ),
+                    asked,
                 )
+                continue
+            _log.error("phone %s %s: set its password again", user, reason)
+
+
+def _hash_of(phone: _Phone, algorithm: Algorithm) -> str:
+    return phone.sha256 if algorithm == "SHA-256" else phone.md5
 
 
 def _read(path: Path) -> _File:
@@ -125,7 +160,11 @@ def _write(path: Path, phones: dict[str, _Phone]) -> None:
     for user, phone in sorted(phones.items()):
         # A JSON string is a TOML basic string.
         lines.append(f"\n[phones.{json.dumps(user)}]\nrealm = {json.dumps(phone.realm)}\n")
-        lines.append(f"md5 = {json.dumps(phone.md5)}\nsha256 = {json.dumps(phone.sha256)}\n")
+        for name, digest in (("md5", phone.md5), ("sha256", phone.sha256)):
+            if digest:
+                lines.append(f"{name} = {json.dumps(digest)}\n")
+        if phone.algorithms:
+            lines.append(f"algorithms = {json.dumps(phone.algorithms)}\n")
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, draft = tempfile.mkstemp(dir=path.parent, prefix=".phones-")
     try:

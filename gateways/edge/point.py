@@ -232,6 +232,11 @@ class SipPoint:
         self._pump()
         return sent
 
+    def ignore(self, key: ServerKey) -> None:
+        """Answer nothing to who is not heard, and keep no memory of it; never an INVITE."""
+        door = self._door_of(key)
+        door.layer.ignore(door.server_key(key), self._clock.monotonic_ms())
+
     def watch(self, key: ServerKey, user: ServerUser) -> None:
         """`user` hears of the CANCEL of an INVITE that is not answered yet."""
         self._servers[key] = user

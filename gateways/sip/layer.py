@@ -367,10 +367,21 @@ class TransactionLayer:
             return False
         _settle_tag(tx, response)
         send(tx, response, now_ms)
+        self._end_unremembered(tx, now_ms)
+        return True
+
+    def ignore(self, key: ServerKey, now_ms: int) -> None:
+        """Answer nothing at all and remember nothing: for who is not heard. Not for an INVITE, which has its 100 already."""
+        tx = self._servers.get(key)
+        if tx is not None and tx.is_invite:
+            raise ValueError("an INVITE is answered with send_response")
+        if tx is not None:
+            self._end_unremembered(tx, now_ms)
+
+    def _end_unremembered(self, tx: ServerTransaction, now_ms: int) -> None:
         end(tx, None, now_ms)
         tx.state = State.TERMINATED
         self._forget(tx)
-        return True
 
     def send_failed(self, failed: Send, now_ms: int) -> None:
         """The transport could not send this. Responses are left to their repetition (RFC 6026 8.8)."""

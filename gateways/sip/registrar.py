@@ -63,6 +63,7 @@ class BindingRefreshed(msgspec.Struct, frozen=True):
     """A contact registered again."""
 
     binding: Binding
+    replaced: Binding
 
 
 class BindingRemoved(msgspec.Struct, frozen=True):
@@ -141,8 +142,15 @@ class Registrar:
         return removed
 
     def flow_lost(self, flow: Flow) -> list[BindingRemoved]:
-        """The connection broke: whoever came by it cannot be reached until it registers again."""
-        return [self.remove(binding) for binding in list(self._by_flow.get(flow, {}).values())]
+        """The connection broke: whoever came by it cannot be reached until it registers again.
+
+        But who came through proxies can: the connection is that of the one next to us, which takes another.
+        """
+        return [self.remove(binding) for binding in self.directly_at(flow)]
+
+    def directly_at(self, flow: Flow) -> tuple[Binding, ...]:
+        """Who is at the far end of this flow, with nobody between."""
+        return tuple(binding for binding in self._by_flow.get(flow, {}).values() if not binding.path)
 
     def remove(self, binding: Binding) -> BindingRemoved:
         """A contact that is there cannot be reached."""
@@ -242,7 +250,7 @@ class Registrar:
             self._count += 1
             self._order += 1
             heappush(self._deadlines, (binding.expires_at_ms, self._order, binding))
-            changes.append(BindingAdded(binding) if old is None else BindingRefreshed(binding))
+            changes.append(BindingAdded(binding) if old is None else BindingRefreshed(binding, old))
         # A phone that registers every minute for an hour leaves sixty entries: never more dead ones than
         # live.
         if len(self._deadlines) > 2 * self._count + 64:

@@ -145,6 +145,20 @@ def test_an_invite_is_never_answered_statelessly() -> None:
         agent.layer.respond_statelessly(received.key, respond(received.request, 503), 0)
 
 
+def test_what_is_ignored_gets_no_answer_and_is_forgotten() -> None:
+    agent = Agent(CALLEE)
+    for _ in range(2):
+        agent.receive(wire_request("REGISTER"), CALLER)
+        agent.layer.ignore(agent.events(RequestReceived)[-1].key, 0)
+        agent.take()
+        agent.assert_empty()
+    assert agent.responses() == []
+    assert agent.layer.next_deadline_ms() is None
+    agent.receive(wire_request(), CALLER)
+    with pytest.raises(ValueError, match="INVITE"):
+        agent.layer.ignore(agent.events(RequestReceived)[-1].key, 0)
+
+
 # Streams: where responses go
 
 

@@ -40,6 +40,18 @@ def test_a_phone_is_added_changed_and_removed(tmp_path: Path) -> None:
     assert Phones(path, "santral").secret("201") is None
 
 
+def test_a_phone_may_be_asked_for_one_algorithm_alone(tmp_path: Path) -> None:
+    path = phones_path(tmp_path / "var")
+    phones = Phones(path, "santral")
+    assert santral(tmp_path, "phone", "add", "201", "--digest", "SHA-256", said="first\n").returncode == 0
+    assert phones.algorithms("201") == ("SHA-256",)
+    assert "md5" not in path.read_text()
+    assert santral(tmp_path, "phone", "add", "201", said="first\n").returncode == 0
+    assert phones.algorithms("201") == phones.algorithms("nobody") == ("MD5", "SHA-256")
+    refused = santral(tmp_path, "phone", "add", "201", "--digest", "SHA-1", said="first\n")
+    assert (refused.returncode, "invalid choice: 'SHA-1'" in refused.stderr) == (2, True)
+
+
 def test_what_can_not_be_is_said_in_one_line(tmp_path: Path) -> None:
     for arguments, said, says in (
         (("phone", "remove", "201"), "", "there is no phone 201"),

@@ -1,0 +1,96 @@
+"""Who proves to be a phone of ours, and who only guesses.
+
+A host that fails too often is not heard for a while, which keeps guessing passwords from being worth anything, also to
+somebody who knows one of them: a success forgives no failures. It gets no answer, since an answer costs more than silence.
+The user agent that asks without credentials, or with a nonce that grew old, has not failed.
+
+A whole office is one host. Whoever is registered from there is counted by themselves, so that a phone with a wrong password
+on it, or somebody at the next desk who guesses, does not take the other phones off the line.
+"""
+
+from __future__ import annotations
+
+import logging
+import secrets
+from collections.abc import Callable
+
+from gateways.edge.clock import Clock
+from gateways.edge.guard.guard import Guard, source_of
+from gateways.edge.limits import EdgeLimits
+from gateways.edge.phones import ALGORITHMS, Phones
+from gateways.edge.point import token
+from gateways.edge.sources import FailureGuard
+from gateways.sip.auth import Challenger, DigestSecret, Granted, Refused
+from gateways.sip.events import Flow
+from gateways.sip.message import Request
+
+_log = logging.getLogger(__name__)
+
+# User agents that give up at a challenge beside which there is another with an algorithm that they do not know (seen with
+# baresip 1.0, in either order of the two). A phone that may be asked for MD5 at all is asked for nothing else then.
+_GIVE_UP_AT_SHA_256 = ("baresip v0.", "baresip v1.")
+
+
+class PhoneAuth:
+    """Digest authentication of one edge's phones."""
+
+    def __init__(
+        self,
+        realm: str,
+        phones: Phones,
+        clock: Clock,
+        limits: EdgeLimits,
+        guard: Guard,
+        is_registered_at: Callable[[str, str], bool],
+    ) -> None:
+        """`is_registered_at(user, source)`: whether this user's phone is at this source, as `source_of` names it."""
+        self._phones, self._clock, self._guard = phones, clock, guard
+        self._is_registered_at = is_registered_at
+        self._challenger = Challenger(realm, secrets.token_bytes(32), token, algorithms=ALGORITHMS)
+        self._failures = FailureGuard(
+            limits.register_failures_max,
+            limits.register_failures_window_s,
+            limits.register_refusal_s,
+            limits.sources_max,
+        )
+        self.granted = self.failed = 0
+
+    @property
+    def unheard(self) -> int:
+        """Requests of hosts that had guessed too often."""
+        return self._failures.refused
+
+    def prove(self, request: Request, source: Flow, user: str) -> Granted | Refused | None:
+        """Whether the request, which says that it is of `user`, proves a user of ours. None: it is not heard."""
+        now_ms = self._clock.monotonic_ms()
+        host = source_of(source.host)
+        is_known = self._is_registered_at(user, host)
+        counted_as = f"{host} {user}" if is_known else host
+        if self._failures.is_refused(counted_as, now_ms):
+            return None
+        verdict = self._challenger.verify(request, self._secret, now_ms, peer=source.host)
+        if isinstance(verdict, Granted):
+            self.granted += 1
+            self._guard.proved(source.host, now_ms)
+            return verdict
+        # Only a guess with a nonce that went to this host counts: a forged source can't shut out the phone it forges.
+        if verdict.reason in ("unknown-user", "wrong-response"):
+            self.failed += 1
+            if not is_known:
+                self._guard.saw(source.host, "bad_auth", now_ms, verdict.username)
+            if self._failures.failed(counted_as, now_ms):
+                _log.warning("%s: too many wrong passwords, not heard for a while", counted_as)
+                return None
+        return verdict
+
+    def challenge(self, request: Request, source: Flow, user: str, *, stale: bool) -> list[tuple[str, str]]:
+        """What a 401 asks of `user`, by the algorithms of their phone; who is not there is asked as most phones are."""
+        algorithms = self._phones.algorithms(user)
+        if "MD5" in algorithms and (request.get("User-Agent") or "").startswith(_GIVE_UP_AT_SHA_256):
+            algorithms = ("MD5",)
+        return self._challenger.challenge(
+            self._clock.monotonic_ms(), stale=stale, algorithms=algorithms, peer=source.host
+        )
+
+    def _secret(self, user: str) -> DigestSecret | None:
+        return self._phones.secret(user)
