@@ -1,14 +1,14 @@
 """A second opinion on every step of a router, worked out the long way from documents, state and what was said.
 
-Nothing here uses the index, the squads or the lines of the domain. What the state does not say plainly (who was idle since when,
-how many calls an agent had, whose turn it was in a round) is counted again from the stories. A violation is an `AssertionError`
-that names the call or the agent.
+Nothing here or in sense.py uses the index, the squads or the lines of the domain. What the state does not say plainly (who was
+idle since when, how many calls an agent had, whose turn it was in a round) is counted again from the stories. A violation is an
+`AssertionError` that names the call or the agent.
 
 What is judged: every offer is of the first call, in the one total order, of all that its agent might take, and to the agent
-whom the queue's strategy names among all who might take it; steps are taken when they are due and their condition holds, no
-sooner and no later; a call that rang in vain until after the longest wait leaves its queue; a call does not come into the same
-queue twice by itself; every call that waits has a deadline no later than the next thing that may happen to it, and its decision
-told; the counts of every queue add up:
+whom the queue's strategy names among all who might take it; what becomes of who let a call go is what their queue's rule for the
+cause says; steps are taken when they are due and their condition holds, no sooner and no later; a call that rang in vain until
+after the longest wait leaves its queue; a call does not come into the same queue twice by itself; every call that waits has a
+deadline no later than the next thing that may happen to it, and its decision told; the counts of every queue add up:
 
     waiting when the day began + entered
         = answered + abandoned + waited out + unstaffed + moved + callbacks + lost + waiting now
@@ -22,25 +22,32 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from typing import TypeAlias
 
 import msgspec
 
 from acd_core.domain import events as ev
-from acd_core.domain.agent import LOGGED_IN, Agent
+from acd_core.domain.agent import LOGGED_IN
 from acd_core.domain.call import Call
 from acd_core.domain.commands import AgentStory, AnyCommand, CallStory, Decided
-from acd_core.domain.plan import Queue as Definition
-from acd_core.domain.plan import SearchStep
-from acd_core.domain.roster import Agent as Entry
+from acd_core.domain.plan import OfferRule
 from acd_core.domain.state import State
+from tests.domain.sense import (
+    IN_QUEUE,
+    audio_edge,
+    due,
+    entry_of,
+    failing,
+    latest_look_ms,
+    order,
+    ring_max,
+    serves,
+    standing,
+    way_of,
+    ways_of,
+)
 
-LOOK_AGAIN_MS = 5_000
 HALF_LIFE_MS = 1_800_000
-IN_QUEUE = ("waiting", "ringing")
 FAILED = ("rejected", "no_answer", "unreachable", "withdrawn")
-
-Order: TypeAlias = tuple[bool, int, int, str]
 
 
 class Memory(msgspec.Struct):
@@ -72,6 +79,9 @@ class Oracle:
         self._stood: frozenset[str] = frozenset()  # who waited after the event before
         self._due: tuple[str, list[int], str] | None = None
         self._overdue: frozenset[str] = frozenset()  # calls that ring, after the longest wait
+        self._failing: tuple[str, str, OfferRule] | None = (
+            None  # an agent, the call they don't take, what follows
+        )
         self._ranked = False  # some queue asks who is the least occupied
         self._dialled: Counter[tuple[str, str]] = Counter()  # since the day began
 
@@ -80,6 +90,7 @@ class Oracle:
         self._due = None
         now_ms = max(now_ms, state.now_ms)
         definitions = {id_: queue.definition for id_, queue in state.queues.items()}
+        self._failing = failing(state, event)
         self._ranked = any(queue.strategy == "least_occupied" for queue in definitions.values())
         if isinstance(event, ev.PlanChanged) and event.version > state.plan_version:
             definitions |= event.plan.queues
@@ -114,6 +125,7 @@ class Oracle:
         else:
             self._judge_steps(state, decisions.get("widened", []), left)
         assert not self._rung_in_vain(state, commands) - {decision.call for decision in left}, "rung in vain"
+        self._judge_failed(state)
         self._judge_staffing(state, event)
         # Whoever rings in the end was offered the call in the end: what they did before comes first.
         for command in commands:
@@ -169,6 +181,23 @@ class Oracle:
         if known is None:
             known = self._agents[agent] = Memory()
         return known
+
+    # --- offers that failed ---
+
+    def _judge_failed(self, state: State) -> None:
+        if self._failing is None:
+            return
+        id_, call, rule = self._failing
+        agent, now_ms = state.agents[id_], state.now_ms
+        if call in state.calls and state.calls[call].queued_ms < now_ms:
+            assert state.calls[call].only != id_, f"{call} is kept for {id_}, who did not take it"
+        if rule.then == "logged_out" or agent.leaving:
+            assert agent.state == "logged_out", f"{id_} is {agent.state} after an offer that failed"
+        elif rule.then == "not_ready" or not audio_edge(state, agent):
+            assert agent.state == "not_ready", f"{id_} is {agent.state} after an offer that failed"
+        else:
+            assert agent.state == "ready", f"{id_} is {agent.state} after an offer that failed"
+            assert agent.deadlines["pause"].at_ms == now_ms + rule.pause_ms, f"{id_} has a pause"
 
     # --- who is there ---
 
@@ -354,164 +383,3 @@ def _unanswered(state: State) -> dict[str, int]:
         if call.state in IN_QUEUE and not call.answered_ms:
             counts[call.queue] = counts.get(call.queue, 0) + 1
     return counts
-
-
-# --- who may, and in which order -------------------------------------------------------------------------------------
-
-
-def order(state: State, call: Call, now_ms: int) -> Order:
-    """The one total order: hazards, effective priority, arrival, id. In points of a 60,000th, to stay exact."""
-    definition = state.queues[call.queue].definition
-    aged = definition.aging_per_min * (now_ms - call.arrived_ms)
-    points = (definition.priority + call.priority) * 60_000 + min(aged, definition.aging_max * 60_000)
-    return (not call.hazard, -points, call.arrived_ms, call.id)
-
-
-def ring_max(state: State, call: Call) -> int:
-    definition = state.queues[call.queue].definition
-    return definition.ring_max if definition.strategy == "ring_all" else 1
-
-
-def steps_taken(state: State, call: Call) -> list[SearchStep]:
-    steps = state.queues[call.queue].definition.steps
-    return [steps[number - 1] for number in call.steps if number <= len(steps)]
-
-
-def ways_of(state: State, call: Call) -> list[tuple[str, int, set[str]]]:
-    """Queues whose agents may take a call: levels lowered by how much, teams added."""
-    taken = steps_taken(state, call)
-    lowered = sum(step.lower_levels for step in taken)
-    ways = [(call.queue, lowered, {team for step in taken for team in step.add_teams})]
-    for step in taken:
-        for queue in step.add_queues:
-            if queue in state.queues and all(queue != known for known, _, _ in ways):
-                ways.append((queue, 0, set()))
-    return ways
-
-
-def way_of(state: State, agent: str, call: Call) -> tuple[int] | None:
-    """By the how manieth of the call's queues this agent may have it, from 1; `None` when by none."""
-    if call.only and call.only != agent:
-        return None
-    entry = entry_of(state, agent)
-    for number, (queue, lowered, teams) in enumerate(ways_of(state, call), 1):
-        if admitted(state, entry, call, queue, lowered, teams):
-            return (number,)
-    return None
-
-
-def entry_of(state: State, agent: str) -> Entry:
-    assert state.roster is not None
-    return state.roster.agents[agent]
-
-
-def serves(state: State, entry: Entry, queue: str) -> bool:
-    assert state.roster is not None
-    team = state.roster.teams.get(entry.team)
-    return (
-        queue in entry.queues
-        or entry.team in state.queues[queue].definition.teams
-        or (team is not None and queue in team.queues)
-    )
-
-
-def admitted(state: State, entry: Entry, call: Call, queue: str, lowered: int, teams: set[str]) -> bool:
-    if not serves(state, entry, queue) and entry.team not in teams:
-        return False
-    needs = (*state.queues[queue].definition.skills.items(), *call.skills)
-    return all(entry.skills.get(skill, 0) >= max(1, level - lowered) for skill, level in needs)
-
-
-def audio_edge(state: State, agent: Agent) -> str:
-    if not agent.phone_chosen:
-        return agent.leg_edge
-    return state.phones.get(entry_of(state, agent.id).phone, "")
-
-
-def standing(state: State, agent: Agent) -> str:
-    """The edge at which an agent may be offered calls now."""
-    roster = state.roster
-    if agent.state != "ready" or not agent.online or "pause" in agent.deadlines:
-        return ""
-    if roster is None or agent.id not in roster.agents:
-        return ""
-    edge = audio_edge(state, agent)
-    return edge if edge and state.edges[edge].up else ""
-
-
-# --- what is due -----------------------------------------------------------------------------------------------------
-
-
-def due(state: State, call: Call, now_ms: int) -> tuple[str, list[int], str]:
-    """What a call does that looks at the time now: the steps it takes, and why it leaves its queue."""
-    queue = state.queues[call.queue]
-    definition = queue.definition
-    waited_ms = now_ms - call.search_ms
-    if waited_ms >= definition.wait_max_ms:
-        return call.id, [], "waited_too_long"
-    if unstaffed_at_ms(state, call, definition) <= now_ms:
-        return call.id, [], "no_operators"
-    taken: list[int] = []
-    for number, step in enumerate(definition.steps, 1):
-        if number in call.steps or step.after_ms > waited_ms or not holds(state, call, step, now_ms):
-            continue
-        taken.append(number)
-        if step.move_to in state.queues:
-            return call.id, taken, step.move_to
-    return call.id, taken, ""
-
-
-def holds(state: State, call: Call, step: SearchStep, now_ms: int) -> bool:
-    queue, plan, when = state.queues[call.queue], state.plan, step.when
-    assert plan is not None
-    assert state.roster is not None
-    waiting = in_queue(state, queue.id)
-    target = None if call.hazard else state.queues.get(step.move_to)
-    if target is not None and in_queue(state, target.id) >= target.definition.waiting_max:
-        return False
-    own = [
-        agent.state
-        for agent in state.agents.values()
-        if agent.id in state.roster.agents and serves(state, entry_of(state, agent.id), queue.id)
-    ]
-    if when.waiting_over >= 0 and not waiting > when.waiting_over:
-        return False
-    if when.ready_at_most >= 0 and own.count("ready") > when.ready_at_most:
-        return False
-    if when.expected_wait_over_ms >= 0:
-        working = len(own) - own.count("logged_out") - own.count("not_ready")
-        if working and waiting * queue.handling_ms // working <= when.expected_wait_over_ms:
-            return False
-    if when.during:
-        calendar = plan.calendars.get(when.during)
-        if calendar is None or not plan.compiled_ms[0] <= now_ms < plan.compiled_ms[1]:
-            return True
-        return any(start <= now_ms < end for start, end in calendar.open_ms)
-    return True
-
-
-def in_queue(state: State, queue: str) -> int:
-    return sum(1 for call in state.calls.values() if call.queue == queue and call.state in IN_QUEUE)
-
-
-def unstaffed_at_ms(state: State, call: Call, definition: Definition) -> int:
-    """When a call leaves its queue because nobody is logged in for it."""
-    since_ms = state.queues[call.queue].unstaffed_since_ms
-    if not definition.unstaffed_max_ms or not since_ms:
-        return 1 << 62
-    return max(since_ms, call.search_ms) + definition.unstaffed_max_ms
-
-
-def latest_look_ms(state: State, call: Call) -> int:
-    """When a waiting call has to look at the time again."""
-    definition, now_ms = state.queues[call.queue].definition, state.now_ms
-    latest_ms = min(
-        call.search_ms + definition.wait_max_ms,
-        unstaffed_at_ms(state, call, definition),
-        call.only_until_ms or 1 << 62,
-    )
-    for number, step in enumerate(definition.steps, 1):
-        if number not in call.steps:
-            due_ms = call.search_ms + step.after_ms
-            latest_ms = min(latest_ms, due_ms if due_ms > now_ms else now_ms + LOOK_AGAIN_MS)
-    return max(latest_ms, now_ms)

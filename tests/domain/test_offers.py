@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 
 from acd_core.domain import events as ev
@@ -14,7 +15,8 @@ from acd_core.domain.commands import (
     RingPhone,
     SetDeadline,
 )
-from tests.domain.world import EDGE, START_MS, World
+from acd_core.domain.plan import Caller, OfferRule
+from tests.domain.world import EDGE, PLAN, START_MS, World
 
 
 def test_a_waiting_call_goes_to_the_agent_idle_longest() -> None:
@@ -251,3 +253,81 @@ def test_a_call_is_only_offered_to_audio_at_its_own_edge() -> None:
     assert world.call("c1").state == "waiting"
     world.connect_audio("ann", leg="another")
     assert world.agent("ann").call == "c1"
+
+
+RULES = {
+    "on_declined": OfferRule(then="ready", pause_ms=2_000),
+    "on_no_answer": OfferRule(then="logged_out"),
+    "on_unreachable": OfferRule(then="ready", pause_ms=3_000),
+    "on_vanished": OfferRule(then="ready", pause_ms=4_000),
+}
+
+
+@pytest.mark.parametrize(
+    ("cause", "pause_ms"),
+    [("declined", 2_000), ("unreachable", 3_000), ("vanished", 4_000), ("no_answer", 0)],
+)
+def test_what_becomes_of_an_operator_goes_by_the_cause(cause: str, pause_ms: int) -> None:
+    """Each cause has a rule of its own here, so that none is taken for another."""
+    water = msgspec.structs.replace(PLAN.queues["water"], **RULES)
+    world = World(msgspec.structs.replace(PLAN, queues=PLAN.queues | {"water": water}))
+    if cause == "unreachable":
+        world.use_phone("ann")
+    else:
+        world.log_in("ann")
+        world.connect_audio("ann")
+    world.ask(ev.ReadyRequested, "ann")
+    world.arrive("c1")
+    if cause == "declined":
+        world.ask(ev.OfferRejected, "ann")
+    elif cause == "unreachable":
+        world.do(ev.PhoneFailed(agent="ann", call="c1", offer=1, status=480))
+    elif cause == "vanished":
+        world.lose_page("ann")
+        world.deadline("agent", "ann", "vanish")
+    else:
+        world.deadline("agent", "ann", "offer")
+    if not pause_ms:
+        assert world.who("ann") == "logged_out no_answer"
+        return
+    assert world.who("ann") == "ready"
+    assert world.agent("ann").deadlines["pause"].at_ms == world.now_ms + pause_ms
+    day = world.state.queues["water"].day
+    assert getattr(day, cause) == day.offers == 1
+
+
+def test_who_declines_a_call_that_is_kept_for_them_has_it_no_more() -> None:
+    """Even where they are ready again before the hold would be over."""
+    water = msgspec.structs.replace(
+        PLAN.queues["water"], on_declined=OfferRule(then="ready", pause_ms=1_000), preferred_hold_ms=60_000
+    )
+    caller = Caller(name="Friend", numbers=("+905551234567",), agent="ann")
+    plan = msgspec.structs.replace(PLAN, queues=PLAN.queues | {"water": water}, callers={"friend": caller})
+    world = World(plan)
+    world.make_ready("ann")
+    world.arrive("c1", number="+905551234567")
+    assert world.call("c1").only == "ann"
+    world.ask(ev.OfferRejected, "ann")
+    assert (world.call("c1").only, world.call("c1").only_until_ms) == ("", 0)
+    world.make_ready("bob")
+    assert world.agent("bob").call == "c1"
+
+
+@pytest.mark.parametrize("how", ["declined", "withdrawn", "no_answer"])
+def test_who_is_to_be_logged_out_and_does_not_take_the_call_goes_at_once(how: str) -> None:
+    water = msgspec.structs.replace(
+        PLAN.queues["water"], on_declined=OfferRule(then="ready"), on_no_answer=RULES["on_declined"]
+    )
+    world = World(msgspec.structs.replace(PLAN, queues=PLAN.queues | {"water": water}, login_max_ms=60_000))
+    world.make_ready("ann")
+    world.now_ms = world.agent("ann").deadlines["login"].at_ms - 5_000
+    world.arrive("c1")
+    world.deadline("agent", "ann", "login")
+    assert world.who("ann") == "ringing", "the call may still be taken"
+    if how == "declined":
+        world.ask(ev.OfferRejected, "ann")
+    elif how == "withdrawn":
+        world.hang_up("c1")
+    else:
+        world.deadline("agent", "ann", "offer")
+    assert world.who("ann") == "logged_out login_over"

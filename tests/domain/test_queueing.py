@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import msgspec
+import pytest
 
 from acd_core.domain import events as ev
 from acd_core.domain.plan import Flow, OfferRule, Plan, QueueStep, SearchStep, WayOut
@@ -131,3 +132,49 @@ def test_who_is_logged_out_by_the_longest_log_in_finishes_the_work_after_the_cal
     assert world.who("ann") == "wrap_up"
     world.ask(ev.WrapUpFinished, "ann")
     assert world.who("ann") == "logged_out login_over"
+
+
+def test_a_call_that_is_given_back_is_searched_for_from_the_beginning() -> None:
+    """At the place that its arrival gives; what was widened for it before its first conversation is not any more."""
+    steps = (SearchStep(after_ms=5_000, lower_levels=1), SearchStep(after_ms=9_000, lower_levels=1))
+    world = World(with_queue("water", steps=steps))
+    world.arrive("c1")
+    arrived_ms = world.call("c1").arrived_ms
+    world.deadline("call", "c1", "wait")
+    world.make_ready("ann")
+    world.accept("ann")
+    world.lose_audio("ann")
+    world.deadline("call", "c1", "held")
+    call = world.call("c1")
+    assert (call.state, call.steps, call.search_ms, call.arrived_ms) == (
+        "waiting",
+        (),
+        world.now_ms,
+        arrived_ms,
+    )
+    assert call.deadlines["wait"].at_ms == world.now_ms + 5_000
+
+
+@pytest.mark.parametrize(("waited_ms", "in_time"), [(20_000, 1), (20_001, 0)])
+def test_answered_within_the_service_level(waited_ms: int, in_time: int) -> None:
+    world = World(with_queue("water", offer_timeout_ms=60_000))
+    world.make_ready("ann")
+    world.arrive("c1")
+    world.now_ms += waited_ms - 10
+    world.accept("ann")
+    day = world.state.queues["water"].day
+    assert (day.answered, day.answered_in_time, day.answered_wait_ms) == (1, in_time, waited_ms)
+    assert day.longest_wait_ms == waited_ms
+
+
+@pytest.mark.parametrize(
+    ("waited_ms", "short", "in_time"), [(5_000, 1, 1), (5_001, 0, 1), (20_000, 0, 1), (20_001, 0, 0)]
+)
+def test_short_abandons_and_those_within_the_service_level(waited_ms: int, short: int, in_time: int) -> None:
+    world = World()
+    world.arrive("c1")
+    world.now_ms += waited_ms - 10
+    world.hang_up("c1")
+    day = world.state.queues["water"].day
+    assert (day.abandoned, day.short_abandoned, day.abandoned_in_time) == (1, short, in_time)
+    assert day.abandoned_wait_ms == day.longest_wait_ms == waited_ms
