@@ -263,7 +263,7 @@ class Caller:
 
     def _make_invite(self, body: bytes) -> Request:
         target, number = self._parts.options.target, self._record.caller
-        return make_request(
+        invite = make_request(
             "INVITE",
             target.uri,
             from_=NameAddr(Uri.sip(number, self._host)).with_params(tag=token(12)),
@@ -274,6 +274,8 @@ class Caller:
             body=body,
             content_type=_SDP_TYPE,
         )
+        invite.remove("Supported")  # this is a plain caller: no PRACK, no session timer
+        return invite
 
 
 class _Bye:

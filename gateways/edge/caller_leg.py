@@ -2,24 +2,36 @@
 
 The ports come first, because the core shall not hear of a call that cannot have audio. From then on the call
 decides when to ring, answer or refuse. Whatever ends the leg, `Call.caller_gone` is told once when the caller
-did it, and nobody when we did.
+did it, and nobody when we did. An INVITE may say how long it wants to wait (RFC 3261 13.3.1); then it is over.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from acd_core.domain.events import CallArrived
-from gateways.edge.identity import caller_of, dialled_of, international
+from acd_core.telephony import Sip
+from gateways.edge.alarms import Alarm
+from gateways.edge.identity import caller_of, dialled_of, diverted_by, international
 from gateways.edge.parts import Parts
+from gateways.edge.ringing import Ringing
 from gateways.edge.session import Session
-from gateways.edge.terms import SDP_TYPE, is_acceptable
+from gateways.edge.terms import judge_offer
+from gateways.sip.admission import Refusal
+from gateways.sip.body import session_part
 from gateways.sip.build import respond
 from gateways.sip.dialog import Dialog
-from gateways.sip.errors import SdpError
+from gateways.sip.errors import SipParseError
 from gateways.sip.events import Flow, ServerKey
-from gateways.sip.message import Request, Response
-from gateways.sip.sdp import SessionDescription, parse_sdp
+from gateways.sip.identity import read_identity
+from gateways.sip.limits import EXPIRES_S_MAX
+from gateways.sip.message import Request
+from gateways.sip.reason import read_reason, reason_of_status
+from gateways.sip.reliable import lists_option, reliable_for
+from gateways.sip.scan import parse_number
+from gateways.sip.session_timer import SessionTimer
 
 if TYPE_CHECKING:
     from gateways.edge.call import Call
@@ -28,19 +40,42 @@ if TYPE_CHECKING:
 # What a caller who was not answered is told when the call ends (RFC 3261 21.4.18, 21.6.2).
 _ENDED_UNANSWERED = {"declined": 603, "busy": 486}
 _ENDED_OTHERWISE = 480
+# What one who was answered is told of it in the BYE (RFC 3326); anything else was a normal end.
+_FAILED_LATER = {"audio_lost": 503, "edge_stopped": 503}
+_CLEARED = 487
 
 
-def check_invite(invite: Request) -> tuple[SessionDescription | None, Response | None]:
-    """The offer, if there is one, and the answer to an INVITE that can't become a call."""
-    if not invite.body:
-        return None, None
-    if invite.content_type != SDP_TYPE:
-        return None, respond(invite, 415, headers=[("Accept", SDP_TYPE)])
+class Invitation(msgspec.Struct, frozen=True):
+    """An INVITE that can become a call."""
+
+    request: Request
+    offer: bytes  # empty: it asks for ours
+    reliable: bool  # its 18x are to be acknowledged
+    expires_s: int | None
+
+
+def judge_invite(invite: Request, sip: Sip) -> Invitation | Refusal:
+    """What an INVITE asks for, or why it can't become a call."""
+    offer = session_part(invite)
+    if isinstance(offer, Refusal):
+        return offer
+    reliable = reliable_for(invite, sip.reliable_ringing)
+    if isinstance(reliable, Refusal):
+        return reliable
+    refusal = SessionTimer(min_se_s=sip.min_se_s).judge(invite) or (judge_offer(offer) if offer else None)
+    if refusal is not None:
+        return refusal
+    # One who brings no offer has to require it: see `Ringing`.
+    required = sip.reliable_ringing == "required" or lists_option(invite, "Require", "100rel")
+    return Invitation(invite, offer, reliable and (bool(offer) or required), _expires_s(invite))
+
+
+def _expires_s(invite: Request) -> int | None:
+    """RFC 3261 20.19; what cannot be read is as if it were not there."""
     try:
-        offer = parse_sdp(invite.body)
-    except SdpError as error:
-        return None, respond(invite, 400, f"Bad SDP - {error}")
-    return offer, None if is_acceptable(offer) else respond(invite, 488)
+        return parse_number((invite.get("Expires") or "").strip(), EXPIRES_S_MAX, "Expires")
+    except SipParseError:
+        return None
 
 
 class CallerLeg:
@@ -52,40 +87,46 @@ class CallerLeg:
         calls: Calls,
         call_id: str,
         key: ServerKey,
-        invite: Request,
-        offer: SessionDescription | None,
+        invitation: Invitation,
         source: Flow,
         tag: str,
     ) -> None:
         """Takes ports; the call arrives when they are there."""
         self._parts, self._calls = parts, calls
-        self._key, self._invite, self._offer, self._source, self._tag = key, invite, offer, source, tag
+        self._key, self._invitation, self._source, self._tag = key, invitation, source, tag
+        self._invite = invitation.request
         self._arrived_ms = parts.clock.now_ms()
         self._call_id = call_id
         self._call: Call | None = None
         self._session: Session | None = None
-        self._ended = False
+        self._ringing: Ringing | None = None
+        self._expiry: Alarm | None = None
+        self._answer_due = self._ended = False
         self.answered = False
         self.audio = parts.audio.allocate(call_id, parts.addresses.rtp_listen(source.host), self)
         parts.point.watch(key, self)
-        parts.trace.party(call_id, "caller", invite.call_id)
+        parts.trace.party(call_id, "caller", self._invite.call_id)
+        if invitation.expires_s is not None:
+            due_ms = parts.clock.monotonic_ms() + invitation.expires_s * 1000
+            self._expiry = parts.alarms.at(due_ms, self._expired)
 
     # --- what the call wants ----------------------------------------------------------------------
 
     def ring(self) -> None:
         """180 Ringing."""
-        if not self.answered and not self._ended and self._session is not None:
-            response = respond(self._invite, 180, to_tag=self._tag, contact=self._session.contact)
-            self._parts.point.respond(self._key, response, self)
+        if not self.answered and not self._ended and self._ringing is not None:
+            self._ringing.ring()
 
     def answer(self) -> None:
         """200 OK with our answer, or with our offer when the INVITE had none."""
-        if self.answered or self._ended or self._session is None:
+        if self.answered or self._ended or self._session is None or self._ringing is None:
+            return
+        if self._ringing.blocks_answer:
+            self._answer_due = True
             return
         self.answered = True
-        terms = self._session.terms
-        body = terms.answer(self._offer) if self._offer is not None else terms.offer()
-        self._session.answer(self._key, self._invite, body)
+        self._settled()
+        self._session.answer(self._key, self._invite)
 
     def refuse(self, status: int, reason: str, retry_after_s: int = 0) -> None:
         """A final error to an INVITE that is not answered yet."""
@@ -104,26 +145,43 @@ class CallerLeg:
             return
         if self.answered:
             assert self._session is not None
-            self._session.hang_up()
+            self._session.hang_up(reason_of_status(_FAILED_LATER.get(cause, _CLEARED)))
             self._end()
         else:
             self.refuse(_ENDED_UNANSWERED.get(cause, _ENDED_OTHERWISE), "")
 
     def _end(self) -> None:
         self._ended = True
+        self._settled()
         self.audio.free()
         if self._session is not None and not self.answered:
             self._session.close()
 
-    def _gone(self, cause: str) -> None:
+    def _settled(self) -> None:
+        """The INVITE is answered, one way or the other."""
+        if self._expiry is not None:
+            self._expiry.cancel()
+            self._expiry = None
+        if self._ringing is not None:
+            self._ringing.stop()
+
+    def _gone(self, cause: str, reason: str = "") -> None:
         """The caller ended it."""
         if self._ended:
             return
         self._end()
         if self._call is not None:
-            self._call.caller_gone(cause)
+            self._call.caller_gone(cause, reason)
         else:
             self._calls.never_arrived(self._call_id)
+
+    def _expired(self) -> None:
+        """The caller waits no longer than this (RFC 3261 13.3.1 (1))."""
+        self._terminated()
+        self._gone("invite_expired")
+
+    def _terminated(self) -> None:
+        self._parts.point.respond(self._key, respond(self._invite, 487, to_tag=self._tag))
 
     # --- AudioUser --------------------------------------------------------------------------------
 
@@ -131,19 +189,32 @@ class CallerLeg:
         """The ports are there: the call arrives. (They never move later: `Audio` asks for the same again.)"""
         if self._session is not None or self._ended:
             return
-        dialog = Dialog.as_callee(self._invite, self._tag)
-        self._session = Session(self._parts, self, dialog, self.audio, self._source)
-        caller, name = caller_of(self._invite)
-        arrival = CallArrived(
+        parts, invite, invitation = self._parts, self._invite, self._invitation
+        dialog = Dialog.as_callee(invite, self._tag)
+        self._session = session = Session(parts, self, dialog, self.audio, self._source)
+        if invitation.offer:
+            session.negotiation.take_offer(invitation.offer)  # was judged at the door
+        self._ringing = Ringing(parts, session, self._key, invite, self, reliable=invitation.reliable)
+        session.prack_user = self._ringing
+        self._call = self._calls.arrived(self, self._arrival())
+
+    def _arrival(self) -> CallArrived:
+        parts, invite = self._parts, self._invite
+        trunk = parts.trunks.of_source(self._source)
+        identity = read_identity(invite, trusted=trunk is not None and trunk.config.trusted)
+        caller, name = caller_of(identity)
+        return CallArrived(
             call=self._call_id,
-            edge=self._parts.edge,
+            edge=parts.edge,
             caller=caller,
             caller_name=name,
-            dialled=dialled_of(self._invite),
+            dialled=dialled_of(invite),
             at_ms=self._arrived_ms,
-            number=international(caller, self._parts.country),
+            number=international(caller, parts.country),
+            trunk=trunk.name if trunk is not None else "",
+            diverted=diverted_by(identity),
+            asserted=identity.asserted,
         )
-        self._call = self._calls.arrived(self, arrival)
 
     def audio_remade(self) -> None:
         """A new engine has the ports."""
@@ -178,13 +249,26 @@ class CallerLeg:
         if self._session is not None:
             self._session.silent(silent_ms)
 
+    # --- RingingUser ------------------------------------------------------------------------------
+
+    def may_answer(self) -> None:
+        """The PRACK came that the answer waited for."""
+        if self._answer_due:
+            self.answer()
+
+    def prack_missing(self) -> None:
+        """RFC 3262 3: a 5xx."""
+        self.refuse(504, "No PRACK")
+        if self._call is not None:
+            self._call.caller_gone("no_prack")
+
     # --- SessionOwner -----------------------------------------------------------------------------
 
-    def session_ended(self, cause: str) -> None:
+    def session_ended(self, cause: str, reason: str) -> None:
         """BYE, or nobody there. A BYE in the early dialog ends the INVITE too (RFC 3261 15.1.2)."""
         if not self.answered and not self._ended:
-            self._parts.point.respond(self._key, respond(self._invite, 487, to_tag=self._tag))
-        self._gone("caller_hung_up" if cause == "hung_up" else cause)
+            self._terminated()
+        self._gone("caller_hung_up" if cause == "hung_up" else cause, reason)
 
     def session_key(self, key: str) -> None:
         """INFO."""
@@ -192,10 +276,10 @@ class CallerLeg:
 
     # --- ServerUser, before the answer; then the session is ---------------------------------------
 
-    def cancelled(self, key: ServerKey) -> None:
+    def cancelled(self, key: ServerKey, request: Request) -> None:
         """RFC 3261 9.2: 487 to the INVITE."""
-        self._parts.point.respond(key, respond(self._invite, 487, to_tag=self._tag))
-        self._gone("caller_cancelled")
+        self._terminated()
+        self._gone("caller_cancelled", str(read_reason(request) or ""))
 
     def answered_for(self, key: ServerKey) -> None:
         """The INVITE stood unanswered for so long that it was refused."""

@@ -18,13 +18,15 @@ import msgspec
 
 from acd_core.domain import commands, events
 from gateways.edge.call import Call, CallerSide
-from gateways.edge.caller_leg import CallerLeg, check_invite
+from gateways.edge.caller_leg import CallerLeg, judge_invite
 from gateways.edge.dialling import DialledSide
 from gateways.edge.identity import CallIds
 from gateways.edge.parts import Parts
 from gateways.edge.point import token
+from gateways.edge.session import refused
 from gateways.edge.sources import OnceLog, RateLimiter
 from gateways.edge.trunks import TrunkState
+from gateways.sip.admission import Refusal
 from gateways.sip.build import respond
 from gateways.sip.events import Flow, ServerKey
 from gateways.sip.message import Request
@@ -94,10 +96,10 @@ class Calls:
         if not self._rates.allow(source.host, self._parts.clock.monotonic_ms()):
             self.turn_away(key, invite, source, "too many in a short time")
             return
-        offer, refusal = check_invite(invite)
-        if refusal is not None:
+        invitation = judge_invite(invite, self._parts.sip)
+        if isinstance(invitation, Refusal):
             self._refused += 1
-            self._parts.point.respond(key, refusal)
+            self._parts.point.respond(key, refused(invite, invitation))
             return
         trunk = self._parts.trunks.of_source(source)
         if trunk is not None and not self._parts.trunks.take_line(trunk):
@@ -107,7 +109,7 @@ class Calls:
         if trunk is not None:
             self._lines[call_id] = trunk
         self._callers_coming[call_id] = CallerLeg(
-            self._parts, self, call_id, key, invite, offer, source, token(_TAG_CHARS)
+            self._parts, self, call_id, key, invitation, source, token(_TAG_CHARS)
         )
 
     def turn_away(self, key: ServerKey, invite: Request, source: Flow, reason: str) -> None:

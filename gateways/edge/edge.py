@@ -35,6 +35,7 @@ from acd_core.numbers import warm
 from gateways.edge import audio, calls, registrar
 from gateways.edge.addresses import LocalAddresses
 from gateways.edge.admission import INTERVAL_MS, Admission, Signs
+from gateways.edge.alarms import Alarms
 from gateways.edge.browsers import Browsers
 from gateways.edge.clock import Clock
 from gateways.edge.dialogs import Dialogs
@@ -147,7 +148,9 @@ class Edge:
             country=config.country,
             timing=timing,
             limits=limits,
+            sip=config.sip,
             clock=clock,
+            alarms=Alarms(clock),
             addresses=addresses,
             guard=self.guard,
             point=self.point,
@@ -270,7 +273,7 @@ class Edge:
                     self._not_now(key, request)
                 else:
                     self.point.respond(key, respond(request, 200, contact=self.point.contact(source)))
-            case "BYE" | "INFO":
+            case "BYE" | "INFO" | "UPDATE" | "PRACK":
                 self._stray(key, request, source)
             case _:
                 self.point.respond(key, respond(request, 405))

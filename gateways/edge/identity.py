@@ -5,16 +5,14 @@ from __future__ import annotations
 import secrets
 
 from acd_core.numbers import normalise
-from gateways.edge.limits import CALLER_CHARS_MAX
+from gateways.sip.identity import Identity, number_of, plain
 from gateways.sip.message import Request
-from gateways.sip.uri import Uri
 
 ANONYMOUS = "anonymous"
 _LATEST_MS = 253_402_300_800_000  # the year 10000, where calendars end
 _BASE36 = "0123456789abcdefghijklmnopqrstuvwxyz"
 _BASE32 = "0123456789abcdefghjkmnpqrstvwxyz"  # no i, l, o, u: read aloud over the telephone
 _CHANCE_CHARS = 3
-_PRIVATE = frozenset({"id", "user", "header"})  # `session` and `critical` are not about who calls
 
 
 class CallIds:
@@ -62,7 +60,7 @@ def arrived_ms_of(call_id: str) -> int:
 
 def clean(text: str) -> str:
     """Printable, single-spaced, bounded."""
-    return " ".join("".join(char if char.isprintable() else " " for char in text).split())[:CALLER_CHARS_MAX]
+    return plain(text)
 
 
 def dialled_of(request: Request) -> str:
@@ -70,36 +68,18 @@ def dialled_of(request: Request) -> str:
     return number_of(request.request_uri)
 
 
-def number_of(uri: Uri) -> str:
-    """The user part without parameters (RFC 3261 19.1.6 puts those of a tel URI there)."""
-    return clean(uri.user_text.partition(";")[0])
-
-
-def caller_of(request: Request) -> tuple[str, str]:
-    """Number and display name of From; `ANONYMOUS` for one who would not be known.
-
-    That is said by the address (RFC 3323 4.1.1.3), by `Privacy` (4.2; `id` is RFC 3325 9.3), or by exchanges that
-    know neither in the display name alone. P-Asserted-Identity (RFC 3325) is not read: it may be believed from a
-    trusted trunk alone, and none is configured.
-    """
-    sender = request.from_
-    number, name = number_of(sender.uri), clean(sender.display_name)
-    nameless = ANONYMOUS in (number.lower(), name.lower()) or sender.uri.host.lower() == "anonymous.invalid"
-    if not number or nameless or _wants_privacy(request):
+def caller_of(identity: Identity) -> tuple[str, str]:
+    """Number and display name as operators see them; `ANONYMOUS` for one who would not be known, or has no number."""
+    if identity.private or not identity.number:
         return ANONYMOUS, ""
-    return number, "" if name == number else name
+    return identity.number, identity.name
+
+
+def diverted_by(identity: Identity) -> tuple[str, ...]:
+    """The numbers that passed the call on, the last one first; those that would not be known are left out."""
+    return tuple(one.number for one in identity.diversions if one.number and not one.private)
 
 
 def international(caller: str, country: str) -> str:
     """The number that a caller is remembered by; empty for one who would not be known, or who has none."""
     return "" if caller == ANONYMOUS else normalise(caller, country)
-
-
-def _wants_privacy(request: Request) -> bool:
-    """RFC 3323 4.2: values are divided by semicolons (some write commas); `none` alone asks for nothing."""
-    asked = {
-        value.strip().lower()
-        for line in request.get_all("Privacy")
-        for value in line.replace(",", ";").split(";")
-    }
-    return not asked.isdisjoint(_PRIVATE)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import msgspec
 
-CALLER_CHARS_MAX = 64  # of a number, a dialled number or a display name; the rest is cut off
 SDP_BYTES_MAX = 65_536  # of a page's offer; a longer one is refused
 PROMPTS_WANTED_MAX = (
     4_096  # texts being made or prepared; a further one is not asked for and counts as failed

@@ -22,14 +22,16 @@ from gateways.edge.fork_reaper import ForkReaper
 from gateways.edge.parts import Parts
 from gateways.edge.point import token
 from gateways.edge.session import Session
-from gateways.edge.terms import SDP_TYPE, Terms
+from gateways.edge.terms import connect, local_media
 from gateways.sip.auth import DigestClient
+from gateways.sip.body import SDP_TYPE
 from gateways.sip.build import make_request
 from gateways.sip.dialog import Dialog
 from gateways.sip.errors import NoCommonCodecError, SdpError, SipParseError, TransactionsFullError
 from gateways.sip.events import Flow
 from gateways.sip.headers import NameAddr
 from gateways.sip.message import Request, Response
+from gateways.sip.negotiation import Negotiation
 from gateways.sip.reason import Reason, read_reason, reason_header
 from gateways.sip.redirect import redirect_targets
 from gateways.sip.scan import parse_number
@@ -109,7 +111,7 @@ class OutgoingLeg:
         self._state: Literal["calling", "cancelled", "talking", "ended"] = "calling"
         self._invite: Request | None = None
         self._reaper: ForkReaper | None = None
-        self._terms: Terms | None = None
+        self._negotiation: Negotiation | None = None
         self._session: Session | None = None
         self._silence: asyncio.TimerHandle | None = None
         parts.trace.party(*party, self._call_id)
@@ -153,9 +155,7 @@ class OutgoingLeg:
     def _call(self, target: Target) -> None:
         host = target.flow.host
         self._target, self._challenges = target, 0
-        self._terms = Terms(
-            self.audio, self._parts.addresses.rtp_host(host), self._parts.clock.now_ms(), host
-        )
+        self._negotiation = Negotiation(local_media(self._parts, self.audio, host))
         self._cseq += 1
         invite = make_request(
             "INVITE",
@@ -166,7 +166,7 @@ class OutgoingLeg:
             cseq=self._cseq,
             contact=self._parts.point.contact(target.flow),
             headers=[*(("Route", str(hop)) for hop in target.route), *self._headers],
-            body=self._terms.offer(),
+            body=self._negotiation.make_offer(),
             content_type=SDP_TYPE,
         )
         self._send(invite)
@@ -264,16 +264,18 @@ class OutgoingLeg:
 
     def _accepted(self, response: Response) -> None:
         assert self._invite is not None
-        assert self._terms is not None
+        assert self._negotiation is not None
         assert self._reaper is not None
         assert self._reaper.key is not None
         dialog = Dialog.as_caller(self._invite, response)
         self._session = session = Session(
-            self._parts, self, dialog, self.audio, self._target.flow, terms=self._terms
+            self._parts, self, dialog, self.audio, self._target.flow, negotiation=self._negotiation
         )
         session.acknowledge(self._reaper.key, self._invite)
         try:
-            self._terms.take_answer(response.body)
+            connect(self.audio, self._negotiation.take_answer(response.body), self._target.flow.host)
+            session.refresher.peer_said(response)
+            session.refresher.agreed(response, ours=True)
         except (SdpError, NoCommonCodecError) as error:
             _log.warning("%s answered with unusable audio: %s", self._target.flow.host, error)
             self._fail(Failure(488))
@@ -283,7 +285,7 @@ class OutgoingLeg:
 
     # --- SessionOwner -----------------------------------------------------------------------------
 
-    def session_ended(self, cause: str) -> None:
+    def session_ended(self, cause: str, reason: str) -> None:
         """The other side hung up, or is gone."""
         if self._state == "talking":
             self._close()

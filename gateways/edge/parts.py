@@ -7,8 +7,9 @@ from dataclasses import dataclass
 
 from acd_core.domain.events import EdgeEvent
 from acd_core.link.signals import BrowserAnswer, BrowserEnded
-from acd_core.telephony import DialRule
+from acd_core.telephony import DialRule, Sip
 from gateways.edge.addresses import LocalAddresses
+from gateways.edge.alarms import Alarms
 from gateways.edge.audio import Audio
 from gateways.edge.audio_leg import AudioLeg
 from gateways.edge.clock import Clock
@@ -31,7 +32,9 @@ class Parts:
     country: str  # whose numbers have no country code
     timing: Timing
     limits: EdgeLimits
+    sip: Sip
     clock: Clock
+    alarms: Alarms
     addresses: LocalAddresses
     guard: Guard  # is told what a host did that it should not
     point: SipPoint

@@ -446,8 +446,8 @@ class SipPoint:
         if server is None:
             return
         match item:
-            case CancelReceived():
-                server.cancelled(key)
+            case CancelReceived(request=request):
+                server.cancelled(key, request)
             case AckReceived(request=request, source=source):
                 self._guard.proved(source[0], self._clock.monotonic_ms())
                 del self._servers[key]

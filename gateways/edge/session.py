@@ -1,43 +1,66 @@
-"""One SIP dialog with audio: all that happens between the 200 and the BYE, for callers and phones alike.
+"""One SIP dialog with audio, for callers and phones alike: what the other end asks within it, and how it ends.
 
-The peer may change its terms (re-INVITE: another address, hold and resume), send keys (INFO), ask whether we
-are there (OPTIONS) and hang up. We watch that it still speaks: after a long silence an OPTIONS within the
-dialog asks; one that knows nothing of the dialog or does not answer is gone. A BYE of ours waits for the ACK
-of our 200, as RFC 3261 15 demands of the side that was called.
+The peer may change its terms (re-INVITE, UPDATE: another address, hold and resume, another target), send keys (INFO),
+ask whether we are there (OPTIONS) and hang up. It is believed only from where the dialog lives (`trust.py`); whoever
+else has learnt the tags is told that there is no such dialog. Whether it still speaks is watched (`silence.py`), and
+that the session is refreshed in time (`refresher.py`). A BYE of ours waits for the ACK of our first 200, as RFC 3261 15
+demands of the side that was called.
+
+A session may be made of an early dialog; then there can be several of one INVITE, and `close` ends those that lost.
 """
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from typing import Protocol
 
 from gateways.edge.audio_leg import AudioLeg
 from gateways.edge.keys import key_of_info
+from gateways.edge.line import Line, nothing_follows
 from gateways.edge.parts import Parts
-from gateways.edge.terms import SDP_TYPE, Terms
+from gateways.edge.refresher import Refresher
+from gateways.edge.silence import SilenceWatch
+from gateways.edge.terms import connect, local_media
+from gateways.edge.trust import may_speak
+from gateways.sip.admission import Refusal
+from gateways.sip.auth import DigestClient
+from gateways.sip.body import SDP_TYPE, session_part
 from gateways.sip.build import respond
 from gateways.sip.dialog import Dialog
-from gateways.sip.errors import NoCommonCodecError, SdpError, TransactionsFullError
+from gateways.sip.errors import NoCommonCodecError, SdpError
 from gateways.sip.events import ClientKey, Flow, ServerKey
 from gateways.sip.message import Request, Response
-from gateways.sip.sdp import parse_sdp
+from gateways.sip.negotiation import Negotiation
+from gateways.sip.reason import Reason, read_reason, reason_header, reason_of_status
+from gateways.sip.session_timer import SessionTimer
 
 _log = logging.getLogger(__name__)
+
+NO_SUCH_DIALOG = Refusal(481)
+_EXPIRES_S = 1_800  # of sessions that others want a timer for, where none of ours is configured
+_NO_KEY = Refusal(415, headers=(("Accept", "application/dtmf-relay"),))
+_NOT_YET = Refusal(500, headers=(("Retry-After", "1"),))
 
 
 class SessionOwner(Protocol):
     """The leg that the session is part of."""
 
-    def session_ended(self, cause: str) -> None:
-        """The peer hung up or is gone; the session is closed already."""
+    def session_ended(self, cause: str, reason: str) -> None:
+        """The peer hung up or is gone; the session is closed already. `reason` is what it said of it (RFC 3326)."""
 
     def session_key(self, key: str) -> None:
         """A key came by INFO."""
 
 
+class PrackUser(Protocol):
+    """Has sent a reliable provisional response in this dialog."""
+
+    def prack_received(self, key: ServerKey, prack: Request) -> None:
+        """Answer it."""
+
+
 class Session:
-    """One dialog. `open` makes it reachable, `hang_up` ends it."""
+    """One dialog. `hang_up` ends it."""
 
     def __init__(
         self,
@@ -47,19 +70,32 @@ class Session:
         audio: AudioLeg,
         peer: Flow,
         *,
-        terms: Terms | None = None,
+        negotiation: Negotiation | None = None,
+        credentials: DigestClient | None = None,
+        timer: SessionTimer | None = None,
     ) -> None:
-        """The dialog may still be early; the audio leg is bound. `terms` when an offer was made already."""
-        self._parts, self._owner, self._dialog = parts, owner, dialog
-        self._peer = peer
-        self.terms = terms or Terms(
-            audio, parts.addresses.rtp_host(peer.host), parts.clock.now_ms(), peer.host
+        """The dialog may still be early; the audio leg is bound. `negotiation` when an offer of ours began it."""
+        self._parts, self._owner, self._dialog, self.audio = parts, owner, dialog, audio
+        self.line = Line(parts.point, dialog, peer, credentials)
+        self.negotiation = negotiation or Negotiation(local_media(parts, audio, peer.host))
+        self.refresher = Refresher(
+            self.line,
+            self.negotiation,
+            audio,
+            timer or SessionTimer(parts.sip.session_expires_s or _EXPIRES_S, parts.sip.min_se_s),
+            parts.alarms,
+            parts.clock,
+            lambda: self._gone("session_expired"),
+            called=negotiation is not None,
         )
-        self._awaiting_acks: set[ServerKey] = set()
+        self._silence = SilenceWatch(
+            self.line, parts.timing.caller_silence_s, lambda: self._gone("media_timeout")
+        )
+        self.prack_user: PrackUser | None = None
+        self._first: ServerKey | None = None  # the INVITE that made the dialog, until our 200 is acknowledged
+        self._answer_in_ack: ServerKey | None = None  # our open offer went out in the 200 to this INVITE
         self._closed = False
-        self._bye_due = False
-        self._speaking = False
-        self._silence: asyncio.TimerHandle | None = None
+        self._bye: Reason | None = None  # waits for the first ACK
         parts.dialogs.add(dialog.id, self)
 
     @property
@@ -68,149 +104,194 @@ class Session:
         return self._dialog.confirmed
 
     @property
+    def local_tag(self) -> str:
+        """Our tag in the dialog."""
+        return self._dialog.id.local_tag
+
+    @property
     def contact(self) -> str:
         """Our Contact towards this peer."""
-        return self._parts.point.contact(self._peer)
+        return self.line.contact
 
-    def answer(self, key: ServerKey, invite: Request, body: bytes) -> None:
+    def answer(self, key: ServerKey, invite: Request) -> None:
         """200 to the INVITE; the first or a later one of this dialog."""
+        first = not self._dialog.confirmed
+        body = self._description(key)
         response = respond(
             invite,
             200,
-            to_tag=self._dialog.id.local_tag,
+            to_tag=self.local_tag,
             contact=self.contact,
+            headers=self.refresher.answer_headers(invite),
             body=body,
             content_type=SDP_TYPE,
         )
         self._dialog.response_sent(invite, response)
-        if self._parts.point.respond(key, response, self):
-            self._awaiting_acks.add(key)
-        self._watch_silence()
+        self.refresher.peer_said(invite)
+        self.refresher.agreed(response, ours=False)
+        if self._parts.point.respond(key, response, self) and first:
+            self._first = key
+        self._silence.watch()
+
+    def _description(self, key: ServerKey) -> bytes:
+        """What our 200 says: the answer, else our offer unless one of the INVITE's is settled already."""
+        negotiation = self.negotiation
+        if negotiation.state == "offer_in":
+            return self.answer_now()
+        if negotiation.agreement is not None and not self._dialog.confirmed:
+            return b""  # settled before the answer (RFC 3262 5)
+        self._answer_in_ack = key
+        return negotiation.make_offer()
+
+    def answer_now(self) -> bytes:
+        """Our answer to the offer that is open; it is in force."""
+        body, agreement = self.negotiation.make_answer()
+        connect(self.audio, agreement, self.line.peer.host)
+        return body
 
     def acknowledge(self, key: ClientKey, invite: Request) -> None:
-        """ACK to the 200 of an INVITE of ours."""
-        destination = self._parts.point.next_hop(self._dialog, self._peer)
-        self._parts.point.acknowledge(key, self._dialog.ack(cseq_number=invite.cseq.number), destination)
-        self._watch_silence()
+        """ACK to the 200 of the INVITE of ours that made the dialog."""
+        self.line.acknowledge(key, invite.cseq.number)
+        self._silence.watch()
 
-    def hang_up(self) -> None:
+    def hang_up(self, reason: Reason | None = None) -> None:
         """BYE, now or when the ACK is there. An early dialog is ended by its INVITE's final response instead."""
-        if self._closed or self._bye_due:
+        if self._closed or self._bye is not None:
             return
-        if self._awaiting_acks:
-            self._bye_due = True
-            self._stop_watching()
+        reason = reason or reason_of_status(487)
+        if self._first is not None:
+            self._bye = reason
+            self._silence.stop()
+            self.refresher.stop()
             return
+        self._bye_now(reason)
+
+    def _bye_now(self, reason: Reason) -> None:
         confirmed = self._dialog.confirmed
         self.close()
         if confirmed:
-            self._send("BYE", _Ignored())
+            self.line.request("BYE", nothing_follows, headers=[reason_header(reason)])
 
     def close(self) -> None:
         """Forget the dialog."""
         if not self._closed:
             self._closed = True
-            self._stop_watching()
+            self._bye = None
+            self._silence.stop()
+            self.refresher.stop()
             self._parts.dialogs.remove(self._dialog.id)
-
-    # --- silence ----------------------------------------------------------------------------------
 
     def heard(self) -> None:
         """The peer speaks."""
-        self._speaking = True
-        self._stop_watching()
+        self._silence.heard()
 
     def silent(self, silent_ms: int) -> None:
         """The peer has not been heard for so long."""
-        self._speaking = False
-        self._watch_silence(silent_ms / 1000)
+        self._silence.silent(silent_ms)
 
-    def _watch_silence(self, silent_s: float = 0.0) -> None:
-        """Ask when it has been too long; a peer that was never heard is silent from the start."""
-        self._stop_watching()
-        if not (self._closed or self._bye_due or self._speaking):
-            wait_s = max(0.0, self._parts.timing.caller_silence_s - silent_s)
-            self._silence = asyncio.get_running_loop().call_later(wait_s, self._ask)
-
-    def _stop_watching(self) -> None:
-        if self._silence is not None:
-            self._silence.cancel()
-            self._silence = None
-
-    def _ask(self) -> None:
-        self._silence = None
-        if not self._send("OPTIONS", _Question(self)):
-            self._watch_silence()
-
-    def answered(self, status: int) -> None:
-        """What came of the question. 481 and silence mean that there is nobody (RFC 3261 12.2.1.2)."""
-        if self._closed or self._bye_due:
-            return
-        if status in (408, 481):
-            self.hang_up()
-            self._owner.session_ended("media_timeout")
-        elif self._silence is None:
-            self._watch_silence()
+    def _gone(self, cause: str, reason: Reason | None = None) -> None:
+        """There is nobody, or nobody to be talked to."""
+        if not self._closed and self._bye is None:
+            self.hang_up(reason or reason_of_status(408))
+            self._owner.session_ended(cause, "")
 
     # --- requests of the peer ---------------------------------------------------------------------
 
     def request_received(self, key: ServerKey, request: Request, source: Flow) -> None:
         """A request within the dialog."""
-        point = self._parts.point
-        rejection = self._dialog.receive_request(request)
-        if rejection is not None:
-            point.respond(key, respond(request, rejection.status, headers=rejection.headers))
+        parts = self._parts
+        if not may_speak(self._dialog, self.line.peer, source, parts.trunks):
+            parts.guard.saw(source.host, "spoofed", parts.clock.monotonic_ms(), request.method)
+            parts.point.respond(key, refused(request, NO_SUCH_DIALOG))
             return
-        self._peer = source
+        refusal = self._dialog.judge(request)
+        self._dialog.accept(request)
+        if refusal is not None:
+            self._refuse(key, request, refusal)
+            return
+        self.line.peer = source
         match request.method:
             case "BYE":
-                point.respond(key, respond(request, 200))
-                self._bye_due = False  # theirs was first: one of ours would find no dialog
-                self.close()
-                self._owner.session_ended("hung_up")
+                self._hung_up(key, request)
             case "INVITE":
-                self._new_terms(key, request)
+                self._reinvited(key, request)
+            case "UPDATE":
+                self._updated(key, request)
+            case "PRACK" if self.prack_user is not None:
+                self.prack_user.prack_received(key, request)
+            case "PRACK":
+                self._refuse(key, request, NO_SUCH_DIALOG)
             case "INFO":
                 self._info(key, request)
             case "OPTIONS":
-                point.respond(key, respond(request, 200, contact=self.contact))
+                parts.point.respond(key, respond(request, 200, contact=self.contact))
             case _:
-                self._answer_late(key, request, respond(request, 405))
+                self._refuse(key, request, Refusal(405))
 
-    def _new_terms(self, key: ServerKey, request: Request) -> None:
+    def _hung_up(self, key: ServerKey, request: Request) -> None:
+        self._parts.point.respond(key, respond(request, 200))
+        self.close()  # also when one of ours waits: it would find no dialog
+        self._owner.session_ended("hung_up", str(read_reason(request) or ""))
+
+    def _reinvited(self, key: ServerKey, request: Request) -> None:
         """A re-INVITE (RFC 3261 14.2). What can't be agreed leaves everything as it was."""
-        if self._bye_due:
-            self._answer_late(key, request, respond(request, 491))
-            return
-        try:
-            if request.body and request.content_type != SDP_TYPE:
-                response = respond(request, 415, headers=[("Accept", SDP_TYPE)])
-            else:
-                body = self.terms.answer(parse_sdp(request.body)) if request.body else self.terms.offer()
-                self.answer(key, request, body)
-                return
-        except SdpError as error:
-            response = respond(request, 400, f"Bad SDP - {error}")
-        except NoCommonCodecError:
-            response = respond(request, 488)
-        self._answer_late(key, request, response)
+        refusal = Refusal(491) if self._bye is not None else self._judge_terms(request)
+        if refusal is not None:
+            self._refuse(key, request, refusal)
+        else:
+            self.answer(key, request)
 
-    def _answer_late(self, key: ServerKey, request: Request, response: Response) -> None:
+    def _updated(self, key: ServerKey, request: Request) -> None:
+        """RFC 3311: other terms or another target, also before the answer."""
+        was_open = self.negotiation.state != "idle"
+        refusal = Refusal(491) if self._bye is not None else self._judge_terms(request)
+        if refusal is not None:
+            self._refuse(key, request, refusal)
+            return
+        body = b""
+        if self.negotiation.state == "offer_in" and not was_open:
+            body = self.answer_now()
+        headers = self.refresher.answer_headers(request)
+        response = respond(
+            request, 200, contact=self.contact, headers=headers, body=body, content_type=SDP_TYPE
+        )
+        self._dialog.response_sent(request, response)
+        self.refresher.peer_said(request)
+        if self._dialog.confirmed:
+            self.refresher.agreed(response, ours=False)
+        self._parts.point.respond(key, response)
+
+    def _judge_terms(self, request: Request) -> Refusal | None:
+        """Of a re-INVITE or UPDATE; when it has an offer that can be answered, that is open afterwards."""
+        body = session_part(request)
+        if isinstance(body, Refusal):
+            return body
+        refusal = self.refresher.judge(request)
+        if refusal is not None:
+            return refusal
+        if body:
+            return self.negotiation.take_offer(body)
+        # A re-INVITE without one asks for ours (RFC 6337 4: not while another is open).
+        if request.method != "INVITE" or self.negotiation.state == "idle":
+            return None
+        return Refusal(491) if self.negotiation.state == "offer_out" else _NOT_YET
+
+    def _refuse(self, key: ServerKey, request: Request, refusal: Refusal) -> None:
+        response = refused(request, refusal)
         self._dialog.response_sent(request, response)
         self._parts.point.respond(key, response)
 
     def _info(self, key: ServerKey, request: Request) -> None:
         pressed = key_of_info(request.content_type, request.body)
         if pressed is None:
-            accept = ("Accept", "application/dtmf-relay")
-            self._parts.point.respond(key, respond(request, 415, headers=[accept]))
+            self._refuse(key, request, _NO_KEY)
             return
         self._parts.point.respond(key, respond(request, 200))
         self._owner.session_key(pressed)
 
     # --- ServerUser: our 200 ----------------------------------------------------------------------
 
-    def cancelled(self, key: ServerKey) -> None:
+    def cancelled(self, key: ServerKey, request: Request) -> None:
         """Every INVITE of a session is answered at once: nothing is left to cancel."""
 
     def answered_for(self, key: ServerKey) -> None:
@@ -218,70 +299,38 @@ class Session:
 
     def acknowledged(self, key: ServerKey, request: Request) -> None:
         """The ACK; it carries the answer when the offer was ours (RFC 3261 13.3.1.4)."""
-        self._awaiting_acks.discard(key)
-        if self._bye_due:
-            self._bye_now()
-        elif self.terms.awaits_answer and not self._closed:
-            try:
-                self.terms.take_answer(request.body)
-            except (SdpError, NoCommonCodecError) as error:
-                _log.warning("%s acknowledged with an unusable answer: %s", self._peer.host, error)
-                self.hang_up()
-                self._owner.session_ended("bad_answer")
+        self._dialog.ack_received(request)
+        if not self._first_is_over(key) and key == self._answer_in_ack and not self._closed:
+            self._answer_in_ack = None
+            self._take_answer(request)
+
+    def _take_answer(self, ack: Request) -> None:
+        body = session_part(ack)
+        try:
+            if isinstance(body, Refusal):
+                raise SdpError(f"a body that is not understood: {body.status}")
+            connect(self.audio, self.negotiation.take_answer(body), self.line.peer.host)
+        except (SdpError, NoCommonCodecError) as error:
+            _log.warning("%s acknowledged with an unusable answer: %s", self.line.peer.host, error)
+            self._gone("bad_answer", reason_of_status(488))
 
     def not_acknowledged(self, key: ServerKey) -> None:
         """RFC 3261 13.3.1.4: the session is ended with a BYE."""
-        self._awaiting_acks.discard(key)
-        if self._bye_due:
-            self._bye_now()
-        elif not self._closed:
-            self._awaiting_acks.clear()
-            self.hang_up()
-            self._owner.session_ended("no_ack")
+        self._dialog.ack_missing()
+        if not self._first_is_over(key):
+            self._first = None
+            self._gone("no_ack")
 
-    def _bye_now(self) -> None:
-        if not self._awaiting_acks:
-            self._bye_due = False
-            self.close()
-            self._send("BYE", _Ignored())
-
-    def _send(self, method: str, user: _Ignored | _Question) -> bool:
-        request = self._dialog.request(method, contact=self.contact if method != "BYE" else None)
-        try:
-            self._parts.point.request(request, self._parts.point.next_hop(self._dialog, self._peer), user)
-        except TransactionsFullError:
-            _log.error("too many transactions: %s to %s was not sent", method, self._peer.host)
-            return False
-        return True
+    def _first_is_over(self, key: ServerKey) -> bool:
+        """Whether a BYE of ours has waited for this."""
+        if key == self._first:
+            self._first = None
+            if self._bye is not None:
+                self._bye_now(self._bye)
+                return True
+        return False
 
 
-class _Ignored:
-    """Nothing follows from the answer to our BYE (RFC 3261 15.1.1)."""
-
-    def response(self, key: ClientKey, response: Response, source: Flow) -> None:
-        """The dialog is gone on our side already."""
-
-    def failed(self, key: ClientKey, status: int) -> None:
-        """As above."""
-
-    def ended(self, key: ClientKey) -> None:
-        """Of an INVITE only."""
-
-
-class _Question:
-    """The OPTIONS that asks whether the peer is still there."""
-
-    def __init__(self, session: Session) -> None:
-        self._session = session
-
-    def response(self, key: ClientKey, response: Response, source: Flow) -> None:
-        """Any final answer but 481 and 408 is a sign of life."""
-        if response.status >= 200:
-            self._session.answered(response.status)
-
-    def failed(self, key: ClientKey, status: int) -> None:
-        """Silence."""
-        self._session.answered(status)
-
-    def ended(self, key: ClientKey) -> None:
-        """Of an INVITE only."""
+def refused(request: Request, refusal: Refusal, *, to_tag: str | None = None) -> Response:
+    """The answer to a request that is refused."""
+    return respond(request, refusal.status, refusal.reason, to_tag=to_tag, headers=refusal.headers)

@@ -18,8 +18,8 @@ class RequestHandler(Protocol):
 class ServerUser(Protocol):
     """Owns an INVITE that was received."""
 
-    def cancelled(self, key: ServerKey) -> None:
-        """The caller took it back: answer 487."""
+    def cancelled(self, key: ServerKey, request: Request) -> None:
+        """The caller took it back by this CANCEL: answer 487."""
 
     def acknowledged(self, key: ServerKey, request: Request) -> None:
         """The 2xx arrived."""

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 SERVER_NAME = "santral"
-METHODS = ("INVITE", "ACK", "CANCEL", "BYE", "OPTIONS", "INFO", "REGISTER")
+METHODS = ("INVITE", "ACK", "CANCEL", "BYE", "OPTIONS", "INFO", "REGISTER", "UPDATE", "PRACK")
 ALLOW = ", ".join(METHODS)
-# Extensions that a peer may Require of us (RFC 3261 8.2.2.3). None needs more than the base protocol yet.
-EXTENSIONS: tuple[str, ...] = ()
+# Extensions that a peer may Require of us (RFC 3261 8.2.2.3).
+EXTENSIONS = ("100rel", "timer")
 SUPPORTED = ", ".join(EXTENSIONS)
 # ... and those that only mean something in a REGISTER (RFC 5626, RFC 3327).
 REGISTRATION_EXTENSIONS = ("outbound", "path")
-ACCEPT = "application/sdp"
+ACCEPT = "application/sdp, multipart/mixed"

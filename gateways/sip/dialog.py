@@ -140,6 +140,10 @@ class Dialog:
         self._invite_out = self._last_invite_out = request.cseq.number
         self._proofs = tuple(field for field in request.headers if field[0] in _CREDENTIALS)
 
+    def invite_failed(self) -> None:
+        """Our INVITE was not sent, or nobody answered it."""
+        self._invite_out = None
+
     def next_hop(self) -> Uri:
         """Where requests of this dialog are sent: the first route, else the remote target."""
         return self.route_set[0].uri if self.route_set else self.remote_target

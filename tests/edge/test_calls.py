@@ -216,7 +216,7 @@ def test_an_offer_without_a_common_codec_is_488_and_a_broken_one_400(tmp_path: P
                 await phone.response(status)
             other = world.phone()
             await other.call(content_type="text/plain")
-            assert (await other.response(415)).get("Accept") == "application/sdp"
+            assert (await other.response(415)).get("Accept") == "application/sdp, multipart/mixed"
             assert world.core.all(events.CallArrived) == []
             assert world.engine.all(engine.AllocateLeg) == []
 

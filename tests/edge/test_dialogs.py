@@ -72,8 +72,10 @@ def test_keys_by_info_and_other_requests_of_the_dialog(tmp_path: Path) -> None:
             assert (await phone.response(415)).get("Accept") == "application/dtmf-relay"
             phone.request("OPTIONS", to_tag=tag)
             await phone.response(200, "OPTIONS")
-            phone.request("UPDATE", to_tag=tag, body=sdp())
-            await phone.response(405)
+            phone.request("PRACK", to_tag=tag, headers=("RAck: 1 1 INVITE",))
+            await phone.response(481, "PRACK")
+            phone.request("PUBLISH", to_tag=tag)
+            await phone.response(405, "PUBLISH")
             phone.request("BYE", to_tag="somebody-else")
             await phone.response(481)
             phone.request("BYE", to_tag=tag)

@@ -22,6 +22,7 @@ from gateways.edge.identity import (
 from gateways.edge.keys import key_of_info
 from gateways.edge.recordings import recording_path
 from gateways.edge.sources import FailureGuard, RateLimiter
+from gateways.sip.identity import read_identity
 from gateways.sip.message import Request
 
 
@@ -64,7 +65,7 @@ def invite(sender: str, uri: str = "sip:185@host") -> Request:
     ],
 )
 def test_who_calls(sender: str, expected: tuple[str, str]) -> None:
-    assert caller_of(invite(sender)) == expected
+    assert caller_of(read_identity(invite(sender), trusted=False)) == expected
 
 
 @pytest.mark.parametrize(
@@ -83,7 +84,9 @@ def test_a_caller_who_asks_for_privacy_is_nobody(asked: tuple[str, ...], withhel
     request = invite('"Ayşe" <sip:05321112233@host>')
     for value in asked:
         request.add("Privacy", value)
-    assert caller_of(request) == (("anonymous", "") if withheld else ("05321112233", "Ayşe"))
+    assert caller_of(read_identity(request, trusted=False)) == (
+        ("anonymous", "") if withheld else ("05321112233", "Ayşe")
+    )
 
 
 def test_a_caller_is_remembered_by_one_form_of_their_number() -> None:

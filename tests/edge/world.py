@@ -311,6 +311,7 @@ class World:
         clock = self.edge.clock
         clock._began_ns -= milliseconds * 1_000_000
         self.edge.point._timer_due()
+        self.edge._parts.alarms.ring()
 
     async def arrive(self, phone: Phone, **more: Any) -> events.CallArrived:
         await phone.call(**more)

@@ -124,11 +124,13 @@ class Line:
         self.story.append(request.method)
         self._exchange.point.respond(key, respond(request, 200))
 
-    def cancelled(self, key: ServerKey) -> None:
+    def cancelled(self, key: ServerKey, request: Request) -> None:
         self.story.append("CANCEL")
         self._exchange.point.respond(key, respond(self._invite, 487, to_tag=self._tag))
 
     def acknowledged(self, key: ServerKey, request: Request) -> None:
+        assert self._dialog is not None
+        self._dialog.ack_received(request)
         self.story.append("ACK")
 
     def not_acknowledged(self, key: ServerKey) -> None:

@@ -57,7 +57,7 @@ def test_timestamp_is_echoed_in_100() -> None:
 def test_options_tells_what_we_can() -> None:
     """11.2"""
     response = respond(wire_request("OPTIONS"), 200)
-    assert response.get("Accept") == "application/sdp"
+    assert response.get("Accept") == "application/sdp, multipart/mixed"
     assert "INVITE" in (response.get("Allow") or "")
 
 
