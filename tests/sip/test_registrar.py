@@ -276,6 +276,18 @@ def test_flows_of_a_device() -> None:
     assert (len(registrar), registrar.is_used(FLOW)) == (0, False)
 
 
+def test_a_flow_to_a_proxy_is_not_the_phones() -> None:
+    """The proxy that left a Path takes another connection"""
+    registrar = Registrar()
+    process(registrar, register("<sip:a@192.0.2.1>"), flow=STREAM)
+    made = register("<sip:b@192.0.2.1>", call_id="reg-2")
+    made.add("Path", "<sip:p1.example;lr>")
+    process(registrar, made, aor="b", flow=STREAM)
+    assert [binding.aor for binding in registrar.directly_at(STREAM)] == [AOR]
+    assert [removed.binding.aor for removed in registrar.flow_lost(STREAM)] == [AOR]
+    assert (contacts(registrar), contacts(registrar, aor="b")) == ([], ["sip:b@192.0.2.1"])
+
+
 def test_one_that_does_not_answer_is_removed() -> None:
     registrar = Registrar()
     process(registrar, register("<sip:a@192.0.2.1>", "<sip:a@192.0.2.3>"))
