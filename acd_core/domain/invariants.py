@@ -138,6 +138,9 @@ def _agent(state: State, agent: Agent) -> None:
     assert dials == (agent.desk is not None and agent.desk.dialling != ""), f"{name}: dialling, and told so"
     assert dials or agent.interrupted is None, f"{name}: a wrap-up goes on after dialling"
     assert agent.state != "ringing" or "offer" in agent.deadlines, f"{name}: an offer has a deadline"
+    if "vanish" in agent.deadlines:
+        at_page = not agent.online and state.calls[agent.call].ringing[agent.id].audio == "browser"
+        assert at_page, f"{name}: who vanishes rings at a page that is away"
     assert agent.state != "wrap_up" or "wrap_up" in agent.deadlines, f"{name}: wrap-up has a deadline"
     assert agent.state != "ready" or audio_edge(state, agent), f"{name}: ready with audio"
     assert (agent.leg_edge in state.edges) == bool(agent.leg), f"{name}: a leg is at an edge that is known"

@@ -331,3 +331,19 @@ def test_who_is_to_be_logged_out_and_does_not_take_the_call_goes_at_once(how: st
     else:
         world.deadline("agent", "ann", "offer")
     assert world.who("ann") == "logged_out login_over"
+
+
+def test_a_phone_rings_on_while_the_page_is_away() -> None:
+    """Who sits at the phone has not vanished, and may answer there; a page that rings has a short grace."""
+    world = World()
+    world.use_phone("ann")
+    world.make_ready("bob")
+    world.ask(ev.ReadyRequested, "ann")
+    world.arrive("c1")
+    world.lose_page("bob")
+    assert "vanish" in world.agent("bob").deadlines
+    world.arrive("c2")
+    world.lose_page("ann")
+    assert world.agent("ann").deadlines.keys() == {"login", "offer", "session"}
+    world.do(ev.PhoneAnswered(agent="ann", call="c2", offer=2))
+    assert world.call("c2").agent == "ann"

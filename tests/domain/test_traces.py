@@ -24,7 +24,7 @@ from acd_core.domain.events import AnyEvent, DeadlinePassed, PlanChanged, Roster
 from acd_core.domain.invariants import check
 from acd_core.domain.plan import Strategy
 from acd_core.domain.router import Router
-from acd_core.domain.state import timed
+from acd_core.domain.state import decode_state, encode_state, timed
 from tests.domain.hearsay import Hearsay
 from tests.domain.oracle import Oracle
 
@@ -120,8 +120,8 @@ def told(path: Path) -> list[Line]:
     return [msgspec.json.decode(line, type=Line) for line in path.read_bytes().splitlines() if line.strip()]
 
 
-def happens(lines: list[Line]) -> Iterator[Line]:
-    """The same story as the router of today tells it."""
+def happens(lines: list[Line], *, restarts: bool = False) -> Iterator[Line]:
+    """The same story as the router of today tells it; or as many routers, each going on from a snapshot of the one before."""
     router = Router()
     oracle, hearsay = Oracle(router.state), Hearsay(router.state)
     for line in lines:
@@ -139,6 +139,8 @@ def happens(lines: list[Line]) -> Iterator[Line]:
                 check(router.state)
                 oracle.after(router.state, told, commands)
                 hearsay.after(router.state, told, commands)
+                if restarts:
+                    router = Router(decode_state(encode_state(router.state)))
 
 
 def _in_force(router: Router, event: AnyEvent) -> AnyEvent:
@@ -179,6 +181,11 @@ def test_the_story_is_told_as_it_was_recorded(path: Path) -> None:
     if os.environ.get("SANTRAL_REWRITE_TRACES"):
         path.write_bytes(now)
     assert now.splitlines() == path.read_bytes().splitlines()
+
+
+@pytest.mark.parametrize("path", FILES, ids=[path.stem for path in FILES])
+def test_the_story_is_the_same_with_a_restart_after_every_event(path: Path) -> None:
+    assert written(happens(told(path), restarts=True)).splitlines() == path.read_bytes().splitlines()
 
 
 def test_every_rule_has_its_stories_and_every_story_its_rule() -> None:
