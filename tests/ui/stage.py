@@ -17,6 +17,7 @@ import uvloop
 from acd_core.config import Config, Database, Web
 from acd_core.domain import commands, events
 from acd_core.link.signals import Wallboard
+from acd_core.telephony import DialRule
 from agent_web.times import now_ms
 from persistence.embedded import EmbeddedPostgres
 from tests.persistence.servers import public_folder, running
@@ -135,6 +136,7 @@ def _config(folder: Path, dsn: str) -> Config:
         categories_file=str(categories),
         web=Web(listen_port=0),
         database=Database(dsn=dsn),
+        dial=(DialRule(trunks=("carrier",)),),
     )
 
 

@@ -4,14 +4,14 @@ import type { BoardAgent, BoardCall, BoardQueue } from '../src/wire.gen'
 
 function agent(name: string, state: BoardAgent['state'], fields: Partial<BoardAgent> = {}): BoardAgent {
   return {
-    agent: name, name, team: '', state, reason: '', since_ms: 0, audio: 'none', call: '', queues: [], calls: 0, occupancy: null, overdue: false, paused: false,
+    agent: name, name, team: '', state, reason: '', since_ms: 0, audio: 'none', call: '', queues: [], calls: 0, dialled: 0, occupancy: null, overdue: false, paused: false,
     ...fields,
   }
 }
 
 function call(id: string, fields: Partial<BoardCall> = {}): BoardCall {
   return {
-    call: id, caller: '', service: '', state: 'waiting', since_ms: 0, arrived_ms: 0, queue: 'faults', agent: '', ringing: [], vip: false, hazard: false,
+    call: id, caller: '', outbound: false, service: '', state: 'waiting', since_ms: 0, arrived_ms: 0, queue: 'faults', agent: '', ringing: [], vip: false, hazard: false,
     repeat: 0, only: '', priority: 0, steps: [],
     ...fields,
   }

@@ -2,6 +2,7 @@
 import { useSignal } from '@preact/signals'
 import type { BoardCallback } from '../wire.gen'
 import { callerText, count, dateTime, t } from '../i18n'
+import { CallButton } from '../desk/CallButton'
 import { settleCallback } from '../shared/api'
 import { explain } from '../shared/errors'
 import { Since } from '../shared/parts'
@@ -62,6 +63,7 @@ export function Callbacks({ callbacks, open, queues }: Props) {
                 <Since since_ms={one.asked_at_ms} />
               </td>
               <td class="act">
+                <CallButton number={one.number || one.caller} />
                 <button type="button" class="small" aria-label={`${t('callback_done')}: ${callerText(one.caller)}`} onClick={() => void settle(one)} data-testid="callback-done">
                   {t('callback_done')}
                 </button>

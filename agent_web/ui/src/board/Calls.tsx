@@ -64,7 +64,7 @@ function CallRow({ call, queue, agents }: RowProps) {
           {told(call.state, 'call_')}
         </span>
       </td>
-      <td class="wide">{call.service}</td>
+      <td class="wide">{call.outbound ? t('outbound') : call.service}</td>
       <td class="wide">
         {queue}
         {call.steps.length > 0 && <small class="beside">{t('mark_widened', { count: count(call.steps.length) })}</small>}

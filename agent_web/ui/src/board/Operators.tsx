@@ -98,6 +98,7 @@ function Operator({ agent }: { readonly agent: BoardAgent }) {
       </small>
       <small data-field="work">
         {t('calls_taken')}: {count(agent.calls)}
+        {agent.dialled > 0 && ` · ${t('calls_dialled')}: ${count(agent.dialled)}`}
         {agent.occupancy !== null && ` · ${t('occupancy')}: ${percent(agent.occupancy)}`}
       </small>
     </li>

@@ -4,6 +4,7 @@ import { t } from '../i18n'
 import { left, Since } from '../shared/parts'
 import { go, path } from '../shared/router'
 import type { Desk } from './desk'
+import { DIAL_FIELD } from './DialPad'
 import { OfferDialog } from './OfferDialog'
 
 export function DeskEverywhere({ desk }: { readonly desk: Desk }) {
@@ -49,6 +50,12 @@ function Strip({ desk }: { readonly desk: Desk }) {
   )
 }
 
+/** From whatever page, to the field where a number is typed. */
+function toDial(): void {
+  go('/desk')
+  requestAnimationFrame(() => document.querySelector<HTMLInputElement>(`#${DIAL_FIELD}`)?.select())
+}
+
 /** By the key's place in the Latin layout, so that it is the same key on every keyboard. */
 function useShortcuts(desk: Desk): void {
   useEffect(() => {
@@ -62,6 +69,7 @@ function useShortcuts(desk: Desk): void {
       else if (event.code === 'KeyN') desk.ask(view.state === 'ready' ? { type: 'not_ready', reason: desk.usualReason() } : { type: 'ready' })
       else if (event.code === 'KeyT' && view.can_extend) desk.ask({ type: 'more_time' })
       else if (event.code === 'KeyM') desk.mute(!desk.audio.muted.value)
+      else if (event.code === 'KeyC' && desk.dials.value) toDial()
       else return
       event.preventDefault()
     }

@@ -5,6 +5,7 @@ import { Banner } from '../shared/parts'
 import { AudioPanel } from './AudioPanel'
 import { CallPanel } from './CallPanel'
 import type { Desk } from './desk'
+import { DialPad } from './DialPad'
 import { OrderForms } from './OrderForms'
 import { StatePanel } from './StatePanel'
 
@@ -31,6 +32,7 @@ export function DeskPage({ desk }: { readonly desk: Desk }) {
       <div class="desk-grid">
         <StatePanel desk={desk} />
         <AudioPanel desk={desk} />
+        <DialPad desk={desk} />
         <section class="panel work" aria-live="polite">
           {view?.call ? <CallPanel desk={desk} view={view} call={view.call} /> : <Idle view={view} />}
         </section>

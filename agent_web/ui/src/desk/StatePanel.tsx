@@ -16,14 +16,14 @@ export function StatePanel({ desk }: { readonly desk: Desk }) {
     <section class="panel state-panel" aria-label={t('state')}>
       <div class="state-line">
         <span class="state-pill" data-testid="agent-state" data-state={state}>
-          {t(`state_${state}`)}
+          {view?.call?.dialling ? t('dialling_dialled') : t(`state_${state}`)}
         </span>
         {view && <Since since_ms={view.since_ms} />}
       </div>
       {view?.state === 'not_ready' && <p class="quiet">{told(view.reason, 'reason_')}</p>}
       {view && <Left desk={desk} view={view} />}
       {view && <StateButtons desk={desk} view={view} />}
-      <Shortcuts />
+      <Shortcuts desk={desk} />
     </section>
   )
 }
@@ -123,14 +123,15 @@ const KEYS = [
   ['N', 'shortcut_ready'],
   ['T', 'shortcut_more_time'],
   ['M', 'shortcut_mute'],
+  ['C', 'shortcut_dial'],
 ] as const
 
-function Shortcuts() {
+function Shortcuts({ desk }: { readonly desk: Desk }) {
   return (
     <details class="shortcuts">
       <summary>{t('shortcuts')}</summary>
       <dl>
-        {KEYS.map(([key, text]) => (
+        {KEYS.filter(([key]) => key !== 'C' || desk.dials.value).map(([key, text]) => (
           <div key={key}>
             <dt>
               <kbd>Alt</kbd> <kbd>{key}</kbd>

@@ -22,6 +22,11 @@ export class Desk {
   /** The core logged the operator out; the view's reason says why. */
   readonly let_go = signal(false)
   readonly refused = signal('')
+  /** There are dial rules, so that numbers can be called at all. */
+  readonly dials = signal(false)
+  readonly dial_number = signal('')
+  /** Why the number in the field may not be called, or was not reached. */
+  readonly dial_problem = signal('')
   readonly drafts: Drafts
   readonly audio = new AudioLink(() => this.#audioLost())
   readonly line = new Line<DeskToPage, DeskToServer>({
@@ -32,7 +37,14 @@ export class Desk {
   })
   /** What keeps "ready" away, as a key of the texts; empty when nothing does. */
   readonly obstacle = computed(() => (this.view.value?.audio === 'none' ? 'need_audio' : ''))
+  /** What keeps calling a number away. */
+  readonly dial_obstacle = computed(() => {
+    const state = this.view.value?.state
+    if (state === 'talking' || state === 'ringing') return 'in_call'
+    return this.view.value?.audio === 'none' ? 'no_audio' : ''
+  })
   #request = 0
+  #dialled = ''
   #audio_tries = 0
   #audio_timer: ReturnType<typeof setTimeout> | undefined
   #refused_timer: ReturnType<typeof setTimeout> | undefined
@@ -69,9 +81,23 @@ export class Desk {
     this.audio.close()
   }
 
-  ask(message: DeskToServer): void {
+  ask(message: DeskToServer): string {
     const request = String((this.#request += 1))
     if (!this.line.send({ ...message, request } as DeskToServer)) this.#refuse(t('line_down'))
+    return request
+  }
+
+  /** The number stays in the field until somebody answers. */
+  dial(number: string): void {
+    this.typeNumber(number)
+    this.#dialled = this.ask({ type: 'dial', number })
+  }
+
+  typeNumber(number: string): void {
+    batch(() => {
+      this.dial_number.value = number
+      this.dial_problem.value = ''
+    })
   }
 
   /** The reason for a break, or the plan's first when it calls none so. */
@@ -110,6 +136,7 @@ export class Desk {
       case 'welcome':
         learnTime(message.now_ms)
         this.reasons.value = message.not_ready_reasons
+        this.dials.value = message.dials
         break
       case 'view':
         this.#show(message)
@@ -121,7 +148,10 @@ export class Desk {
         this.core_up.value = message.state === 'up'
         break
       case 'refused':
-        this.#refuse(told(message.reason, '', 'refused'))
+        // What nobody asked for just now, while a number is dialled, tells why it was not reached.
+        if (message.request ? message.request === this.#dialled : this.view.value?.call?.dialling) {
+          this.dial_problem.value = told(message.reason, '', 'refused')
+        } else this.#refuse(told(message.reason, '', 'refused'))
         break
       case 'error':
         this.#refuse(message.error === 'core_away' ? t('core_away_short') : told(message.error, '', 'refused'))
@@ -148,6 +178,7 @@ export class Desk {
     batch(() => {
       this.view.value = view
       if (view.call) this.drafts.forCall(view.call.call, view.call.caller)
+      if (view.call?.outbound && view.call.answered_ms) this.typeNumber('')
     })
     if (view.audio === 'browser') this.#audio_tries = 0
     // The server lost our audio while the browser still believes in it: make it anew.

@@ -2,6 +2,7 @@
 import { useEffect, useMemo } from 'preact/hooks'
 import type { Catalogue, Order, OrderChange, OrdersToPage, OrdersToServer } from '../wire.gen'
 import { dateTime, isKey, t, told } from '../i18n'
+import { CallButton } from '../desk/CallButton'
 import { categoryName, useCatalogue } from '../shared/catalogue'
 import { useLine } from '../shared/live'
 import { Banner, Retry } from '../shared/parts'
@@ -138,7 +139,14 @@ function Description({ one, order }: { readonly one: OneOrder; readonly order: O
 function Facts({ order }: { readonly order: Order }) {
   const facts: [string, preact.ComponentChildren][] = [
     [t('order_name'), order.citizen_name],
-    [t('order_phone'), order.caller_phone],
+    [
+      t('order_phone'),
+      order.caller_phone && (
+        <span class="row-actions">
+          {order.caller_phone} <CallButton number={order.caller_phone} />
+        </span>
+      ),
+    ],
     [t('order_address'), order.address],
     [t('order_district'), order.district],
     [t('order_priority'), told(order.priority, 'priority_')],
