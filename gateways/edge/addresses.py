@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ipaddress
 import socket
+from functools import lru_cache
 
 from acd_core.config import Config
 
@@ -30,6 +31,7 @@ def is_unspecified(host: str) -> bool:
     return is_address(host) and ipaddress.ip_address(host).is_unspecified
 
 
+@lru_cache(_REMEMBERED_MAX)
 def is_reachable(host: str, peer: str) -> bool:
     """Whether `host`, which somebody at `peer` named as their own, can be sent to.
 
@@ -46,6 +48,7 @@ def is_reachable(host: str, peer: str) -> bool:
     return not named.is_private or seen.is_private
 
 
+@lru_cache(_REMEMBERED_MAX)
 def takes_audio(host: str, peer: str) -> bool:
     """Whether audio can go to `host`, which somebody at `peer` named in SDP.
 
