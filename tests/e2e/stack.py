@@ -19,7 +19,7 @@ from acd_core.config import Config, load_config
 from acd_core.domain.commands import CallStory, Decided
 from acd_core.journal.reader import read_journal
 from acd_core.journal.records import EventRecord, StoryRecord
-from tests.support.ports import free_port
+from tests.support.ports import free_port, free_ports
 
 GUARD_S = 90.0
 PROCESSES = ("store", "core", "media", "webrtc", "speech", "edge", "web")
@@ -40,7 +40,20 @@ listen_port = {sip_port}
 [rtp]
 port_min = {rtp_min}
 port_max = {rtp_max}
+
+[trunks.carrier]
+host = "{trunk_host}"
+port = {trunk_port}
+health_s = 0
+
+[[dial]]
+prefix = "90"
+strip = 2
+add = "0"
+trunks = ["carrier"]
 """
+# Not the address of the callers, who come over no trunk.
+TRUNK_HOST = "127.0.0.2"
 
 
 class Stack:
@@ -61,6 +74,8 @@ class Stack:
                 sip_port=free_port(),
                 rtp_min=rtp_min,
                 rtp_max=rtp_min + 199,
+                trunk_host=TRUNK_HOST,
+                trunk_port=free_ports(2),  # the peer binds the port above its own for TLS
             )
         )
         self.config: Config = load_config(self._file, {})
