@@ -106,7 +106,7 @@ class Refresher:
         elif self._line.dialog.invite_pending or self._negotiation.state != "idle":
             sent = False
         else:
-            body = self._negotiation.make_offer()
+            body = self._negotiation.make_offer(unchanged=True)
             sent = self._line.request("INVITE", self._reinvited, headers=headers, body=body)
             if not sent:
                 self._negotiation.rolled_back()

@@ -86,14 +86,19 @@ class Negotiation:
 
     # Our offers
 
-    def make_offer(self, direction: Direction | None = None) -> bytes:
-        """Our offer: every stream of the session that there is. `direction`: from its answer on (hold, resume)."""
+    def make_offer(self, direction: Direction | None = None, *, unchanged: bool = False) -> bytes:
+        """Our offer: every stream of the session that there is. `direction`: from its answer on (hold, resume).
+
+        `unchanged`: what is in force, word for word, which only refreshes the session (RFC 4028 7.4).
+        """
         if self.state != "idle":
             raise ValueError(f"an offer is open: {self.state}")
         self._wanted = direction or self._local.direction
         local = msgspec.structs.replace(self._local, direction=self._wanted)
         if self._said is None or self._heard is None or self.agreement is None:
             offer = make_offer(local)
+        elif unchanged:
+            offer = self._said
         else:
             offer = offer_again(local, self._said, self._heard, self.agreement)
         self._offered = self._versioned(offer)
