@@ -7,7 +7,7 @@ ifeq ($(shell id -u),0)
 export SANTRAL_INSTALL_SYSTEM_PACKAGES ?= 1
 endif
 
-.PHONY: run ready ready-dev tools test lint unit e2e soak fuzz relay wire lock clean
+.PHONY: run ready ready-dev tools test lint unit e2e soak fuzz relay asterisk wire lock clean
 
 run: ready
 	.venv/bin/santral up --demo
@@ -54,6 +54,11 @@ fuzz: ready-dev
 CALLS ?= 200
 relay: tools
 	SANTRAL_RELAY_CALLS=$(CALLS) SANTRAL_TEST_SEED=$(SEED) $(VENV_PYTHON) -m pytest tests/edge/test_relay.py
+
+# With an Asterisk of Debian sid in a folder of its own (as root; 505 MB) as trunk, phone and exchange.
+asterisk: tools
+	@$(VENV_PYTHON) scripts/asterisk.py
+	$(VENV_PYTHON) -m pytest tests/peers/with_asterisk.py
 
 # After a change of agent_web/wire.py: the page's types.
 wire: ready-dev
