@@ -143,6 +143,7 @@ class DialledSide:
                 command.caller, "", host=host, private=False, trusted=trunk.config.trusted
             ),
             party=(command.call, f"trunk {trunk.name}"),
+            session_timer=trunk.config.session_timers,
         )
         if self._timer is None:
             loop = asyncio.get_running_loop()

@@ -8,16 +8,15 @@ object of its own, which passes on what its leg still wants and deals with the r
 
 from __future__ import annotations
 
-import logging
 from typing import Protocol
 
+from gateways.edge.line import Line, nothing_follows
 from gateways.edge.parts import Parts
+from gateways.sip.auth import DigestClient
 from gateways.sip.dialog import Dialog
-from gateways.sip.errors import TransactionsFullError
 from gateways.sip.events import ClientKey, Flow
 from gateways.sip.message import Request, Response
-
-_log = logging.getLogger(__name__)
+from gateways.sip.reason import COMPLETED_ELSEWHERE, reason_header
 
 
 class InviteUser(Protocol):
@@ -33,12 +32,13 @@ class InviteUser(Protocol):
 class ForkReaper:
     """The client user of one INVITE."""
 
-    def __init__(self, parts: Parts, leg: InviteUser, invite: Request, to: Flow) -> None:
+    def __init__(
+        self, parts: Parts, leg: InviteUser, invite: Request, to: Flow, credentials: DigestClient | None
+    ) -> None:
         """`send` comes next."""
-        self._parts, self._invite, self._to = parts, invite, to
+        self._parts, self._invite, self._to, self._credentials = parts, invite, to, credentials
         self._leg: InviteUser | None = leg
         self.key: ClientKey | None = None
-        self.reaped = 0
 
     def send(self) -> None:
         """Raises `TransactionsFullError`."""
@@ -51,9 +51,7 @@ class ForkReaper:
     # --- ClientUser -------------------------------------------------------------------------------
 
     def response(self, key: ClientKey, response: Response, source: Flow) -> None:
-        """To the INVITE, or to a BYE of ours, which changes nothing (RFC 3261 15.1.1)."""
-        if response.cseq.method != "INVITE":
-            return
+        """Of whoever was called."""
         self.key = key
         wanted = self._leg is not None and self._leg.invite_response(response, source)
         if not wanted and 200 <= response.status < 300:
@@ -68,12 +66,7 @@ class ForkReaper:
         """Nobody answers any more."""
 
     def _hang_up(self, key: ClientKey, response: Response) -> None:
-        self.reaped += 1
-        point = self._parts.point
         dialog = Dialog.as_caller(self._invite, response)
-        hop = point.next_hop(dialog, self._to)
-        point.acknowledge(key, dialog.ack(cseq_number=self._invite.cseq.number), hop)
-        try:
-            point.request(dialog.request("BYE"), hop, self)
-        except TransactionsFullError:
-            _log.error("too many transactions: an unwanted answer of %s was not hung up", self._to.host)
+        line = Line(self._parts.point, dialog, self._to, self._credentials)
+        line.acknowledge(key, self._invite.cseq.number)
+        line.request("BYE", nothing_follows, headers=[reason_header(COMPLETED_ELSEWHERE)])

@@ -1,9 +1,9 @@
 """A call of ours to somebody, over SIP: from the INVITE until the dialog is over.
 
-One leg calls one target, answers its challenges, and goes where a redirect sends it as far as its owner allows. The
-first 2xx ends the calling; whatever else answers, also after the leg has ended, is the affair of `ForkReaper`. The
-owner hears of progress and then once how it went: `answered` and later `hung_up`, or `failed`. After `end` it hears
-nothing.
+One leg calls one target, answers its challenges, and goes where a redirect sends it as far as its owner allows. Each of
+those who ring is a `Branch`; the latest that has something to say before the answer is heard. The first 2xx ends the
+calling; whatever else answers, also after the leg has ended, is the affair of `ForkReaper`. The owner hears of progress
+and then once how it went: `leg_answered` and later `leg_hung_up`, or `leg_failed`. After `end` it hears nothing.
 """
 
 from __future__ import annotations
@@ -18,28 +18,31 @@ from typing import Literal, Protocol
 import msgspec
 
 from gateways.edge.audio_leg import AudioLeg
+from gateways.edge.branch import Branch
 from gateways.edge.fork_reaper import ForkReaper
 from gateways.edge.parts import Parts
 from gateways.edge.point import token
 from gateways.edge.session import Session
-from gateways.edge.terms import connect, local_media
+from gateways.edge.terms import local_media
 from gateways.sip.auth import DigestClient
 from gateways.sip.body import SDP_TYPE
 from gateways.sip.build import make_request
-from gateways.sip.dialog import Dialog
-from gateways.sip.errors import NoCommonCodecError, SdpError, SipParseError, TransactionsFullError
+from gateways.sip.errors import SipParseError, TransactionsFullError
 from gateways.sip.events import Flow
 from gateways.sip.headers import NameAddr
+from gateways.sip.limits import FORKS_MAX
 from gateways.sip.message import Request, Response
 from gateways.sip.negotiation import Negotiation
 from gateways.sip.reason import Reason, read_reason, reason_header
 from gateways.sip.redirect import redirect_targets
+from gateways.sip.reliable import ReliableUac, asks_for_prack
 from gateways.sip.scan import parse_number
+from gateways.sip.session_timer import SessionTimer
 from gateways.sip.uri import Uri
 
 _log = logging.getLogger(__name__)
 
-_CHALLENGES_MAX = 3  # of one target: its proxy's, its own, and one whose nonce was stale
+_AGAIN_MAX = 4  # to one target: for its proxy's challenge, its own, a nonce that was stale, a longer session
 _RETRY_AFTER_S_MAX = 3_600
 
 
@@ -97,6 +100,7 @@ class OutgoingLeg:
         to: NameAddr,
         headers: Iterable[tuple[str, str]] = (),
         party: tuple[str, str] = ("", ""),
+        session_timer: bool = True,
     ) -> None:
         """`audio` is bound, and freed by the owner. `party`: the call and what this leg is of it, for the trace."""
         self._parts, self._owner, self.audio = parts, owner, audio
@@ -107,11 +111,18 @@ class OutgoingLeg:
         self._target = target
         self._tried = [target.uri]
         self._waiting: deque[Target] = deque()
-        self._redirects = self._challenges = self._cseq = 0
+        self._redirects = self._sent_again = self._cseq = 0
         self._state: Literal["calling", "cancelled", "talking", "ended"] = "calling"
         self._invite: Request | None = None
         self._reaper: ForkReaper | None = None
-        self._negotiation: Negotiation | None = None
+        self._negotiation: Negotiation | None = (
+            None  # the offer, which stays open; each branch has one of its own
+        )
+        self._reliable = ReliableUac()
+        self._timer: SessionTimer | None = None
+        if session_timer and parts.sip.session_expires_s:
+            self._timer = SessionTimer(parts.sip.session_expires_s, parts.sip.min_se_s)
+        self._branches: dict[str, Branch] = {}
         self._session: Session | None = None
         self._silence: asyncio.TimerHandle | None = None
         parts.trace.party(*party, self._call_id)
@@ -133,12 +144,13 @@ class OutgoingLeg:
             case "calling":
                 self._state = "cancelled"
                 self._stop_waiting()
+                self._drop_branches()
                 if self._reaper is not None and self._reaper.key is not None:
                     headers = () if reason is None else (reason_header(reason),)
                     self._parts.point.cancel(self._reaper.key, headers)
                 self._let_go()
             case "talking":
-                self._close()
+                self._close(reason)
 
     def heard(self) -> None:
         """The other side's audio arrives."""
@@ -153,10 +165,10 @@ class OutgoingLeg:
     # --- inside -----------------------------------------------------------------------------------
 
     def _call(self, target: Target) -> None:
-        host = target.flow.host
-        self._target, self._challenges = target, 0
-        self._negotiation = Negotiation(local_media(self._parts, self.audio, host))
+        self._target, self._sent_again = target, 0
+        self._negotiation = Negotiation(local_media(self._parts, self.audio, target.flow.host))
         self._cseq += 1
+        timer = self._timer.offer_headers() if self._timer is not None else []
         invite = make_request(
             "INVITE",
             target.uri,
@@ -165,7 +177,7 @@ class OutgoingLeg:
             call_id=self._call_id,
             cseq=self._cseq,
             contact=self._parts.point.contact(target.flow),
-            headers=[*(("Route", str(hop)) for hop in target.route), *self._headers],
+            headers=[*(("Route", str(hop)) for hop in target.route), *self._headers, *timer],
             body=self._negotiation.make_offer(),
             content_type=SDP_TYPE,
         )
@@ -173,12 +185,23 @@ class OutgoingLeg:
 
     def _send(self, invite: Request) -> None:
         self._let_go()
+        self._drop_branches()
+        self._reliable = ReliableUac()
         self._invite, self._cseq = invite, invite.cseq.number
-        reaper = self._reaper = ForkReaper(self._parts, self, invite, self._target.flow)
+        reaper = self._reaper = ForkReaper(
+            self._parts, self, invite, self._target.flow, self._target.credentials
+        )
         try:
             reaper.send()
         except TransactionsFullError:
             self._fail(Failure(503))
+
+    def _drop_branches(self, keep: Branch | None = None) -> None:
+        """Those who only rang: their proxy tells them, and one that answers all the same is hung up."""
+        for branch in self._branches.values():
+            if branch is not keep:
+                branch.session.close()
+        self._branches.clear()
 
     def _let_go(self) -> None:
         if self._reaper is not None:
@@ -194,12 +217,13 @@ class OutgoingLeg:
         self._state = "ended"
         self._owner.leg_failed(self, Failure(408))
 
-    def _close(self) -> None:
+    def _close(self, reason: Reason | None = None) -> None:
         self._state = "ended"
         self._stop_waiting()
         self._let_go()
+        self._drop_branches()
         if self._session is not None:
-            self._session.hang_up()
+            self._session.hang_up(reason)
 
     def _fail(self, failure: Failure) -> None:
         if self._state == "calling":
@@ -214,11 +238,10 @@ class OutgoingLeg:
         if self._state != "calling":
             return False
         if response.status < 200:
-            self._owner.leg_progressed(self, response.status, False)
+            self._progressed(response)
             return True
         if response.status < 300:
-            self._accepted(response)
-            return True
+            return self._accepted(response)
         if not (self._proves(response) or self._goes_on(response)):
             self._fail(_failure_of(response))
         return True
@@ -228,15 +251,55 @@ class OutgoingLeg:
         if self._state == "calling" and not self._try_next():
             self._fail(Failure(status))
 
+    def _progressed(self, response: Response) -> None:
+        branch = self._branch(response) if response.status > 100 else None
+        heard = False
+        if branch is not None:
+            if asks_for_prack(response):
+                rack = self._reliable.prack_for(response)
+                if rack is None:
+                    return  # RFC 3262 4: a copy, or one that overtook another, and must not be used
+                branch.acknowledge_ringing(rack)
+            heard = branch.hear_early(response)
+        self._owner.leg_progressed(self, response.status, heard)
+
+    def _branch(self, response: Response) -> Branch | None:
+        """Whom this is from; None when it does not say, or is one too many."""
+        tag = response.to.tag
+        if not tag or (tag not in self._branches and len(self._branches) >= FORKS_MAX):
+            return None
+        if tag not in self._branches:
+            assert self._invite is not None
+            assert self._negotiation is not None
+            self._branches[tag] = Branch(
+                self._parts,
+                self,
+                self.audio,
+                self._invite,
+                response,
+                self._target.flow,
+                negotiation=self._negotiation.forked(),
+                credentials=self._target.credentials,
+                timer=self._timer,
+            )
+        return self._branches[tag]
+
     def _proves(self, response: Response) -> bool:
-        """A challenge that can be answered was (RFC 3261 22.2, 22.3)."""
-        credentials = self._target.credentials
-        if credentials is None or self._invite is None or self._challenges >= _CHALLENGES_MAX:
+        """The INVITE went out again as wanted: with credentials (RFC 3261 22.2), or for longer (RFC 4028 7.3)."""
+        if self._invite is None or self._sent_again >= _AGAIN_MAX:
             return False
-        again = credentials.answer(self._invite, response)
+        again: Request | None = None
+        if self._timer is not None and self._timer.refused(response):
+            again = self._invite.copy()
+            again.remove("Via")
+            again.set("CSeq", f"{self._cseq + 1} INVITE")
+            for name, value in self._timer.offer_headers():
+                again.set(name, value)
+        elif self._target.credentials is not None:
+            again = self._target.credentials.answer(self._invite, response)
         if again is None:
             return False
-        self._challenges += 1
+        self._sent_again += 1
         self._send(again)
         return True
 
@@ -262,34 +325,28 @@ class OutgoingLeg:
         self._call(self._waiting.popleft())
         return True
 
-    def _accepted(self, response: Response) -> None:
-        assert self._invite is not None
-        assert self._negotiation is not None
+    def _accepted(self, response: Response) -> bool:
         assert self._reaper is not None
         assert self._reaper.key is not None
-        dialog = Dialog.as_caller(self._invite, response)
-        self._session = session = Session(
-            self._parts, self, dialog, self.audio, self._target.flow, negotiation=self._negotiation
-        )
-        session.acknowledge(self._reaper.key, self._invite)
-        try:
-            connect(self.audio, self._negotiation.take_answer(response.body), self._target.flow.host)
-            session.refresher.peer_said(response)
-            session.refresher.agreed(response, ours=True)
-        except (SdpError, NoCommonCodecError) as error:
-            _log.warning("%s answered with unusable audio: %s", self._target.flow.host, error)
+        branch = self._branch(response)
+        if branch is None:
+            return False
+        self._drop_branches(keep=branch)
+        self._session = branch.session
+        if branch.accept(self._reaper.key, response):
+            self._state = "talking"
+            self._owner.leg_answered(self)
+        else:
             self._fail(Failure(488))
-            return
-        self._state = "talking"
-        self._owner.leg_answered(self)
+        return True
 
     # --- SessionOwner -----------------------------------------------------------------------------
 
     def session_ended(self, cause: str, reason: str) -> None:
-        """The other side hung up, or is gone."""
+        """The other side hung up, or is gone. Who hangs up before the answer leaves the INVITE to its final response."""
         if self._state == "talking":
             self._close()
-            self._owner.leg_hung_up(self, cause, "")
+            self._owner.leg_hung_up(self, cause, reason)
 
     def session_key(self, key: str) -> None:
         """INFO."""

@@ -207,7 +207,8 @@ def test_who_rang_has_been_reached_and_is_not_called_over_another_trunk(tmp_path
             invite = await first.asked("INVITE")
             first.reply(invite, 180)
             first.reply(invite, 408)
-            assert (await world.core.expect(events.DialFailed)).status == 408
+            failed = await world.core.expect(events.DialFailed)
+            assert (failed.status, failed.trunk) == (408, "t1")
             assert [row.up for row in world.edge.trunks.rows()] == [True, True]
 
     asyncio.run(story())

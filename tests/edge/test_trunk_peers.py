@@ -1,0 +1,182 @@
+"""Carriers that know nothing of our stack: Kamailio as registrar and proxy, SIPp and sippy as those who are called."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from acd_core.domain import commands, events
+from acd_core.telephony import Trunk
+from tests.edge.test_calls import EDGE
+from tests.edge.test_sipp import SCENARIOS
+from tests.edge.test_trunk_care import QUICK, changed, secret_at
+from tests.edge.test_trunks import CALL, dial_out, trunked
+from tests.edge.world import World, config_for, world_in
+from tests.peers.kamailio import Kamailio
+from tests.peers.sippy_peer import Sippy
+from tests.support.ports import free_ports
+
+pytestmark = pytest.mark.peers
+
+CARRIER = """\
+route[TEST] {{
+    if (is_method("REGISTER")) {{
+        if (!pv_www_authenticate("carrier.example", "secret", "0")) {{
+            www_challenge("carrier.example", "1"); exit;
+        }}
+        consume_credentials();
+        save("location"); exit;
+    }}
+    if (has_totag()) {{
+        if (loose_route() || is_method("ACK")) {{ t_relay(); exit; }}
+        sl_send_reply("404", "Not here"); exit;
+    }}
+    if (is_method("CANCEL")) {{ if (t_check_trans()) {{ t_relay(); }} exit; }}
+    if (is_method("INVITE")) {{
+        if (!pv_proxy_authenticate("carrier.example", "secret", "0")) {{
+            proxy_challenge("carrier.example", "1"); exit;
+        }}
+        consume_credentials();
+        t_check_trans();
+        record_route();
+        $du = "sip:127.0.0.1:{subscriber}";
+        t_relay();
+        exit;
+    }}
+    sl_send_reply("200", "OK");
+}}
+"""
+REGISTRAR = """\
+modparam("auth", "algorithm", "{algorithm}")
+modparam("registrar", "min_expires", 700)
+modparam("registrar", "max_expires", 3600)
+modparam("usrloc", "db_mode", 0)
+"""
+
+
+@contextlib.asynccontextmanager
+async def sipp_callee(scenario: str, folder: Path, port: int) -> AsyncIterator[asyncio.subprocess.Process]:
+    """One call, taken as the scenario has it; whoever waits for its end looks at the exit code."""
+    process = await asyncio.create_subprocess_exec(
+        *("sipp", "-sf", str(SCENARIOS / f"{scenario}.xml"), "-i", "127.0.0.1", "-p", str(port)),
+        *("-m", "1", "-nostdin", "-timeout", "60s", "-timeout_error", "-trace_err"),
+        *("-error_file", str(folder / f"{scenario}.log")),
+        cwd=folder,
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.DEVNULL,
+        stderr=asyncio.subprocess.DEVNULL,
+    )
+    try:
+        yield process
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+
+
+@contextlib.asynccontextmanager
+async def carrier(folder: Path, subscriber: int, algorithm: str = "MD5") -> AsyncIterator[Kamailio]:
+    server = await asyncio.to_thread(
+        Kamailio,
+        folder / "kamailio",
+        CARRIER.format(subscriber=subscriber),
+        modules=("auth", "usrloc", "registrar"),
+        parameters=REGISTRAR.format(algorithm=algorithm),
+    )
+    try:
+        yield server
+    finally:
+        await asyncio.to_thread(server.close)
+
+
+@pytest.mark.parametrize("algorithm", ["MD5", "SHA-256"])
+def test_kamailio_registers_us_and_carries_a_call_there_and_back(tmp_path: Path, algorithm: str) -> None:
+    """It challenges both, wants longer registrations than we ask for (423), and stays in the dialog."""
+    secret_at(tmp_path, "carrier")
+    subscriber = free_ports(2)
+
+    async def story() -> None:
+        async with (
+            carrier(tmp_path, subscriber, algorithm) as server,
+            sipp_callee("trunk_answers", tmp_path, subscriber) as called,
+        ):
+            trunk = Trunk(host="127.0.0.1", port=server.port, user="santral", register=True, health_s=0)
+            config = trunked(config_for(tmp_path), carrier=trunk)
+            async with world_in(tmp_path, config=config) as world:
+                await changed(world, True)
+                world.core.send(dial_out())
+                assert (await world.core.expect(events.DialProgress)).status == 180
+                assert (await world.core.expect(events.DialAnswered)).trunk == "carrier"
+                world.core.send(commands.EndCall(edge=EDGE, call=CALL, cause="agent_hung_up"))
+                assert await called.wait() == 0
+
+    asyncio.run(story())
+
+
+def test_a_registrar_that_dies_takes_the_trunk_down_and_brings_it_back(tmp_path: Path) -> None:
+    async def story() -> None:
+        async with carrier(tmp_path, 9) as server:
+            trunk = Trunk(host="127.0.0.1", port=server.port, health_s=1)
+            config = trunked(config_for(tmp_path), carrier=trunk)
+            async with world_in(tmp_path, config=config, timing=QUICK) as world:
+                while world.edge.trunks.rows()[0].reason:
+                    await changed(world, True)
+                await asyncio.to_thread(server.close)
+                assert await changed(world, False) == "no answer to OPTIONS"
+
+    asyncio.run(story())
+
+
+async def sippy(folder: Path, world: World) -> Sippy:
+    return await asyncio.to_thread(Sippy, folder / "sippy", world.edge.point.port, port=PORT)
+
+
+PORT = free_ports(2)
+
+
+@contextlib.asynccontextmanager
+async def world_before_sippy(folder: Path) -> AsyncIterator[tuple[World, Sippy]]:
+    config = trunked(config_for(folder), carrier=Trunk(host="127.0.0.1", port=PORT, health_s=0))
+    async with world_in(folder, config=config) as world:
+        called = await sippy(folder, world)
+        try:
+            yield world, called
+        finally:
+            await asyncio.to_thread(called.close)
+
+
+def test_sippy_is_called_and_hangs_up(tmp_path: Path) -> None:
+    async def story() -> None:
+        async with world_before_sippy(tmp_path) as (world, called):
+            called.answer_with("ring")
+            world.core.send(dial_out())
+            await asyncio.to_thread(called.wait_for, "try")
+            assert (await world.core.expect(events.DialProgress)).status == 180
+            called.accept()
+            await world.core.expect(events.DialAnswered)
+            called.hang_up()
+            gone = await world.core.expect(events.CallerHungUp)
+            assert (gone.call, gone.cause) == (CALL, "caller_hung_up")
+            assert world.edge.statistics().calls.live == 0
+
+    asyncio.run(story())
+
+
+def test_sippy_is_called_and_it_is_taken_back(tmp_path: Path) -> None:
+    async def story() -> None:
+        async with world_before_sippy(tmp_path) as (world, called):
+            called.answer_with("ring")
+            world.core.send(dial_out())
+            await world.core.expect(events.DialProgress)
+            world.core.send(commands.EndCall(edge=EDGE, call=CALL, cause="agent_hung_up"))
+            ended = await asyncio.to_thread(called.wait_for, "fail", "disconnect")
+            assert ended["call"] == 0
+            called.answer_with(486)
+            world.core.send(dial_out(call="c-1-d8", offer=8))
+            assert (await world.core.expect(events.DialFailed)).status == 486
+
+    asyncio.run(story())
