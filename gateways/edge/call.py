@@ -30,6 +30,7 @@ from gateways.edge.phone_leg import PhoneLeg
 from gateways.edge.prompts import Resolution
 from gateways.edge.recordings import recording_path
 from gateways.edge.sources import RateLimiter
+from gateways.sip.reason import COMPLETED_ELSEWHERE, Reason
 
 _log = logging.getLogger(__name__)
 
@@ -211,9 +212,12 @@ class Call:
         """No longer."""
         phone = self.phones.pop(command.offer, None)
         if phone is not None:
+            reason: Reason | None = None
             if self.joined is not None and self.joined.audio is phone.audio:
                 self._part_now()
-            phone.end()
+            elif self.joined is not None:
+                reason = COMPLETED_ELSEWHERE  # by another operator, so this phone shows no missed call
+            phone.end(reason)
 
     def join(self, command: commands.Join) -> None:
         """Caller and operator hear each other and are recorded. Said again, it changes nothing."""

@@ -75,12 +75,14 @@ class Rung:
         at = number - 1
         self.phones[at].reply(self.invites[at], 200, body=sdp(45_000 + 2 * at))
 
-    async def stopped(self, number: int) -> None:
-        """The phone is cancelled and says so."""
+    async def stopped(self, number: int) -> str:
+        """The phone is cancelled, for this reason, and says so."""
         phone = self.phones[number - 1]
-        phone.reply(await phone.asked("CANCEL"), 200)
+        cancel = await phone.asked("CANCEL")
+        phone.reply(cancel, 200)
         phone.reply(self.invites[number - 1], 487)
         await phone.asked("ACK")
+        return cancel.get("Reason") or ""
 
     async def legs(self, count: int) -> None:
         """The edge has come down to so many legs of audio."""
@@ -118,8 +120,8 @@ def test_one_answers_and_the_others_stop(tmp_path: Path) -> None:
             end(world, call, 3)
             gains = await world.engine.expect(engine.SetGains)
             assert {gain.source for gain in gains.gains} == {call, f"{call}-p2"}
-            await rung.stopped(1)
-            await rung.stopped(3)
+            for number in (1, 3):
+                assert await rung.stopped(number) == 'SIP;cause=200;text="Call completed elsewhere"'
             await rung.legs(2)
             assert world.core.all(events.PhoneFailed) == []
             assert world.edge.calls.inventory() == (events.HeldCall(call=call, answered=True, agent="a2"),)
@@ -191,7 +193,7 @@ def test_the_caller_hangs_up_while_three_ring(tmp_path: Path) -> None:
         async with three_ring(tmp_path) as rung:
             rung.caller.request("BYE", to_tag=rung.caller.to_tag)
             for number in (1, 2, 3):
-                await rung.stopped(number)
+                assert await rung.stopped(number) == "", "a call that was missed"
             assert (await rung.world.core.expect(events.CallerHungUp)).call == rung.call
             await rung.legs(0)
             assert rung.world.edge.statistics().calls.live == 0

@@ -189,7 +189,7 @@ class Phone:
             f"To: <{to or uri}>" + (f";tag={to_tag}" if to_tag else ""),
             f"Call-ID: {self.name}-{call}",
             f"CSeq: {number} {method}",
-            f"Contact: <{contact or self.contact(caller)}>",
+            f"Contact: {contact if contact.startswith('<') else f'<{contact or self.contact(caller)}>'}",
             *headers,
         ]
         if body:
