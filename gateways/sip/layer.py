@@ -477,7 +477,7 @@ class TransactionLayer:
         """Answer without a transaction; `told`: to our own logs, in place of the reason."""
         response = respond(request, refusal.status, refusal.reason, headers=refusal.headers)
         try:
-            if response.to.tag is None:
+            if "tag" not in response.to.params:
                 response.set("To", f"{response.get('To')};tag={self._stateless_tag(request)}")
         except SipParseError:
             pass  # a To that cannot be read is given back as it came

@@ -296,7 +296,10 @@ class Message:
         """Parse every structured header that is there; raise the first `SipParseError`."""
         if not self.call_id:
             raise SipParseError("empty", "Call-ID")
-        self.from_, self.to, self.cseq, self.via  # noqa: B018 - each access parses and raises
+        for name, address in (("From", self.from_), ("To", self.to)):
+            if "tag" in address.params and not address.tag:
+                raise SipParseError("tag without a value", name)  # one of ours behind it would be its second
+        self.cseq, self.via  # noqa: B018 - each access parses and raises
         present = self._indexed()
         for name, attribute in _OPTIONAL:
             if name in present:

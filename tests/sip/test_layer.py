@@ -220,6 +220,8 @@ def test_refusals_are_stateless_and_always_the_same() -> None:
         (b"Max-Forwards: 70", b"Max-Forwards: many", 400),
         (b"Max-Forwards: 70", b"Require: ,", 400),
         (b"Max-Forwards: 70", b'Accept: ",', 400),
+        (b"To: <sip:185@192.0.2.2>", b"To: <sip:185@192.0.2.2>;tag", 400),
+        (b";tag=from", b";tag", 400),
         (b"Max-Forwards: 70", b"Route: <sip:never", 400),
     ],
 )
