@@ -13,7 +13,7 @@ from acd_core.domain import commands, events
 from acd_core.telephony import Trunk
 from tests.edge.test_calls import EDGE
 from tests.edge.test_sipp import SCENARIOS
-from tests.edge.test_trunk_care import QUICK, changed, secret_at
+from tests.edge.test_trunk_care import QUICK, came_up, changed, secret_at
 from tests.edge.test_trunks import CALL, dial_out, trunked
 from tests.edge.world import World, config_for, world_in
 from tests.peers.kamailio import Kamailio
@@ -107,7 +107,7 @@ def test_kamailio_registers_us_and_carries_a_call_there_and_back(tmp_path: Path,
             trunk = Trunk(host="127.0.0.1", port=server.port, user="santral", register=True, health_s=0)
             config = trunked(config_for(tmp_path), carrier=trunk)
             async with world_in(tmp_path, config=config) as world:
-                await changed(world, True)
+                await came_up(world, "carrier")
                 world.core.send(dial_out())
                 assert (await world.core.expect(events.DialProgress)).status == 180
                 assert (await world.core.expect(events.DialAnswered)).trunk == "carrier"
@@ -123,8 +123,7 @@ def test_a_registrar_that_dies_takes_the_trunk_down_and_brings_it_back(tmp_path:
             trunk = Trunk(host="127.0.0.1", port=server.port, health_s=1)
             config = trunked(config_for(tmp_path), carrier=trunk)
             async with world_in(tmp_path, config=config, timing=QUICK) as world:
-                while world.edge.trunks.rows()[0].reason:
-                    await changed(world, True)
+                await came_up(world, "carrier")
                 await asyncio.to_thread(server.close)
                 assert await changed(world, False) == "no answer to OPTIONS"
 
