@@ -105,6 +105,12 @@ class DialRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     allow: tuple[NumberKind, ...] = ("national",)
 
 
+def trunk_addresses(trunks: Mapping[str, Trunk]) -> tuple[str, ...]:
+    """What the guard always hears: the addresses of trunks, as far as they are not names."""
+    hosts = [host for trunk in trunks.values() for host in (*trunk.hosts, trunk.host)]
+    return tuple(host for host in hosts if _is_address(host))
+
+
 def edge_offset(sip: Sip, edges: Edges, edge: int) -> int:
     """How far the ports of edge number `edge` (from 1) are from those of `[sip]`."""
     if edges.ports:

@@ -32,6 +32,7 @@ from acd_core.link.signals import (
     TraceWanted,
 )
 from acd_core.numbers import warm
+from acd_core.telephony import trunk_addresses
 from gateways.edge import audio, calls, registrar
 from gateways.edge.addresses import LocalAddresses
 from gateways.edge.admission import INTERVAL_MS, Admission, Signs
@@ -101,7 +102,8 @@ class Edge:
         self.trace = Trace(config.traces_path / name, config.sip.trace_messages_max, clock)
         addresses = LocalAddresses(config)
         self._refusals = OnceLog(_log, "SIP", clock.monotonic_ms)
-        self.guard = Guard(self._refusals, allow=config.sip.guard_allow, ban_s=config.sip.guard_ban_s)
+        heard = (*config.sip.guard_allow, *trunk_addresses(config.trunks))
+        self.guard = Guard(self._refusals, allow=heard, ban_s=config.sip.guard_ban_s)
         self.admission = Admission()
         self._pictures = Pictures(clock, self.picture, self._signal)
         self._trace_watches = TraceWatches(config.traces_path / name, clock, self._signal)

@@ -8,10 +8,11 @@ from pathlib import Path
 import pytest
 
 from acd_core.domain import commands, events
+from acd_core.telephony import Trunk
 from gateways.edge.admission import LOOKS, Signs
 from gateways.sip.message import Response
 from tests.edge.test_calls import EDGE, answered
-from tests.edge.world import PATIENCE_S, World, config_for, sdp, world_in
+from tests.edge.world import PATIENCE_S, World, config_for, replace, sdp, world_in
 
 SCANNER = ("User-Agent: friendly-scanner",)
 
@@ -158,5 +159,17 @@ def test_under_load_work_is_refused_in_order_and_hang_ups_pass(
                 assert got[method].status == status, method
                 assert (got[method].get("Retry-After") is not None) == (status == 503)
             assert (await world.core.expect(events.CallerHungUp)).call == call
+
+    asyncio.run(story())
+
+
+def test_a_trunk_is_heard_whatever_comes_in_its_name(tmp_path: Path) -> None:
+    async def story() -> None:
+        trunks = {"carrier": Trunk(host="carrier.example", hosts=("127.0.0.1",), health_s=0)}
+        async with world_in(tmp_path, config=replace(config_for(tmp_path), trunks=trunks)) as world:
+            phone = world.phone()
+            for number in range(20):
+                phone.request("OPTIONS", headers=SCANNER, call=f"f{number}")
+                await phone.response(200, "OPTIONS")
 
     asyncio.run(story())

@@ -103,7 +103,7 @@ class Guard:
         elif status in _MALFORMED:
             kind = "huge" if "too long" in reason or "too many" in reason else "malformed"
         elif status == _NO_SUCH_DIALOG:
-            kind = "spoofed" if reason.startswith("forged") else "stray"
+            kind = "stray"
         else:
             self._log.note(f"refused with {status}", host, reason)  # not understood or no room: no offence
             return
