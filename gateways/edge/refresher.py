@@ -22,6 +22,7 @@ from gateways.sip.errors import NoCommonCodecError, SdpError
 from gateways.sip.events import ClientKey
 from gateways.sip.message import Request, Response
 from gateways.sip.negotiation import Negotiation
+from gateways.sip.reliable import lists_option
 from gateways.sip.session_timer import SessionTimer
 
 _log = logging.getLogger(__name__)
@@ -59,7 +60,7 @@ class Refresher:
     def peer_said(self, message: Request | Response) -> None:
         """What the other end can do stands in its Allow."""
         if message.get("Allow") is not None:
-            self._updates = "UPDATE" in message.get_list("Allow")
+            self._updates = lists_option(message, "Allow", "UPDATE")
 
     def judge(self, request: Request) -> Refusal | None:
         """Whether an INVITE or UPDATE asks for too short a session."""

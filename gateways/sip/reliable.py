@@ -51,10 +51,10 @@ class TimedOut(msgspec.Struct, frozen=True):
     """No PRACK came for 64 T1: refuse the INVITE with a 5xx (RFC 3262 3)."""
 
 
-def lists_option(message: Message, name: Literal["Require", "Supported"], option: str) -> bool:
-    """Whether an option tag stands in this header; one that cannot be read names none."""
+def lists_option(message: Message, name: Literal["Require", "Supported", "Allow"], option: str) -> bool:
+    """Whether an option tag or a method stands in this header; one that cannot be read names none."""
     try:
-        return option in (value.lower() for value in message.get_list(name))
+        return option.lower() in (value.lower() for value in message.get_list(name))
     except SipParseError:
         return False
 

@@ -8,6 +8,8 @@ import random
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from acd_core.domain import commands, events
 from gateways.edge.phones import phones_path, set_phone_password
 from tests.edge.world import World, config_for, world_in
@@ -69,6 +71,23 @@ def test_a_whole_edge_takes_anything(tmp_path: Path) -> None:
 
     asyncio.run(story())
     assert not problems
+
+
+@pytest.mark.parametrize(
+    "header", ['Allow: ",', 'Supported: "', "Reason: ,", "P-Asserted-Identity: <", "Diversion: ,"]
+)
+def test_what_is_only_told_may_be_nonsense(header: str, tmp_path: Path) -> None:
+    async def story() -> None:
+        async with world_in(tmp_path) as world:
+            phone = world.phone()
+            arrived = await world.arrive(phone, headers=(header,))
+            world.core.send(commands.AnswerCaller(edge="edge1", call=arrived.call))
+            response = await phone.response(200, "INVITE")
+            phone.ack(response)
+            phone.request("UPDATE", to_tag=response.to.tag or "", headers=(header,))
+            await phone.response(200, "UPDATE")
+
+    asyncio.run(story())
 
 
 async def _listen(world: World, peer: Peer) -> None:
