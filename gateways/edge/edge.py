@@ -57,7 +57,7 @@ from gateways.edge.trunks import Trunks
 from gateways.sip import events as sip_events
 from gateways.sip.build import respond
 from gateways.sip.dialog import dialog_id_of
-from gateways.sip.message import Request
+from gateways.sip.message import Request, Response
 
 _log = logging.getLogger(__name__)
 
@@ -274,20 +274,28 @@ class Edge:
                 if self.calls.full or not self.admission.allows("options"):
                     self._not_now(key, request)
                 else:
-                    self.point.respond(key, respond(request, 200, contact=self.point.contact(source)))
+                    ok = respond(request, 200, contact=self.point.contact(source))
+                    self.point.respond_statelessly(key, ok)
             case "BYE" | "INFO" | "UPDATE" | "PRACK":
                 self._stray(key, request, source)
             case _:
-                self.point.respond(key, respond(request, 405))
+                self._refuse(key, request, respond(request, 405))
 
     def _stray(self, key: sip_events.ServerKey, request: Request, source: sip_events.Flow) -> None:
         """RFC 3261 12.2.2: about a dialog that is not here. It may have been a moment ago, so once is no offence."""
         self.guard.saw(source.host, "stray", self.clock.monotonic_ms(), request.method)
-        self.point.respond(key, respond(request, 481))
+        self._refuse(key, request, respond(request, 481))
 
     def _not_now(self, key: sip_events.ServerKey, request: Request) -> None:
         retry_after = ("Retry-After", str(self._parts.limits.retry_after_s))
-        self.point.respond(key, respond(request, 503, headers=[retry_after]))
+        self._refuse(key, request, respond(request, 503, headers=[retry_after]))
+
+    def _refuse(self, key: sip_events.ServerKey, request: Request, response: Response) -> None:
+        """Anybody may ask this as often as they like, so it leaves nothing behind; but an INVITE's answer is repeated."""
+        if request.method == "INVITE":
+            self.point.respond(key, response)
+        else:
+            self.point.respond_statelessly(key, response)
 
     # --- the core ---------------------------------------------------------------------------------
 
