@@ -56,6 +56,24 @@ class CallerSide(Protocol):
         """Over."""
 
 
+class OperatorPhone(Protocol):
+    """An operator's phone, which was rung or which dialled."""
+
+    agent: str
+    offer: int
+
+    @property
+    def audio(self) -> AudioLeg:
+        """What is joined."""
+
+    @property
+    def answered(self) -> bool:
+        """It can be joined."""
+
+    def end(self, reason: Reason | None = None) -> None:
+        """Hang up, or ring no longer."""
+
+
 class Joined(msgspec.Struct, frozen=True):
     """The operator the caller talks to."""
 
@@ -84,7 +102,7 @@ class Call:
         self.dialled: DialledSide | None = None  # the caller's side, when it is one that we call
         self.ended = False
         self.joined: Joined | None = None
-        self.phones: dict[int, PhoneLeg] = {}
+        self.phones: dict[int, OperatorPhone] = {}
         self._resolution: Resolution | None = None
         self._play: int | None = None  # the playback whose end the core wants to know
         self._skipped = False  # a prompt of the present playback could not be had
@@ -142,21 +160,21 @@ class Call:
             self._parts.tell(events.DialFailed(call=self.id, status=status, cause=cause, trunk=trunk))
             self._finish()
 
-    def phone_answered(self, phone: PhoneLeg) -> None:
+    def phone_answered(self, phone: OperatorPhone) -> None:
         """The operator's phone took the call, or is there to dial with."""
         if self.dialled is not None and self.dialling:
             self.dialled.operator_there()
             return
         self._parts.tell(events.PhoneAnswered(agent=phone.agent, call=self.id, offer=phone.offer))
 
-    def phone_failed(self, phone: PhoneLeg, status: int) -> None:
+    def phone_failed(self, phone: OperatorPhone, status: int) -> None:
         """It could not be rung."""
         self.phones.pop(phone.offer, None)
         self._parts.tell(
             events.PhoneFailed(agent=phone.agent, call=self.id, offer=phone.offer, status=status)
         )
 
-    def phone_hung_up(self, phone: PhoneLeg) -> None:
+    def phone_hung_up(self, phone: OperatorPhone) -> None:
         """The operator hung up; the phone's audio leg is gone, and with it the recording's right side."""
         self.phones.pop(phone.offer, None)
         if self.joined is not None and self.joined.audio is phone.audio:

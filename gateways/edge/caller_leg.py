@@ -7,7 +7,7 @@ did it, and nobody when we did. An INVITE may say how long it wants to wait (RFC
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 import msgspec
 
@@ -32,10 +32,6 @@ from gateways.sip.reason import read_reason, reason_of_status
 from gateways.sip.reliable import lists_option, reliable_for
 from gateways.sip.scan import parse_number
 from gateways.sip.session_timer import SessionTimer
-
-if TYPE_CHECKING:
-    from gateways.edge.call import Call
-    from gateways.edge.calls import Calls
 
 # What a caller who was not answered is told when the call ends (RFC 3261 21.4.18, 21.6.2).
 _ENDED_UNANSWERED = {"declined": 603, "busy": 486}
@@ -78,13 +74,36 @@ def _expires_s(invite: Request) -> int | None:
         return None
 
 
+class ArrivedCall(Protocol):
+    """What the leg is part of, once it has audio."""
+
+    def caller_gone(self, cause: str, reason: str = "") -> None:
+        """The caller ended it, or the leg failed."""
+
+    def played(self, play: int, failed: bool) -> None:
+        """A playback ended."""
+
+    def key_pressed(self, key: str) -> None:
+        """A key was pressed."""
+
+
+class CallerDoor(Protocol):
+    """Where callers come in."""
+
+    def arrived(self, caller: CallerLeg, arrival: CallArrived) -> ArrivedCall:
+        """The leg has audio."""
+
+    def never_arrived(self, call_id: str) -> None:
+        """The caller gave up before, or there was no audio."""
+
+
 class CallerLeg:
     """A caller's INVITE and dialog."""
 
     def __init__(
         self,
         parts: Parts,
-        calls: Calls,
+        calls: CallerDoor,
         call_id: str,
         key: ServerKey,
         invitation: Invitation,
@@ -97,7 +116,7 @@ class CallerLeg:
         self._invite = invitation.request
         self._arrived_ms = parts.clock.now_ms()
         self._call_id = call_id
-        self._call: Call | None = None
+        self._call: ArrivedCall | None = None
         self._session: Session | None = None
         self._ringing: Ringing | None = None
         self._expiry: Alarm | None = None

@@ -19,7 +19,7 @@ import msgspec
 from acd_core.domain import commands, events
 from gateways.edge.call import Call, CallerSide
 from gateways.edge.caller_leg import CallerLeg, judge_invite
-from gateways.edge.dialling import DialledSide
+from gateways.edge.calls_out import CallsOut
 from gateways.edge.identity import CallIds
 from gateways.edge.parts import Parts
 from gateways.edge.point import token
@@ -71,6 +71,7 @@ class Calls:
         self._callers_coming: dict[str, CallerLeg] = {}  # those of them that came by an INVITE
         self._lines: dict[str, TrunkState] = {}  # of trunks, that calls of callers take
         self._ids = CallIds()
+        self.out = CallsOut(parts, self)
         self._rates = RateLimiter(
             parts.limits.invites_per_second, parts.limits.invites_burst, parts.limits.sources_max
         )
@@ -86,7 +87,7 @@ class Calls:
     @property
     def full(self) -> bool:
         """No further call is let in."""
-        return self._closing or len(self._calls) + len(self._coming) >= self._calls_max
+        return self._closing or len(self._calls) + len(self._coming) + len(self.out) >= self._calls_max
 
     def invite_received(self, key: ServerKey, invite: Request, source: Flow) -> None:
         """A new INVITE: refuse it at the door, or take ports for it."""
@@ -96,10 +97,17 @@ class Calls:
         if not self._rates.allow(source.host, self._parts.clock.monotonic_ms()):
             self.turn_away(key, invite, source, "too many in a short time")
             return
+        user = self.out.proven(key, invite, source)
+        if user is None:
+            return
         invitation = judge_invite(invite, self._parts.sip)
         if isinstance(invitation, Refusal):
             self._refused += 1
             self._parts.point.respond(key, refused(invite, invitation))
+            return
+        number = self.out.number_of(invite) if user else None
+        if number is not None:
+            self.out.phone_arrives(self.new_id(), user, number, key, invitation, source)
             return
         trunk = self._parts.trunks.of_source(source)
         if trunk is not None and not self._parts.trunks.take_line(trunk):
@@ -140,10 +148,21 @@ class Calls:
         self._await_decision(call)
         return call
 
+    def holds(self, call_id: str) -> bool:
+        """Whether there is such a call."""
+        return call_id in self._calls
+
+    def keep(self, call_id: str, side: CallerSide) -> Call:
+        """A call of ours, which nobody need decide about any more."""
+        call = self._calls[call_id] = Call(self._parts, call_id, side, self._forget)
+        return call
+
     def carry_out(self, command: commands.EdgeCommand) -> None:
         """A command of the core."""
         if isinstance(command, commands.DialOut):
-            self._dial_out(command)
+            self.out.dial_out(command)
+            return
+        if self.out.refused(command):
             return
         call = self._calls.get(command.call)
         if call is None:
@@ -172,25 +191,18 @@ class Calls:
     @property
     def waiting(self) -> int:
         """Calls whose audio or whose first word of the core is still awaited."""
-        return len(self._coming) + len(self._undecided_calls)
+        return len(self._coming) + len(self._undecided_calls) + len(self.out)
 
-    def undecided(self) -> list[events.CallArrived]:
+    def undecided(self) -> list[events.CallArrived | events.PhoneDialled]:
         """Arrivals that no core has said anything about."""
         return [
-            call.arrival for call in self._calls.values() if call.arrival is not None and not call.decided
+            *(call.arrival for call in self._calls.values() if call.arrival is not None and not call.decided),
+            *self.out.undecided(),
         ]
-
-    def _dial_out(self, command: commands.DialOut) -> None:
-        """A call of ours; one that is held already was asked for twice."""
-        if command.call in self._calls:
-            return
-        side = DialledSide(self._parts, command)
-        call = self._calls[command.call] = Call(self._parts, command.call, side, self._forget)
-        call.dialled = side
-        side.begin(call)
 
     def core_changed(self) -> None:
         """The core came or went: patience with it is another."""
+        self.out.core_changed()
         for call in self._calls.values():
             if not call.decided:
                 self._await_decision(call)
@@ -204,6 +216,7 @@ class Calls:
     def close(self) -> None:
         """The edge stops: every call ends, none is let in."""
         self._closing = True
+        self.out.close()
         for call_id, caller in list(self._callers_coming.items()):
             caller.refuse(503, "", self._parts.limits.retry_after_s)
             self.never_arrived(call_id)

@@ -26,6 +26,7 @@ from gateways.sip.uri import Uri
 
 if TYPE_CHECKING:
     from gateways.edge.call import Call
+    from gateways.edge.dialling_phone import DiallingPhone
 
 _log = logging.getLogger(__name__)
 
@@ -37,9 +38,9 @@ _CLEARED = Reason("Q.850", 16, "Normal call clearing")
 class DialledSide:
     """The called side of one call."""
 
-    def __init__(self, parts: Parts, command: DialOut) -> None:
-        """Takes ports; `begin` comes next."""
-        self._parts, self._command = parts, command
+    def __init__(self, parts: Parts, command: DialOut, phone: DiallingPhone | None = None) -> None:
+        """Takes ports; `begin` comes next. `phone`: who dialled, and hears how it goes."""
+        self._parts, self._command, self._phone = parts, command, phone
         self._call: Call | None = None
         self._verdict: Dialled | None = None
         self._tried: list[TrunkState] = []
@@ -51,7 +52,14 @@ class DialledSide:
         self._told = 0  # the progress that the core knows of
         self._timer: asyncio.TimerHandle | None = None
         self.answered = False
-        self.audio = parts.audio.allocate(command.call, parts.addresses.rtp_listen_host, self)
+        self.audio = parts.audio.allocate(f"{command.call}-d", self._audio_host(), self)
+
+    def _audio_host(self) -> str:
+        """Of the family that the first of its trunks has."""
+        verdict = judge(self._command.number, self._parts.country, self._parts.dial)
+        trunk = self._parts.trunks.get(verdict.trunks[0]) if isinstance(verdict, Dialled) else None
+        addresses = self._parts.addresses
+        return addresses.rtp_listen_host if trunk is None else addresses.rtp_listen(trunk.address)
 
     def begin(self, call: Call) -> None:
         """Of this call."""
@@ -156,6 +164,8 @@ class DialledSide:
     def _fail(self, status: int, cause: str, trunk: str = "") -> None:
         if not self._ended:
             self._close()
+            if self._phone is not None:
+                self._phone.not_reached(status)
             if self._call is not None:
                 self._call.dial_failed(status, cause, trunk)
 
@@ -167,6 +177,11 @@ class DialledSide:
             return
         self._rang = True
         self._trunk_worked()
+        if self._phone is not None:
+            if heard:
+                self._phone.answer()
+            else:
+                self._phone.ring()
         if heard:
             self._call.let_hear(self._command)
         status = 183 if heard else 180
@@ -177,6 +192,8 @@ class DialledSide:
     def leg_answered(self, leg: OutgoingLeg) -> None:
         """Somebody picked up."""
         self.answered = True
+        if self._phone is not None:
+            self._phone.answer()
         self._stop_timer()
         self._trunk_worked()
         if self._call is not None and self._trunk is not None:
