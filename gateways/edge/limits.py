@@ -30,7 +30,6 @@ class Timing(msgspec.Struct, frozen=True, kw_only=True):
     phone_idle_s: float = 30.0  # a registered phone that was quiet for so long is asked whether it is there
     phone_options_wait_s: float = 5.0  # for its answer; the second in a row that does not come loses it
     phone_options_again_s: float = 2.0  # after the first that did not come
-    trunk_register_again_s: float = 10.0  # after a registration that failed; doubled each time, to a limit
     caller_silence_s: float = 60.0  # no RTP for this long: is the caller's phone still there?
     remake_interval_s: float = 0.2  # between attempts to have a leg's ports again from a restarted engine
     remake_attempts_max: int = 25
