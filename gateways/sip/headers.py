@@ -53,6 +53,7 @@ _IRREGULAR = (
     "Call-ID",
     "CSeq",
     "MIME-Version",
+    "Min-SE",
     "RAck",
     "RSeq",
     "SIP-ETag",

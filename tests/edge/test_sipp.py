@@ -12,6 +12,7 @@ import pytest
 
 from acd_core.domain import commands, events
 from gateways.edge.phones import phones_path, set_phone_password
+from gateways.media import messages as engine
 from tests.edge.test_calls import EDGE
 from tests.edge.world import World, world_in
 
@@ -133,5 +134,60 @@ def test_twenty_callers_at_once(tmp_path: Path) -> None:
             statistics = world.edge.statistics()
             assert (statistics.calls.arrived, statistics.calls.live, statistics.dialogs) == (20, 0, 0)
             assert statistics.audio.legs == 0
+
+    asyncio.run(story())
+
+
+def test_reliable_ringing_that_brings_the_offer(tmp_path: Path) -> None:
+    async def story() -> None:
+        async with world_in(tmp_path) as world:
+            answering(world, commands.RingCaller, commands.AnswerCaller)
+            await sipp(world, "reliable", tmp_path)
+            assert world.engine.all(engine.ConnectLeg)
+            assert (await world.core.expect(events.CallerHungUp)).cause == "caller_hung_up"
+
+    asyncio.run(story())
+
+
+def test_terms_change_by_update_and_invite_with_and_without_an_offer(tmp_path: Path) -> None:
+    async def story() -> None:
+        async with world_in(tmp_path) as world:
+            answering(world, commands.RingCaller)
+            caller = asyncio.create_task(sipp(world, "terms", tmp_path))
+            arrived = await world.core.expect(events.CallArrived)
+            async with asyncio.timeout(30):
+                while world.edge.point.statistics().requests_received < 2:  # noqa: ASYNC110 - the UPDATE
+                    await asyncio.sleep(0.01)
+            world.core.send(commands.AnswerCaller(edge=EDGE, call=arrived.call))
+            await caller
+            heard = [(each.send, each.receive) for each in world.engine.all(engine.ConnectLeg)]
+            assert heard == [(True, True), (False, True), (True, True)]
+            gone = await world.core.expect(events.CallerHungUp)
+            assert gone.reason == 'Q.850;cause=16;text="Terminated"'
+
+    asyncio.run(story())
+
+
+def test_a_session_that_is_too_short_then_refreshed_then_over(tmp_path: Path) -> None:
+    async def story() -> None:
+        async with world_in(tmp_path) as world:
+            answering(world, commands.RingCaller, commands.AnswerCaller)
+            caller = asyncio.create_task(sipp(world, "timer", tmp_path))
+            await world.engine.expect(engine.ConnectLeg)
+            for _ in range(2):
+                sent = world.edge.point.statistics().requests_sent
+                async with asyncio.timeout(30):
+                    while (
+                        world.edge.point.statistics().acks_missing
+                        or world.edge.point.statistics().requests_sent == sent
+                    ):
+                        world.jump(10_000)
+                        await asyncio.sleep(0.05)
+            async with asyncio.timeout(30):
+                while not caller.done():
+                    world.jump(10_000)
+                    await asyncio.sleep(0.05)
+            await caller
+            assert (await world.core.expect(events.CallerHungUp)).cause == "session_expired"
 
     asyncio.run(story())

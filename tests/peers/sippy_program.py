@@ -16,6 +16,7 @@ from sippy.CCEvents import (
     CCEventConnect,
     CCEventDisconnect,
     CCEventFail,
+    CCEventPreConnect,
     CCEventRing,
     CCEventTry,
     CCEventUpdate,
@@ -87,6 +88,8 @@ class Agent:
                 self._peer,
                 "udp",
             )  # on through the peer that it was called by, whatever its Contact says
+        elif isinstance(event, CCEventPreConnect):  # theirs is the offer: the ACK takes our answer
+            agent.recvEvent(CCEventConnect((200, "OK", self._body())))
         elif isinstance(event, CCEventUpdate):
             agent.recvEvent(CCEventConnect((200, "OK", self._body())))
 
