@@ -107,7 +107,6 @@ def edge_inventory(turn: Turn, event: EdgeInventory) -> None:
     if state.plan is not None:
         turn.emit(PreparePrompts(edge=edge.id, prompts=texts(state.plan)))
     _touch_agents_at(turn, edge)
-    turn.fresh_calls.extend(call for call in _calls_at(turn, edge) if call.state == "waiting")
 
 
 def texts(plan: Plan) -> tuple[Prompt, ...]:

@@ -260,8 +260,12 @@ def test_a_vanished_queue_says_all_that_it_said() -> None:
         SearchStep(after_ms=2_000, offer_callback=("menu",)),
         SearchStep(after_ms=4_000, announce=("invalid",), move_to="over"),
     )
-    over = msgspec.structs.replace(
-        PLAN.queues["water"], announce=("bye",), when_waited=WayOut(prompts=("full",)), wait_max_ms=5_000
+    over = Queue(
+        name="Taşma",
+        announce=("bye",),
+        wait_max_ms=5_000,
+        when_waited=WayOut(prompts=("greeting",), queue="bills"),
+        when_unstaffed=WayOut(prompts=("lost",)),
     )
     plan = city("Su", steps=steps)
     world = World(msgspec.structs.replace(plan, queues=plan.queues | {"over": over}))
@@ -275,7 +279,8 @@ def test_a_vanished_queue_says_all_that_it_said() -> None:
     said = [prompt.id for music in world.said(PlayMusic) for prompt in music.announce]
     assert said == ["wait", "menu", "invalid", "bye"]
     world.deadline("call", "c1", "wait")
-    assert [prompt.id for prompt in world.the(Play).prompts] == ["full"]
+    assert [prompt.id for prompt in world.the(Play).prompts] == ["greeting"]
+    assert "lost" in world.state.old_prompts, "which would be said if nobody were logged in"
 
 
 def test_by_a_queue_that_is_gone_nothing_is_decided_as_after_a_restart() -> None:
