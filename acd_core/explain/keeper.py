@@ -23,6 +23,7 @@ REASONS_KEPT_MAX = 400_000  # about 250 bytes each
 FIRST_KEPT = 20  # of one call …
 LAST_KEPT = 20
 
+_BEGINS = frozenset({"arrived", "dialled", "refused"})
 _ENDS = frozenset({"ended", "refused"})
 _encode = msgspec.msgpack.Encoder().encode
 _decoder: msgspec.msgpack.Decoder[Reason] = msgspec.msgpack.Decoder(Reason)
@@ -38,9 +39,9 @@ class Kept(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def whole(self) -> bool:
-        """The story begins with the arrival."""
+        """The story begins where it began: with the arrival, or with an operator who dialled."""
         first = self.reasons[0] if self.reasons else None
-        return isinstance(first, CallStory) and first.step in ("arrived", "refused")
+        return isinstance(first, CallStory) and first.step in _BEGINS
 
 
 class _Call:

@@ -7,6 +7,7 @@ import pytest
 
 from acd_core.domain import events as ev
 from acd_core.domain.commands import (
+    AnswerCaller,
     CallStory,
     DialOut,
     EndCall,
@@ -491,6 +492,18 @@ def test_an_answer_that_nobody_told_of_is_seen_in_the_inventory() -> None:
     call = world.dial("ann")
     inventory(world, answered=True)
     assert world.call(call).state == "talking"
+    assert world.the(Join).part == 1
+
+
+def test_who_was_called_is_not_answered_as_a_caller_is() -> None:
+    """Whatever an edge that has lost its mind says of a conversation."""
+    world = World()
+    world.make_ready("ann")
+    call = world.dial("ann")
+    answered(world, call)
+    inventory(world, dialling=True)
+    assert world.call(call).state == "talking"
+    assert not world.said(AnswerCaller)
     assert world.the(Join).part == 1
 
 

@@ -38,6 +38,15 @@ def test_a_call_is_told_as_it_was_said() -> None:
     assert keeper.find("c2") is None
 
 
+def test_a_story_that_an_operator_began_is_whole() -> None:
+    keeper = Keeper()
+    for story in (step("c1", "dialled"), step("c1", "rings", 5)):
+        keeper.add(story)
+    kept = keeper.find("c1")
+    assert kept is not None
+    assert kept.whole
+
+
 def test_a_story_that_began_before_is_not_whole() -> None:
     keeper = Keeper()
     keeper.add(decided("c1", 5))
