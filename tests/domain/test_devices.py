@@ -30,13 +30,14 @@ def test_a_ready_agent_without_audio_is_not_ready_and_comes_back_with_it() -> No
     assert world.who("ann") == "ready"
 
 
-def test_audio_back_after_the_grace_waits_for_the_operator() -> None:
+@pytest.mark.parametrize(("too_late_ms", "who"), [(0, "ready"), (1, "not_ready no_audio")])
+def test_audio_back_after_the_grace_waits_for_the_operator(too_late_ms: int, who: str) -> None:
     world = World()
     world.make_ready("ann")
     world.lose_audio("ann")
-    world.now_ms += PLAN.session_grace_ms
+    world.now_ms += PLAN.session_grace_ms - 10 + too_late_ms
     world.connect_audio("ann")
-    assert world.who("ann") == "not_ready no_audio"
+    assert world.who("ann") == who
     assert world.desk("ann").audio == "browser"
 
 

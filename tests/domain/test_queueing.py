@@ -178,3 +178,19 @@ def test_short_abandons_and_those_within_the_service_level(waited_ms: int, short
     day = world.state.queues["water"].day
     assert (day.abandoned, day.short_abandoned, day.abandoned_in_time) == (1, short, in_time)
     assert day.abandoned_wait_ms == day.longest_wait_ms == waited_ms
+
+
+def test_no_callback_is_offered_that_there_is_no_room_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The step is taken nevertheless: its caller waits on as before."""
+    monkeypatch.setattr("acd_core.domain.queueing.CALLBACKS_MAX", 1)
+    world = World(with_queue("water", steps=(SearchStep(after_ms=5_000, offer_callback=("menu",)),)))
+    for call in ("c1", "c2"):
+        world.arrive(call, number="+905551234567")
+    world.deadline("call", "c1", "wait")
+    world.press("c1", "1")
+    assert list(world.state.callbacks) == ["c1"]
+    world.deadline("call", "c2", "wait")
+    assert (world.call("c2").steps, world.call("c2").callback_offered) == ((1,), False)
+    world.press("c2", "1")
+    assert world.names() == ["StaleEvent"]
+    assert list(world.state.calls) == ["c2"]
