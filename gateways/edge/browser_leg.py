@@ -17,6 +17,7 @@ from acd_core.link.signals import BrowserAnswer, BrowserEnded, BrowserOffer
 from gateways.edge.identity import ANONYMOUS, clean, international
 from gateways.edge.limits import KEYS
 from gateways.edge.parts import Parts
+from gateways.sip.build import MAX_FORWARDS
 from gateways.webrtc import messages as webrtc
 
 if TYPE_CHECKING:
@@ -221,6 +222,7 @@ class CitizenSide:
         self._leg = leg
         self.audio = leg.audio
         self.answered = False
+        self.hops: int | None = MAX_FORWARDS
 
     def ring(self) -> None:
         """The page shows that by itself."""

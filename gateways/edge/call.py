@@ -42,6 +42,7 @@ class CallerSide(Protocol):
 
     audio: AudioLeg
     answered: bool
+    hops: int | None  # Max-Forwards of the INVITEs that are made for it; None: it has none left
 
     def ring(self) -> None:
         """Tell the caller that we are at it."""

@@ -19,7 +19,7 @@ from gateways.edge.parts import Parts
 from gateways.edge.ringing import Ringing
 from gateways.edge.session import Session
 from gateways.edge.terms import judge_offer
-from gateways.sip.admission import Refusal
+from gateways.sip.admission import Refusal, hops_onward
 from gateways.sip.body import session_part
 from gateways.sip.build import respond
 from gateways.sip.dialog import Dialog
@@ -122,6 +122,7 @@ class CallerLeg:
         self._expiry: Alarm | None = None
         self._answer_due = self._ended = False
         self.answered = False
+        self.hops = hops_onward(self._invite)
         self.audio = parts.audio.allocate(call_id, parts.addresses.rtp_listen(source.host), self)
         parts.point.watch(key, self)
         parts.trace.party(call_id, "caller", self._invite.call_id)
@@ -227,7 +228,7 @@ class CallerLeg:
             edge=parts.edge,
             caller=caller,
             caller_name=name,
-            dialled=dialled_of(invite),
+            dialled=trunk.dialled(invite) if trunk is not None else dialled_of(invite),
             at_ms=self._arrived_ms,
             number=international(caller, parts.country),
             trunk=trunk.name if trunk is not None else "",

@@ -19,6 +19,7 @@ from acd_core.domain.commands import DialOut, RingPhone
 from gateways.edge.outgoing_leg import Failure, OutgoingLeg, Target
 from gateways.edge.parts import Parts
 from gateways.edge.trunks import TRUNK_FAILED, TrunkState
+from gateways.sip.build import MAX_FORWARDS
 from gateways.sip.headers import NameAddr
 from gateways.sip.identity import assert_identity, from_address
 from gateways.sip.reason import Reason
@@ -52,6 +53,7 @@ class DialledSide:
         self._told = 0  # the progress that the core knows of
         self._timer: asyncio.TimerHandle | None = None
         self.answered = False
+        self.hops = MAX_FORWARDS if phone is None else phone.hops
         self.audio = parts.audio.allocate(f"{command.call}-d", self._audio_host(), self)
 
     def _audio_host(self) -> str:
@@ -68,6 +70,9 @@ class DialledSide:
         if isinstance(verdict, Barred):
             _log.warning("call %s: %s is not dialled: %s", call.id, self._command.number, verdict.reason)
             self._fail(403, verdict.reason)
+            return
+        if self.hops is None:
+            self._fail(483, NO_TRUNK)
             return
         self._verdict = verdict
         if self._command.user:
@@ -130,6 +135,7 @@ class DialledSide:
     def _dial(self) -> None:
         """Over the next trunk."""
         assert self._verdict is not None
+        assert self.hops is not None
         parts, command = self._parts, self._command
         trunk = parts.trunks.take(self._verdict.trunks, self._tried)
         if trunk is None:
@@ -152,6 +158,7 @@ class DialledSide:
             ),
             party=(command.call, f"trunk {trunk.name}"),
             session_timer=trunk.config.session_timers,
+            hops=self.hops,
         )
         if self._timer is None:
             loop = asyncio.get_running_loop()

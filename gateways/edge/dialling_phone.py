@@ -63,6 +63,11 @@ class DiallingPhone:
         """The operator's."""
         return self._leg.audio
 
+    @property
+    def hops(self) -> int | None:
+        """What its INVITE has left."""
+        return self._leg.hops
+
     def dials(self, call: Call, agent: str, offer: int) -> None:
         """The core lets it: this is its call."""
         self._call, self.agent, self.offer = call, agent, offer

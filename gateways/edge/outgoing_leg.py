@@ -26,7 +26,7 @@ from gateways.edge.session import Session
 from gateways.edge.terms import local_media
 from gateways.sip.auth import DigestClient
 from gateways.sip.body import SDP_TYPE
-from gateways.sip.build import make_request
+from gateways.sip.build import MAX_FORWARDS, make_request
 from gateways.sip.errors import SipParseError, TransactionsFullError
 from gateways.sip.events import Flow
 from gateways.sip.headers import NameAddr
@@ -101,13 +101,17 @@ class OutgoingLeg:
         headers: Iterable[tuple[str, str]] = (),
         party: tuple[str, str] = ("", ""),
         session_timer: bool = True,
+        hops: int = MAX_FORWARDS,
     ) -> None:
-        """`audio` is bound, and freed by the owner. `party`: the call and what this leg is of it, for the trace."""
+        """`audio` is bound, and freed by the owner. `party`: the call and what this leg is of it, for the trace.
+
+        `hops`: what the call that this leg is made for has left, so that calls which go in a circle end (RFC 7332).
+        """
         self._parts, self._owner, self.audio = parts, owner, audio
         here = parts.addresses.sip_host(target.flow.host)
         self._call_id = f"{token(20)}@{here}"
         self._from, self._to = from_.with_params(tag=token(12)), to
-        self._headers = tuple(headers)
+        self._headers, self._hops = tuple(headers), hops
         self._target = target
         self._tried = [target.uri]
         self._waiting: deque[Target] = deque()
@@ -180,6 +184,7 @@ class OutgoingLeg:
             headers=[*(("Route", str(hop)) for hop in target.route), *self._headers, *timer],
             body=self._negotiation.make_offer(),
             content_type=SDP_TYPE,
+            max_forwards=self._hops,
         )
         self._send(invite)
 

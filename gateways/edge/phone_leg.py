@@ -63,6 +63,10 @@ class PhoneLeg:
         """Ring."""
         if self._ended or self._ringing is not None:
             return
+        hops = self._call.caller.hops
+        if hops is None:
+            self._fail(483)
+            return
         loop, command = asyncio.get_running_loop(), self._command
         self._timer = loop.call_later(self._parts.timing.ring_max_s, self._fail, 408)
         self._ringing = PhoneRinging(
@@ -73,6 +77,7 @@ class PhoneLeg:
             caller=command.caller,
             name=clean(command.service),
             party=(self._call.id, f"phone {command.user}"),
+            hops=hops,
         )
         self._ringing.begin()
 

@@ -50,10 +50,12 @@ class PhoneRinging:
         caller: str,
         name: str,
         party: tuple[str, str],
+        hops: int,
     ) -> None:
-        """`caller` and `name` are shown; `party` is for the trace."""
+        """`caller` and `name` are shown; `party` is for the trace; `hops` are what the call has left."""
         self._parts, self._owner, self._audio = parts, owner, audio
         self._user, self._caller, self._name, self._party = user, caller, name, party
+        self._hops = hops
         self._groups: deque[tuple[Binding, ...]] = deque()
         self._legs: list[OutgoingLeg] = []  # that ring
         self._leg: OutgoingLeg | None = None  # that was answered
@@ -119,6 +121,7 @@ class PhoneRinging:
             from_=NameAddr(Uri.sip(self._caller, here), self._name),
             to=NameAddr(Uri.sip(self._user, here)),
             party=self._party,
+            hops=self._hops,
         )
 
     def _rang_in_vain(self) -> None:

@@ -70,12 +70,12 @@ def _takes_descriptions(request: Request) -> bool:
     return not ranges.isdisjoint(("application/sdp", "application/*", "*/*"))
 
 
-def hops_onward(request: Request) -> int | Refusal:
-    """The Max-Forwards of a request that is made because of this one (RFC 7332 3); 483 when it may go no further."""
+def hops_onward(request: Request) -> int | None:
+    """The Max-Forwards of a request that is made because of this one (RFC 7332 3); None: it may go no further."""
     hops = request.max_forwards
     if hops is None:
         return MAX_FORWARDS - 1
-    return min(hops, MAX_FORWARDS) - 1 if hops > 0 else Refusal(483)
+    return min(hops, MAX_FORWARDS) - 1 if hops > 0 else None
 
 
 def judge_malformed(message: Request | Response | None, error: SipParseError) -> Refusal | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from gateways.sip.admission import Refusal, hops_onward
+from gateways.sip.admission import hops_onward
 from gateways.sip.build import respond
 from gateways.sip.errors import TransactionsFullError
 from gateways.sip.events import AckReceived, Refused, RequestReceived, Send
@@ -83,8 +83,8 @@ def test_hops_used_up_end_here(method: str) -> None:
     assert len(agent.events(RequestReceived)) == 1
 
 
-@pytest.mark.parametrize(("hops", "onward"), [(None, 69), (70, 69), (1, 0), (255, 69), (0, Refusal(483))])
-def test_hops_of_what_goes_on(hops: int | None, onward: int | Refusal) -> None:
+@pytest.mark.parametrize(("hops", "onward"), [(None, 69), (70, 69), (1, 0), (255, 69), (0, None)])
+def test_hops_of_what_goes_on(hops: int | None, onward: int | None) -> None:
     """RFC 7332 3: each leg of ours has one less than the one it comes from, so that circles end"""
     message = wire_request()
     message.remove("Max-Forwards")
