@@ -58,10 +58,11 @@ class PhoneHealth:
         timing: Timing,
         way_to: Callable[[Binding], Flow],
         lost: Callable[[Binding], None],
+        sooner: Callable[[], None],
     ) -> None:
-        """`lost` hears of a contact that does not answer, which is no longer followed then."""
+        """`lost` hears of a contact that does not answer, which is no longer followed then; `sooner`: the next deadline is."""
         self._point, self._addresses, self._clock = point, addresses, clock
-        self._timing, self._way_to, self._lost = timing, way_to, lost
+        self._timing, self._way_to, self._lost, self._sooner = timing, way_to, lost, sooner
         self._watches: dict[int, _Watch] = {}  # by the identity of the binding, which the watch keeps alive
         self._asked: dict[ClientKey, _Watch] = {}
         self._deadlines: list[tuple[int, int, _Watch]] = []
@@ -109,6 +110,7 @@ class PhoneHealth:
             return
         if watch.binding.path and (response.status in _AWAY or response.status >= _SERVER_FAILURE):
             self._missed(watch)
+            self._sooner()
             return
         self._answered(watch)
         watch.misses = 0
@@ -118,6 +120,7 @@ class PhoneHealth:
         """It could not be sent."""
         if watch := self._asked.get(key):
             self._missed(watch)
+            self._sooner()
 
     def ended(self, key: ClientKey) -> None:
         """Of an INVITE only."""

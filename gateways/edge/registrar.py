@@ -76,7 +76,9 @@ class PhoneRegistrar:
             RegistrarLimits(expires_max_s=REGISTRATION_MAX_S, expires_default_s=REGISTRATION_MAX_S)
         )
         self._auth = PhoneAuth(realm, phones, clock, limits, guard, self._is_registered_at)
-        self._health = PhoneHealth(point, addresses, clock, timing, self.way_to, self._does_not_answer)
+        self._health = PhoneHealth(
+            point, addresses, clock, timing, self.way_to, self._does_not_answer, self._set_timer
+        )
         self._present: dict[str, int] = {}  # user → contacts
         self._timer: asyncio.TimerHandle | None = None
         self._lost = 0

@@ -181,6 +181,10 @@ def test_a_proxy_that_cannot_find_the_phone_is_believed(tmp_path: Path, status: 
                 proxy.reply(question, status)
                 await heard(proxy)
                 answers += 1
+                if answers == 1:
+                    timer = world.edge.registrar._timer
+                    assert timer is not None
+                    assert timer.when() - asyncio.get_running_loop().time() < 2.1, "it is asked again soon"
         assert await gone(world) == "101"
         assert answers == 2
 

@@ -1,0 +1,143 @@
+"""How phones prove who they are: by which algorithm, with nonces that grow old, and one host for a whole office."""
+
+from __future__ import annotations
+
+import asyncio
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from gateways.edge.limits import EdgeLimits
+from gateways.edge.phones import set_phone_password
+from gateways.sip.auth import Algorithm, DigestClient, parse_auth
+from gateways.sip.message import Request
+from tests.edge.test_phones import nothing_came, phone_file, prove, register
+from tests.edge.world import World, config_for, world_in
+
+MD5_AND_SHA = ["MD5", "SHA-256"]
+
+
+async def asked_for(world: World, user: str, *headers: str) -> list[str]:
+    """The algorithms of the challenges to a REGISTER of this user, in order."""
+    phone = world.phone()
+    phone.request("REGISTER", "sip:santral", to=f"sip:{user}@santral", call="q", headers=headers)
+    challenge = await phone.response(401)
+    return [parse_auth(value, "")[1]["algorithm"] for value in challenge.get_all("WWW-Authenticate")]
+
+
+@pytest.mark.parametrize("digest", [("MD5", "SHA-256"), ("SHA-256", "MD5"), ("SHA-256",)])
+def test_a_phone_is_asked_for_the_configured_algorithms_in_this_order(
+    tmp_path: Path, digest: tuple[Algorithm, ...]
+) -> None:
+    set_phone_password(phone_file(tmp_path), "santral", "101", "secret")
+
+    async def story() -> None:
+        async with world_in(tmp_path, config=config_for(tmp_path, digest=digest)) as world:
+            assert await asked_for(world, "101") == list(digest)
+            assert await asked_for(world, "nobody") == list(digest)
+            assert (await register(world, world.phone())).status == 200
+
+    asyncio.run(story())
+
+
+def test_a_phone_may_have_an_algorithm_of_its_own_and_no_hash_for_another(tmp_path: Path) -> None:
+    path = phone_file(tmp_path)
+    set_phone_password(path, "santral", "101", "secret", ["SHA-256"])
+    set_phone_password(path, "santral", "102", "secret", ["MD5"])
+    written = tomllib.loads(path.read_text())["phones"]
+    assert set(written["101"]) == {"realm", "sha256", "algorithms"}
+    assert set(written["102"]) == {"realm", "md5", "algorithms"}
+
+    async def story() -> None:
+        async with world_in(tmp_path) as world:
+            assert await asked_for(world, "101") == ["SHA-256"]
+            assert await asked_for(world, "102") == ["MD5"]
+            for user in ("101", "102"):
+                assert (await register(world, world.phone(), user=user)).status == 200
+            # Who answers by an algorithm that the phone must not use proves nothing, with the right password neither.
+            phone = world.phone()
+            phone.request("REGISTER", "sip:santral", to="sip:nobody@santral", call="down")
+            challenge = await phone.response(401)
+            challenge.set("WWW-Authenticate", challenge.get_all("WWW-Authenticate")[0])
+            asked = Request("REGISTER", "sip:santral", [("CSeq", "7 REGISTER")])
+            proof = DigestClient("101", "secret", lambda n: "x" * n).answer(asked, challenge)
+            assert proof is not None
+            assert "algorithm=MD5" in (proof.get("Authorization") or "")
+            headers = (f"Authorization: {proof.get('Authorization')}",)
+            phone.request("REGISTER", "sip:santral", to="sip:101@santral", call="down", headers=headers)
+            await phone.response(401)
+
+    asyncio.run(story())
+
+
+def test_a_user_agent_that_gives_up_at_sha_256_is_asked_for_md5_if_its_phone_may(tmp_path: Path) -> None:
+    set_phone_password(phone_file(tmp_path), "santral", "101", "secret")
+    set_phone_password(phone_file(tmp_path), "santral", "102", "secret", ["SHA-256"])
+
+    async def story() -> None:
+        async with world_in(tmp_path) as world:
+            old = "User-Agent: baresip v1.0.0 (x86_64/linux)"
+            assert await asked_for(world, "101", old) == ["MD5"]
+            assert await asked_for(world, "101", "User-Agent: baresip v3.1.0") == MD5_AND_SHA
+            assert await asked_for(world, "102", old) == ["SHA-256"]
+
+    asyncio.run(story())
+
+
+def test_a_nonce_that_grew_old_is_said_to_be_stale_and_is_no_failure(tmp_path: Path) -> None:
+    set_phone_password(phone_file(tmp_path), "santral", "101", "secret")
+
+    async def story() -> None:
+        async with world_in(tmp_path) as world:
+            phone = world.phone()
+            phone.request("REGISTER", "sip:santral", to="sip:101@santral", call="old")
+            challenge = await phone.response(401)
+            asked = Request("REGISTER", "sip:santral", [("CSeq", "7 REGISTER")])
+            proof = DigestClient("101", "secret", lambda n: "x" * n).answer(asked, challenge)
+            assert proof is not None
+            world.jump(301_000)
+            headers = (f"Authorization: {proof.get('Authorization')}",)
+            phone.request("REGISTER", "sip:santral", to="sip:101@santral", call="old", headers=headers)
+            again = await phone.response(401)
+            assert all("stale=true" in value for value in again.get_all("WWW-Authenticate"))
+            assert world.edge.statistics().registrar.failed == 0
+            assert (await register(world, phone)).status == 200
+
+    asyncio.run(story())
+
+
+def test_one_phone_with_a_wrong_password_does_not_silence_its_office(tmp_path: Path) -> None:
+    """All phones behind a router have one address. (All here are on 127.0.0.1.)"""
+    path = phone_file(tmp_path)
+    for user in ("101", "102", "103"):
+        set_phone_password(path, "santral", user, "secret")
+
+    async def story() -> None:
+        async with world_in(tmp_path, limits=EdgeLimits(register_failures_max=3)) as world:
+            office = {user: world.phone() for user in ("101", "102")}
+            for user, phone in office.items():
+                assert (await register(world, phone, user=user)).status == 200
+            wrong = world.phone()
+            for _ in range(2):
+                assert (await register(world, wrong, user="103", password="old")).status == 401
+            await prove(wrong, user="103", password="old")
+            await nothing_came(wrong)
+            for user, phone in office.items():
+                assert (await register(world, phone, user=user)).status == 200, "they are known here"
+            # Somebody at the next desk guesses the password of 101 from now on: 102 does not suffer.
+            for _ in range(2):
+                assert (await register(world, wrong, user="101", password="guess")).status == 401
+            await prove(wrong, user="101", password="guess")
+            await nothing_came(wrong)
+            assert (await register(world, office["102"], user="102")).status == 200
+            # Nor does naming 102 let them guess anybody else's for longer.
+            for guesses in range(3):
+                number = await prove(wrong, user="103", password="guess", to="sip:102@santral")
+                if guesses < 2:
+                    assert (await wrong.response(401)).cseq.number == number
+            await nothing_came(wrong)
+            world.jump(61_000)
+            assert (await register(world, wrong, user="103")).status == 200
+
+    asyncio.run(story())
