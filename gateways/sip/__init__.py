@@ -129,8 +129,8 @@ identity.py, reason.py, refer.py, redirect.py: what else is told
 ::
 
     read_identity(request, trusted=) -> Identity    # number, name, asserted, private, diversions
-    from_address(...)  assert_identity(...)  diversion_headers(...)           # of our own
-    read_reason(message) -> Reason | None           reason_header(reason)  reason_of_status  status_of_reason
+    from_address(...)  assert_identity(...)         # of our own
+    read_reason(message) -> Reason | None           reason_header(reason)  reason_of_status(status)
     parse_refer(request) -> Refer                   replaces_of(invite)  notify_headers(...)  sipfrag(status)
     redirect_targets(response, tried, depth=) -> tuple[Uri, ...]
 

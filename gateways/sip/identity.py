@@ -11,8 +11,6 @@ into the same `Diversion`, the latest first, as RFC 5806 orders them.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 import msgspec
 
 from gateways.sip.errors import SipParseError
@@ -105,18 +103,6 @@ def assert_identity(
     if private:
         headers.append(("Privacy", "id"))
     return headers
-
-
-def diversion_headers(diversions: Iterable[Diversion], host: str) -> list[tuple[str, str]]:
-    """Diversion header fields, the latest first (RFC 5806 5)."""
-    return [
-        (
-            "Diversion",
-            f"{_address(one.number, one.name, host)};reason={one.reason};counter={one.count}"
-            + (";privacy=full" if one.private else ""),
-        )
-        for one in diversions
-    ]
 
 
 def _address(number: str, name: str, host: str) -> NameAddr:

@@ -1,4 +1,4 @@
-"""Why a call ends, in words of the other network (RFC 3326), and how its causes and SIP's go together (RFC 3398).
+"""Why a call ends, in words of the other network (RFC 3326), and which of its causes a status is (RFC 3398).
 
 `Reason` stands in BYE and CANCEL (and, from gateways, in refusals): `Q.850;cause=16;text="Normal call clearing"`. A
 message may carry one for each protocol; the telephone network's tells more than a status that was made of it.
@@ -21,12 +21,6 @@ _CAUSE_OF_STATUS = {
     415: 79, 416: 127, 420: 127, 421: 127, 423: 127, 480: 18, 481: 41, 482: 25, 483: 25, 484: 28, 485: 1, 486: 17,
     487: 16, 488: 65, 491: 41, 500: 41, 501: 79, 502: 38, 503: 41, 504: 102, 505: 127, 513: 127, 600: 17, 603: 21,
     604: 1, 606: 58,
-}  # fmt: skip
-# RFC 3398 7.2.4.1, with RFC 6432's view that a Q.850 cause never makes a call look answered.
-_STATUS_OF_CAUSE = {
-    1: 404, 2: 404, 3: 404, 16: 480, 17: 486, 18: 408, 19: 480, 20: 480, 21: 403, 22: 410, 23: 410, 26: 404, 27: 502,
-    28: 484, 29: 501, 31: 480, 34: 503, 38: 503, 41: 503, 42: 503, 47: 503, 55: 403, 57: 403, 58: 503, 65: 488,
-    70: 488, 79: 501, 87: 403, 88: 503, 102: 504, 111: 500, 127: 500,
 }  # fmt: skip
 
 
@@ -71,13 +65,6 @@ def reason_of_status(status: int) -> Reason:
     """A final status of 300 or more in the telephone network's words."""
     cause = _CAUSE_OF_STATUS.get(status) or {4: 127, 5: 38, 6: 31}.get(status // 100, 31)
     return Reason("Q.850", cause)
-
-
-def status_of_reason(reason: Reason) -> int:
-    """The final status that says the same; 480 for what has none."""
-    if reason.protocol == "SIP":
-        return reason.cause if 400 <= reason.cause < 700 else 480
-    return _STATUS_OF_CAUSE.get(reason.cause, 480)
 
 
 def _parse(value: str) -> Reason | None:

@@ -157,10 +157,6 @@ class Registrar:
         self._remove(binding)
         return BindingRemoved(binding, "lost")
 
-    def is_used(self, flow: Flow) -> bool:
-        """Whether somebody is bound to this flow."""
-        return flow in self._by_flow
-
     def next_deadline_ms(self) -> int | None:
         """When `sweep` should be called next; maybe too early, never too late."""
         return self._deadlines[0][0] if self._deadlines else None

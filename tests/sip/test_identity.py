@@ -12,7 +12,6 @@ from gateways.sip.identity import (
     Diversion,
     Identity,
     assert_identity,
-    diversion_headers,
     from_address,
     read_identity,
 )
@@ -154,24 +153,6 @@ def test_what_we_tell_is_read_by_one_like_us(number: str, private: bool, trusted
     assert identity == Identity(
         number if known else "", "Name" if known else "", asserted=trusted, private=private
     )
-
-
-@given(
-    st.lists(
-        st.builds(
-            Diversion,
-            st.sampled_from(["1", "+90"]),
-            st.just("N"),
-            st.just("deflection"),
-            st.integers(1, 9),
-            st.booleans(),
-        ),
-        max_size=DIVERSIONS_MAX,
-    )
-)
-def test_diversions_we_tell_are_read_again(diversions: list[Diversion]) -> None:
-    request = invite(SHOWN, *diversion_headers(diversions, "h"))
-    assert read_identity(request, trusted=False).diversions == tuple(diversions)
 
 
 @given(st.sampled_from(["P-Asserted-Identity", "Diversion", "History-Info", "Privacy"]), st.text(max_size=40))

@@ -15,7 +15,6 @@ from gateways.sip.reason import (
     read_reasons,
     reason_header,
     reason_of_status,
-    status_of_reason,
 )
 
 
@@ -72,22 +71,9 @@ def test_causes_of_statuses(status: int, cause: int) -> None:
     assert reason_of_status(status) == Reason("Q.850", cause)
 
 
-@pytest.mark.parametrize(
-    ("cause", "status"), [(1, 404), (17, 486), (18, 408), (21, 403), (34, 503), (102, 504), (99, 480)]
-)
-def test_statuses_of_causes(cause: int, status: int) -> None:
-    """RFC 3398 7.2.4.1"""
-    assert status_of_reason(Reason("Q.850", cause)) == status
-
-
-def test_statuses_of_statuses() -> None:
-    assert status_of_reason(Reason("SIP", 603)) == 603
-    assert status_of_reason(COMPLETED_ELSEWHERE) == 480, "no call that ends this way was answered here"
-
-
 @pytest.mark.parametrize("status", [status for status in REASONS if status >= 300] + [499, 555, 699])
-def test_every_status_has_a_cause_that_refuses(status: int) -> None:
-    assert status_of_reason(reason_of_status(status)) >= 400
+def test_every_refusal_has_a_cause(status: int) -> None:
+    assert 0 < reason_of_status(status).cause < 128
 
 
 @given(st.sampled_from(["SIP", "Q.850", "X"]), st.integers(0, 999), st.text(max_size=100))

@@ -268,12 +268,11 @@ def test_flows_of_a_device() -> None:
     )
     assert kinds(changes) == [BindingRefreshed]
     assert registrar.flow_lost(STREAM) == []
-    assert (registrar.is_used(STREAM), registrar.is_used(again)) == (False, True)
     lost = registrar.flow_lost(again)
     assert [(removed.binding.reg_id, removed.reason) for removed in lost] == [("1", "lost")]
     assert [binding.reg_id for binding in registrar.bindings(AOR, 0)] == ["2"]
     assert kinds(process(registrar, register(), 10_000_000)[1]) == [BindingRemoved]
-    assert (len(registrar), registrar.is_used(FLOW)) == (0, False)
+    assert (len(registrar), registrar._by_flow) == (0, {})
 
 
 def test_a_flow_to_a_proxy_is_not_the_phones() -> None:
