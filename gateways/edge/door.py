@@ -24,7 +24,7 @@ class Hub(Protocol):
     def broken(self, host: str, reason: str) -> None:
         """A connection was closed for what the other side did."""
 
-    def flow_lost(self, flow: Flow) -> None:
+    def flow_lost(self, door: Door, address: Address) -> None:
         """A connection that stood is gone."""
 
 
@@ -75,4 +75,4 @@ class Door:
 
     def flow_lost(self, address: Address) -> None:
         """See `Owner`."""
-        self._hub.flow_lost(self.flow(address))
+        self._hub.flow_lost(self, address)

@@ -329,9 +329,13 @@ class SipPoint:
         """A connection was closed for what the other side did."""
         self._guard.saw(host, "malformed", self._clock.monotonic_ms(), reason)
 
-    def flow_lost(self, flow: Flow) -> None:
+    def flow_lost(self, door: Door, address: Address) -> None:
         """A connection that stood is gone."""
-        self.on_flow_lost(flow)
+        if not self._is_open:
+            return
+        door.layer.connection_lost(address, self._clock.monotonic_ms())
+        self._pump()
+        self.on_flow_lost(door.flow(address))
 
     def _put(self, door: Door, send: Send) -> None:
         if not self._is_open:

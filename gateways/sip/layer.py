@@ -16,7 +16,7 @@ from functools import partial
 from typing import cast
 
 from gateways.sip import machines
-from gateways.sip.actions import await_user, end, send, start_calling, start_trying
+from gateways.sip.actions import await_user, end, resend, send, start_calling, start_trying
 from gateways.sip.admission import Refusal, judge, judge_malformed
 from gateways.sip.build import derived_request, respond
 from gateways.sip.errors import SipParseError, TransactionsFullError
@@ -79,6 +79,7 @@ class TransactionLayer:
         self._counters = self._env.counters
         self._clients: dict[ClientKey, ClientTransaction] = {}
         self._servers: dict[ServerKey, ServerTransaction] = {}
+        self._by_connection: dict[Address, set[ClientKey]] = {}  # of a reliable transport: requests of ours
         self._unscheduled: list[tuple[ServerTransaction, int]] = []
         self._tables = tables or SharedTables(self._limits)
         self._tag_secret = token(32).encode()
@@ -389,6 +390,22 @@ class TransactionLayer:
         if tx is not None:
             self._step(tx, Input.TRANSPORT_ERROR, None, now_ms)
 
+    def connection_lost(self, address: Address, now_ms: int) -> None:
+        """A connection that stood is gone.
+
+        Requests that nothing came back for go out once more, by a new one: the other side may have closed the old one before it
+        read them. If that ends as well, they could not be sent.
+        """
+        for key in tuple(self._by_connection.get(address, ())):
+            tx = self._clients[key]
+            if tx.state not in (State.CALLING, State.TRYING):
+                continue
+            if tx.sent_again:
+                self._step(tx, Input.TRANSPORT_ERROR, None, now_ms)
+            else:
+                tx.sent_again = True
+                resend(tx, None, now_ms)
+
     # What comes out
 
     def take_output(self) -> list[Output]:
@@ -424,6 +441,7 @@ class TransactionLayer:
         self._tables.ended(tx.purpose, tx.size_bytes)
         if isinstance(tx, ClientTransaction):
             del self._clients[tx.key]
+            self._leave_connection(tx)
             if tx.is_invite:
                 self._tables.inviting.discard(tx.key)
                 self._env.outputs.append(InviteEnded(tx.key))
@@ -433,6 +451,12 @@ class TransactionLayer:
             self._tables.unacknowledged.pop(tx.ack_key, None)
         if tx.merge_key is not None:
             self._tables.merging.pop(tx.merge_key, None)
+
+    def _leave_connection(self, tx: ClientTransaction) -> None:
+        if keys := self._by_connection.get(tx.destination):
+            keys.discard(tx.key)
+            if not keys:
+                del self._by_connection[tx.destination]
 
     def _reply_addresses(self, request: Request, source: Address) -> tuple[Address, Address | None]:
         """Where responses go, and where else when that is a connection which is gone (RFC 3261 18.2.2)."""
@@ -450,6 +474,8 @@ class TransactionLayer:
         tx.purpose = purpose_of(request)
         self._tables.began(tx.purpose, 0)
         self._clients[key] = tx
+        if self._env.reliable:
+            self._by_connection.setdefault(destination, set()).add(key)
         if tx.is_invite:
             self._tables.inviting.add(key)
         self._counters.requests_sent += 1

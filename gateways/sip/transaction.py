@@ -156,7 +156,7 @@ class Transaction:
 class ClientTransaction(Transaction):
     """A request that we sent."""
 
-    __slots__ = ("acks", "cancel_headers", "cancel_wanted", "internal", "key")
+    __slots__ = ("acks", "cancel_headers", "cancel_wanted", "internal", "key", "sent_again")
 
     def __init__(
         self,
@@ -172,6 +172,7 @@ class ClientTransaction(Transaction):
         self.key = key
         self.internal = internal  # a CANCEL of the layer's own: nobody hears of its fate
         self.cancel_wanted = False
+        self.sent_again = False  # by a new connection, after the first one broke
         self.cancel_headers: tuple[tuple[str, str], ...] = ()
         # For each To tag of a 2xx to our INVITE: the ACK as it was sent; None until our user gives it.
         self.acks: dict[str, Send | None] = {}

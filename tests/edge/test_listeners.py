@@ -216,6 +216,25 @@ def test_a_far_end_that_does_not_answer_is_given_up() -> None:
     play(story)
 
 
+@pytest.mark.parametrize("encrypted", [False, True])
+def test_the_system_watches_whether_the_far_end_is_there(tmp_path: Path, encrypted: bool) -> None:
+    tls = TlsContexts(*Authority(tmp_path).issue("one")) if encrypted else None
+
+    async def story() -> None:
+        async with line(tls) as far, line(tls) as here:
+            here.listener.send(Send(MESSAGE, far.address))
+            await far.owner.hear("message")
+            for listener in (far.listener, here.listener):
+                (connection,) = listener._all
+                assert connection._transport is not None
+                connected = connection._transport.get_extra_info("socket")
+                assert connected.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE) == 1
+                assert connected.getsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE) == 60
+                assert connected.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT) == 20_000
+
+    play(story)
+
+
 def test_closing_lets_go_of_everything() -> None:
     async def story() -> None:
         async with line() as here:

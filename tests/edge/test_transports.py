@@ -248,6 +248,27 @@ def test_an_ack_may_come_by_another_transport_than_its_invite(tmp_path: Path) ->
     play(tmp_path, story)
 
 
+def test_what_was_not_read_before_the_connection_broke_is_sent_by_a_new_one(tmp_path: Path) -> None:
+    """The caller takes our BYE from the wire without a look at it, and ends the connection."""
+
+    async def story(world: World) -> None:
+        phone = await stream_phone(world, TCP)
+        call, _ = await answered(world, phone)
+        await phone.listen()
+        phone.leave()
+        async with asyncio.timeout(5):
+            while world.edge.point.connections:  # noqa: ASYNC110 - as above
+                await asyncio.sleep(0.001)
+        world.core.send(commands.EndCall(edge=EDGE, call=call, cause="x"))
+        unread = await phone.asked("BYE")
+        phone.leave()
+        bye = await phone.asked("BYE")
+        assert bye.to_bytes() == unread.to_bytes()
+        phone.reply(bye, 200)
+
+    play(tmp_path, story)
+
+
 # Phones
 
 

@@ -6,9 +6,9 @@ import pytest
 
 from gateways.sip.build import respond
 from gateways.sip.errors import TransactionsFullError
-from gateways.sip.events import AckReceived, RequestReceived, Send
+from gateways.sip.events import AckReceived, RequestReceived, ResponseReceived, Send, TransportProblem
 from gateways.sip.limits import LayerLimits
-from gateways.sip.message import Response, parse_message
+from gateways.sip.message import Request, Response, parse_message
 from gateways.sip.tables import SharedTables
 from tests.sip.support import CALLEE, CALLER, Agent, request, wire_request
 
@@ -199,3 +199,41 @@ def test_a_final_response_on_a_stream_leaves_nothing_behind() -> None:
     assert sent.destination == CONNECTION
     agent.poll(5)
     agent.assert_empty()
+
+
+# Streams: connections that break
+
+
+def test_a_request_without_an_answer_goes_out_again_once_by_a_new_connection() -> None:
+    agent = Agent(CALLEE, transport="TCP")
+    keys = [agent.layer.send_request(request(method), CONNECTION, 0) for method in ("OPTIONS", "INVITE")]
+    agent.take()
+    first = [send.data for send in agent.sent]
+    agent.layer.connection_lost(("192.0.2.1", 40_002), 10)
+    assert not agent.take(), "that was another one"
+    agent.layer.connection_lost(CONNECTION, 10)
+    agent.take()
+    assert sorted(send.data for send in agent.sent[2:]) == sorted(first)
+    assert {send.destination for send in agent.sent} == {CONNECTION}
+    agent.layer.connection_lost(CONNECTION, 20)
+    agent.take()
+    assert {problem.key for problem in agent.events(TransportProblem)} == set(keys)
+    assert len(agent.sent) == 4
+    agent.poll(64_000)
+    agent.assert_empty()
+
+
+def test_a_call_that_rings_outlives_its_connection() -> None:
+    """Its final answer may come by another one (RFC 3261 18.2.2)."""
+    agent = Agent(CALLEE, transport="TCP")
+    key = agent.layer.send_request(request(), CONNECTION, 0)
+    agent.take()
+    invite = parse_message(agent.sent[0].data)
+    assert isinstance(invite, Request)
+    agent.receive(respond(invite, 180, to_tag="theirs"), CONNECTION)
+    agent.layer.connection_lost(CONNECTION, 10)
+    agent.take()
+    assert len(agent.sent) == 1
+    agent.receive(respond(invite, 486, to_tag="theirs"), ("192.0.2.1", 40_003), 20)
+    assert [event.response.status for event in agent.events(ResponseReceived)] == [180, 486]
+    assert {event.key for event in agent.events(ResponseReceived)} == {key}

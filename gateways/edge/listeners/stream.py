@@ -33,6 +33,18 @@ _log = logging.getLogger(__name__)
 _BACKLOG = 1_024
 _ACCEPTS_A_TURN_MAX = 64
 _PAUSE_S = 1.0  # when the process has no descriptor left
+# A far end that lost its power says nothing more: after this it counts as gone, and the next message makes a new connection.
+_KEPT_ALIVE = (
+    (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1),
+    (socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, 60),
+    (socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, 10),
+    (socket.IPPROTO_TCP, socket.TCP_KEEPCNT, 3),
+    (
+        socket.IPPROTO_TCP,
+        socket.TCP_USER_TIMEOUT,
+        20_000,
+    ),  # milliseconds for which what was written may stay unconfirmed
+)
 _NO_DESCRIPTOR = frozenset((errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM))
 
 
@@ -296,6 +308,8 @@ class Connection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """It stands: everything that waited goes."""
         self._transport = cast(asyncio.Transport, transport)
+        for level, option, value in _KEPT_ALIVE:
+            transport.get_extra_info("socket").setsockopt(level, option, value)
         self.stood = True
         self._heard_ms = self._listener.clock.monotonic_ms()
         for send in self.take_waiting():
