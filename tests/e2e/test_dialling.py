@@ -172,3 +172,47 @@ def test_an_operator_with_a_phone_dials_at_the_page_and_their_phone_rings_first(
     for one, hears in ((subscriber, PHONE_HZ), (desk_phone, CALLER_HZ)):
         one.close()
         assert seconds_heard(phone_heard(one), hears) > TALK_S - 1.5
+
+
+def test_an_operator_dials_at_their_phone_once_they_work_with_it(
+    stack: Stack, subscriber: Baresip, phone: Callable[..., Baresip], browser: Browser
+) -> None:
+    desk_phone = registered_phone(stack, phone, "206")
+    desk_phone.dial(SENT, "127.0.0.1", stack.sip_port)
+    assert "403" in desk_phone.wait_for("CALL_CLOSED")["param"], "nobody is logged in who works with it"
+
+    desk = Operator(browser, stack.url, "op06", stack.logins()["op06"])
+    desk.log_in()
+    desk.find("use-phone").click()
+    desk.wait_audio("phone")
+    desk_phone.dial("09009009090", "127.0.0.1", stack.sip_port)
+    assert "403" in desk_phone.wait_for("CALL_CLOSED")["param"]
+    expect(desk.find("refused")).to_contain_text("Premium")
+
+    desk_phone.dial(SENT, "127.0.0.1", stack.sip_port)
+    subscriber.wait_for("CALL_INCOMING")
+    desk.wait_state("talking")
+    subscriber.accept()
+    expect(desk.find("call-title")).to_have_text("Conversation")
+    expect(desk.find("call-caller")).to_have_text(NUMBER)
+    time.sleep(TALK_S)
+    subscriber.hang_up()
+    desk_phone.wait_for("CALL_CLOSED")
+    desk.wait_state("wrap_up")
+    desk.log_out()
+    desk.close()
+    call = dialled(stack)
+    (recording,) = wait_recordings(stack, call, 1)
+    left, right = channels(stack, recording)
+    assert seconds_heard(left, CALLER_HZ) > TALK_S - 1.5
+    assert seconds_heard(right, PHONE_HZ) > TALK_S - 1.5
+
+
+def test_a_stranger_reaches_nobody_through_us(
+    stack: Stack, subscriber: Baresip, phone: Callable[..., Baresip]
+) -> None:
+    stranger = phone()
+    for number in (SENT, NUMBER, "09009009090", "112"):
+        stranger.dial(number, "127.0.0.1", stack.sip_port)
+        assert "404" in stranger.wait_for("CALL_CLOSED")["param"]
+    assert not [event for event in subscriber.events if event.get("type") == "CALL_INCOMING"]
