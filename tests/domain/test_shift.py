@@ -1,0 +1,70 @@
+"""An operator's shift: what counts as paid, what a break asked for becomes, and how each state ends."""
+
+from __future__ import annotations
+
+import msgspec
+
+from acd_core.domain import events as ev
+from tests.domain.world import PLAN, World
+
+
+def test_only_the_time_of_unpaid_reasons_is_unpaid() -> None:
+    world = World()
+    world.make_ready("ann")
+    for reason, minutes in (("break", 10), ("lunch", 30), ("training", 20), ("lunch", 5)):
+        world.ask(ev.NotReadyRequested, "ann", reason=reason)
+        world.now_ms += minutes * 60_000 - 10
+    world.make_ready("ann")
+    assert world.agent("ann").unpaid_ms == 35 * 60_000
+    assert world.agent("ann").spent_ms["not_ready"] > 65 * 60_000
+    world.do(ev.SessionClosed(agent="ann", session="ann-page"))
+    world.log_in("ann")
+    assert (world.agent("ann").unpaid_ms, world.agent("ann").spent_ms) == (0, {}), (
+        "counted anew with the shift"
+    )
+
+
+def test_a_break_that_lasts_longer_than_planned_is_shown_and_no_more() -> None:
+    world = World()
+    world.make_ready("ann")
+    world.ask(ev.NotReadyRequested, "ann", reason="break")
+    assert not world.desk("ann").overdue
+    world.deadline("agent", "ann", "planned")
+    assert world.desk("ann").overdue
+    assert world.who("ann") == "not_ready break"
+    world.ask(ev.NotReadyRequested, "ann", reason="lunch")
+    assert not world.desk("ann").overdue, "another reason, planned anew"
+    world.deadline("agent", "ann", "planned")
+    world.make_ready("ann")
+    assert not world.desk("ann").overdue
+
+
+def test_who_is_ready_after_all_has_no_break_after_the_call_and_no_pause() -> None:
+    world = World()
+    world.make_ready("ann")
+    world.talk("c1", "ann")
+    world.ask(ev.NotReadyRequested, "ann", reason="lunch")
+    assert world.desk("ann").next_reason == "lunch"
+    world.ask(ev.ReadyRequested, "ann")
+    assert world.desk("ann").next_reason == ""
+    world.hang_up("c1")
+    world.ask(ev.WrapUpFinished, "ann")
+    assert world.who("ann") == "ready"
+
+
+def test_the_wrap_up_is_extended_from_its_end_and_never_beyond_its_longest() -> None:
+    water = msgspec.structs.replace(
+        PLAN.queues["water"], wrap_up_ms=30_000, wrap_up_extension_ms=20_000, wrap_up_max_ms=60_000
+    )
+    world = World(msgspec.structs.replace(PLAN, queues=PLAN.queues | {"water": water}))
+    world.make_ready("ann")
+    world.talk("c1", "ann")
+    world.hang_up("c1")
+    began_ms = world.now_ms
+    world.now_ms += 10_000
+    ends = []
+    for _ in range(3):
+        world.ask(ev.WrapUpExtended, "ann")
+        ends.append(world.agent("ann").deadlines["wrap_up"].at_ms - began_ms)
+    assert ends == [50_000, 60_000, 60_000]
+    assert not world.desk("ann").can_extend
