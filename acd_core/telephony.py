@@ -92,7 +92,8 @@ class Trunk(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class DialRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Numbers that begin with `prefix` (E.164 without the +; short numbers as dialled) go over `trunks`, tried in this order.
+    """Numbers that begin with `prefix` (E.164 without the +; short numbers as dialled) go over `trunks`, one
+    after the other: lower `order` first, those of one order by turns, each as often as its `weight`.
 
     What goes over the wire is the number without its first `strip` digits, after `add`. Only numbers of a kind in `allow` are
     dialled at all.

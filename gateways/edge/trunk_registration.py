@@ -43,7 +43,6 @@ class TrunkRegistration:
         self._again_s = timing.trunk_register_again_s
         self._call_id = token(20)  # RFC 3261 10.2: one for all of a registrar
         self._tag = token(12)
-        self._contact_user = token(16)
         self._cseq = self._challenges = self._failures = 0
         self._expires_s = EXPIRES_S
         self._request: Request | None = None
@@ -99,7 +98,8 @@ class TrunkRegistration:
 
     @property
     def _contact(self) -> NameAddr:
-        return NameAddr.parse(self._point.contact(self._trunk.flow, self._contact_user))
+        # Whom the carrier calls at this contact stands in To then: see `TrunkState.dialled`.
+        return NameAddr.parse(self._point.contact(self._trunk.flow, self._trunk.config.user))
 
     def _make(self, expires_s: int) -> Request:
         self._cseq += 1

@@ -25,6 +25,8 @@ from gateways.edge.trunk_secrets import TrunkSecret
 from gateways.sip.auth import DigestClient
 from gateways.sip.events import Flow
 from gateways.sip.headers import NameAddr
+from gateways.sip.identity import number_of
+from gateways.sip.message import Request
 from gateways.sip.uri import Uri, same_host
 
 _log = logging.getLogger(__name__)
@@ -81,6 +83,11 @@ class TrunkState:
         """Whether messages from there are this trunk's."""
         hosts = self.config.hosts or (self.address,)
         return any(same_host(host, one) for one in hosts if one)
+
+    def dialled(self, invite: Request) -> str:
+        """Which number of ours is called. Who registers us calls our contact, and the number stands in To."""
+        called, asked = number_of(invite.request_uri), number_of(invite.to.uri)
+        return asked if self.config.register and called == self.config.user and asked else called
 
     def way_to(self, uri: Uri) -> Flow | None:
         """Where a URI that this trunk named is; None when that is not the trunk's to say."""

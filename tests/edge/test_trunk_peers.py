@@ -10,14 +10,15 @@ from pathlib import Path
 import pytest
 
 from acd_core.domain import commands, events
-from acd_core.telephony import Trunk
+from acd_core.telephony import Transport, Trunk
 from tests.edge.test_calls import EDGE
 from tests.edge.test_sipp import SCENARIOS
 from tests.edge.test_trunk_care import QUICK, came_up, changed, secret_at
 from tests.edge.test_trunks import CALL, dial_out, trunked
-from tests.edge.world import World, config_for, world_in
+from tests.edge.world import Phone, World, config_for, world_in
 from tests.peers.kamailio import Kamailio
 from tests.peers.sippy_peer import Sippy
+from tests.support.certificates import Authority
 from tests.support.ports import free_ports
 
 pytestmark = pytest.mark.peers
@@ -36,6 +37,13 @@ route[TEST] {{
         sl_send_reply("404", "Not here"); exit;
     }}
     if (is_method("CANCEL")) {{ if (t_check_trans()) {{ t_relay(); }} exit; }}
+    if (is_method("INVITE") && $fU == "citizen") {{
+        if (!lookup("location")) {{ sl_send_reply("404", "Not registered"); exit; }}
+        t_check_trans();
+        record_route();
+        t_relay();
+        exit;
+    }}
     if (is_method("INVITE")) {{
         if (!pv_proxy_authenticate("carrier.example", "secret", "0")) {{
             proxy_challenge("carrier.example", "1"); exit;
@@ -63,7 +71,7 @@ async def sipp_callee(scenario: str, folder: Path, port: int) -> AsyncIterator[a
     """One call, taken as the scenario has it; whoever waits for its end looks at the exit code."""
     process = await asyncio.create_subprocess_exec(
         *("sipp", "-sf", str(SCENARIOS / f"{scenario}.xml"), "-i", "127.0.0.1", "-p", str(port)),
-        *("-m", "1", "-nostdin", "-timeout", "60s", "-timeout_error", "-trace_err"),
+        *("-m", "1", "-nostdin", "-timeout", "8s", "-timeout_error", "-trace_err"),
         *("-error_file", str(folder / f"{scenario}.log")),
         cwd=folder,
         stdin=asyncio.subprocess.DEVNULL,
@@ -79,13 +87,17 @@ async def sipp_callee(scenario: str, folder: Path, port: int) -> AsyncIterator[a
 
 
 @contextlib.asynccontextmanager
-async def carrier(folder: Path, subscriber: int, algorithm: str = "MD5") -> AsyncIterator[Kamailio]:
+async def carrier(
+    folder: Path, subscriber: int, algorithm: str = "MD5", certificate: tuple[Path, Path] | None = None
+) -> AsyncIterator[Kamailio]:
     server = await asyncio.to_thread(
-        Kamailio,
-        folder / "kamailio",
-        CARRIER.format(subscriber=subscriber),
-        modules=("auth", "usrloc", "registrar"),
-        parameters=REGISTRAR.format(algorithm=algorithm),
+        lambda: Kamailio(
+            folder / "kamailio",
+            CARRIER.format(subscriber=subscriber),
+            modules=("auth", "usrloc", "registrar"),
+            parameters=REGISTRAR.format(algorithm=algorithm),
+            certificate=certificate,
+        )
     )
     try:
         yield server
@@ -93,19 +105,40 @@ async def carrier(folder: Path, subscriber: int, algorithm: str = "MD5") -> Asyn
         await asyncio.to_thread(server.close)
 
 
-@pytest.mark.parametrize("algorithm", ["MD5", "SHA-256"])
-def test_kamailio_registers_us_and_carries_a_call_there_and_back(tmp_path: Path, algorithm: str) -> None:
+@pytest.mark.parametrize(
+    ("transport", "algorithm"), [("UDP", "MD5"), ("UDP", "SHA-256"), ("TCP", "MD5"), ("TLS", "SHA-256")]
+)
+def test_kamailio_registers_us_and_carries_calls_both_ways(
+    tmp_path: Path, transport: Transport, algorithm: str
+) -> None:
     """It challenges both, wants longer registrations than we ask for (423), and stays in the dialog."""
     secret_at(tmp_path, "carrier")
-    subscriber = free_ports(2)
+    subscriber, ours = free_ports(2), free_ports(4)
+    authority = Authority(tmp_path)
+    files, own = authority.issue("kamailio"), authority.issue("edge")
 
     async def story() -> None:
         async with (
-            carrier(tmp_path, subscriber, algorithm) as server,
+            carrier(tmp_path, subscriber, algorithm, files) as server,
             sipp_callee("trunk_answers", tmp_path, subscriber) as called,
         ):
-            trunk = Trunk(host="127.0.0.1", port=server.port, user="santral", register=True, health_s=0)
-            config = trunked(config_for(tmp_path), carrier=trunk)
+            trunk = Trunk(
+                host="127.0.0.1",
+                port=server.tls_port if transport == "TLS" else server.port,
+                transport=transport,
+                user="santral",
+                register=True,
+                health_s=0,
+            )
+            settings = config_for(
+                tmp_path,
+                listen_port=ours,
+                tcp_port=ours,
+                tls_port=ours + 1,
+                tls_certificate_file=str(own.certificate),
+                tls_key_file=str(own.key),
+            )
+            config = trunked(settings, carrier=trunk)
             async with world_in(tmp_path, config=config) as world:
                 await came_up(world, "carrier")
                 world.core.send(dial_out())
@@ -113,6 +146,17 @@ def test_kamailio_registers_us_and_carries_a_call_there_and_back(tmp_path: Path,
                 assert (await world.core.expect(events.DialAnswered)).trunk == "carrier"
                 world.core.send(commands.EndCall(edge=EDGE, call=CALL, cause="agent_hung_up"))
                 assert await called.wait() == 0
+                citizen = Phone(server.port)
+                try:
+                    uri = f"sip:santral@127.0.0.1:{server.port}"
+                    await citizen.call(uri=uri, to="sip:185@carrier.example", caller="citizen")
+                    arrived = await world.core.expect(events.CallArrived)
+                    assert (arrived.trunk, arrived.dialled) == ("carrier", "185")
+                    assert world.edge.trunks.rows()[0].live == 1
+                    world.core.send(commands.RefuseCall(edge=EDGE, call=arrived.call, status=486, reason=""))
+                    await citizen.response(486, "INVITE")
+                finally:
+                    citizen.close()
 
     asyncio.run(story())
 
