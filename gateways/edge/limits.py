@@ -26,7 +26,7 @@ class Timing(msgspec.Struct, frozen=True, kw_only=True):
     trunk_options_wait_s: float = 5.0  # for an answer to OPTIONS; the second in a row takes the trunk down
     trunk_options_again_s: float = 2.0  # after the first that was not answered
     trunk_register_again_s: float = 10.0  # after a registration that failed; doubled each time, to a limit
-    phone_group_s: float = 12.0  # the contacts of a phone that want calls most ring alone for so long
+    phone_group_s: float = 7.0  # the contacts of a phone that want calls most ring alone for so long
     phone_idle_s: float = 30.0  # a registered phone that was quiet for so long is asked whether it is there
     phone_options_wait_s: float = 5.0  # for its answer; the second in a row that does not come loses it
     phone_options_again_s: float = 2.0  # after the first that did not come

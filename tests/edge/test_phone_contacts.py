@@ -133,7 +133,7 @@ def test_less_wanted_devices_ring_after_a_while_and_the_others_no_longer(tmp_pat
         most, least = await devices.has("1.0", "0.5")
         first = await rings(most)
         await nothing_came(most)
-        devices.world.jump(11_900)
+        devices.world.jump(6_900)
         await nothing_came(least)
         devices.world.jump(200)
         assert await stopped(most, first) == "", "a call that was missed there"
