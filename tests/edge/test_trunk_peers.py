@@ -174,6 +174,47 @@ def test_a_registrar_that_dies_takes_the_trunk_down_and_brings_it_back(tmp_path:
     asyncio.run(story())
 
 
+@pytest.mark.parametrize(("scenario", "progress"), [("trunk_reliable", 183), ("trunk_moves", 180)])
+def test_sipp_is_called_and_hung_up(tmp_path: Path, scenario: str, progress: int) -> None:
+    """It says itself what it expects of us: PRACK for each reliable response, the number that the call was moved to."""
+    port = free_ports(2)
+
+    async def story() -> None:
+        config = trunked(config_for(tmp_path), carrier=Trunk(host="127.0.0.1", port=port, health_s=0))
+        async with (
+            sipp_callee(scenario, tmp_path, port) as called,
+            world_in(tmp_path, config=config) as world,
+        ):
+            world.core.send(dial_out())
+            assert (await world.core.expect(events.DialProgress)).status == progress
+            assert (await world.core.expect(events.DialAnswered)).trunk == "carrier"
+            world.core.send(commands.EndCall(edge=EDGE, call=CALL, cause="agent_hung_up"))
+            assert await called.wait() == 0
+
+    asyncio.run(story())
+
+
+def test_sipp_has_no_room_and_another_sipp_takes_the_call(tmp_path: Path) -> None:
+    first, second = free_ports(2), free_ports(2)
+
+    async def story() -> None:
+        full = Trunk(host="127.0.0.1", port=first, health_s=0, order=1)
+        free = Trunk(host="127.0.0.1", port=second, health_s=0, order=2)
+        config = trunked(config_for(tmp_path), full=full, free=free)
+        async with (
+            sipp_callee("trunk_overloaded", tmp_path, first) as refused,
+            sipp_callee("trunk_answers", tmp_path, second) as called,
+            world_in(tmp_path, config=config) as world,
+        ):
+            world.core.send(dial_out())
+            assert await changed(world, False) == "calls failed with 503"
+            assert (await world.core.expect(events.DialAnswered)).trunk == "free"
+            world.core.send(commands.EndCall(edge=EDGE, call=CALL, cause="agent_hung_up"))
+            assert (await refused.wait(), await called.wait()) == (0, 0)
+
+    asyncio.run(story())
+
+
 async def sippy(folder: Path, world: World) -> Sippy:
     return await asyncio.to_thread(Sippy, folder / "sippy", world.edge.point.port, port=PORT)
 
