@@ -16,7 +16,7 @@ from itertools import groupby
 import msgspec
 
 from acd_core.domain.events import PhoneRegistered, PhoneUnregistered
-from gateways.edge.addresses import LocalAddresses, is_address
+from gateways.edge.addresses import LocalAddresses
 from gateways.edge.clock import Clock
 from gateways.edge.guard.guard import Guard, source_of
 from gateways.edge.limits import EdgeLimits, Timing
@@ -38,6 +38,7 @@ from gateways.sip.registrar import (
     BindingRemoved,
     Registrar,
 )
+from gateways.sip.uri import same_host
 
 _log = logging.getLogger(__name__)
 
@@ -115,15 +116,16 @@ class PhoneRegistrar:
     def way_to(self, binding: Binding) -> Flow:
         """Where a request to this contact is sent: where the phone, or the proxy next to us, spoke from.
 
-        A proxy whose connection is gone takes another one, at the address that it left in the Path.
+        A proxy whose connection is gone takes another one, at the port that it left in the Path; not at another host, since
+        whoever has a password could send us anywhere that way.
         """
         flow = binding.flow
         if not binding.path or flow.transport == "UDP" or self._point.is_connected(flow):
             return flow
         uri = binding.path[0].uri
-        if not is_address(uri.host):
+        if not same_host(uri.host, flow.host):
             return flow
-        return Flow(flow.transport, uri.host, uri.port or default_port(flow.transport))
+        return Flow(flow.transport, flow.host, uri.port or default_port(flow.transport))
 
     def user_at(self, flow: Flow) -> str:
         """Whose phone is at the far end of this flow, with no proxy between; "" for nobody's."""

@@ -272,3 +272,25 @@ def test_a_proxys_connection_that_closes_takes_no_phone_with_it(tmp_path: Path) 
         assert question.get("Route") == f"<sip:127.0.0.1:{port};transport=tcp;lr>"
 
     play(tmp_path, story, config=config(tmp_path))
+
+
+def test_a_path_leads_to_no_other_host(tmp_path: Path) -> None:
+    """Whoever has a phone's password writes it, and we would connect to wherever it says."""
+
+    async def story(world: World) -> None:
+        proxy = StreamPhone(world, "TCP")
+        world.phones.append(proxy)
+        await proxy.connect()
+        way = "Path: <sip:127.0.0.2:22;transport=tcp;lr>"
+        await there(world, proxy, headers=(way, "Supported: path"))
+        lost = asyncio.Event()
+        world.edge.point.on_flow_lost = lambda flow: lost.set()
+        proxy.leave()
+        async with asyncio.timeout(10):
+            await lost.wait()
+        ((binding,),) = world.edge.registrar.targets("101")
+        assert world.edge.registrar.way_to(binding) == binding.flow
+        wait(world, 60)
+        assert await gone(world) == "101"
+
+    play(tmp_path, story, config=config(tmp_path))
