@@ -140,11 +140,10 @@ def _take(turn: Turn, call: Call, number: int, step: SearchStep) -> bool:
 
 
 def leave(turn: Turn, call: Call, way: Way, out: WayOut, cause: str) -> None:
-    """A waiting call leaves its queue without an operator."""
+    """A waiting call whose deadline has passed, or is not set yet, leaves its queue without an operator."""
     queue = turn.state.queues[call.queue]
     if call.id in turn.index.bucket_of:
         turn.index.remove_call(call)
-    turn.clear_deadline("call", call, "wait")
     queue.waiting -= 1
     queue.day.longest_wait_ms = max(queue.day.longest_wait_ms, turn.now_ms - call.queued_ms)
     is_new = not call.answered_ms

@@ -96,7 +96,7 @@ class Chaos:
     def as_it_should(self, chance: random.Random) -> ev.AnyEvent:
         """The next step of some call or agent on its ordinary way."""
         for edge in self.state.edges.values():
-            if not edge.up:
+            if not edge.up and chance.random() < 0.15:
                 return self._inventory(edge.id, "same")
         if self.state.calls and chance.random() < 0.4:
             return self._next_of_call(chance)
