@@ -87,6 +87,12 @@ class Line:
         self.clients.append(await asyncio.open_connection(*self.address, ssl=context))
         return self.clients[-1]
 
+    async def begun(self, count: int) -> None:
+        """So many connections are within a message."""
+        async with asyncio.timeout(PATIENCE_S):
+            while sum(each._begun_ms is not None for each in self.listener._all) < count:  # noqa: ASYNC110
+                await asyncio.sleep(0.001)
+
     def later(self, seconds: float) -> None:
         self.clock._began_ns -= int(seconds * 1e9)
 
@@ -235,6 +241,23 @@ def test_the_system_watches_whether_the_far_end_is_there(tmp_path: Path, encrypt
     play(story)
 
 
+def test_closing_ends_what_is_being_set_up(tmp_path: Path) -> None:
+    tls = TlsContexts(*Authority(tmp_path).issue("one"))
+
+    async def story() -> None:
+        async with line(tls) as here:
+            await here.client()
+            async with asyncio.timeout(PATIENCE_S):
+                while not here.listener._tasks:  # noqa: ASYNC110 - nobody is told
+                    await asyncio.sleep(0.001)
+                here.listener.close()
+                while here.listener._tasks:  # noqa: ASYNC110
+                    await asyncio.sleep(0.001)
+            assert len(here.listener) == 0
+
+    play(story)
+
+
 def test_closing_lets_go_of_everything() -> None:
     async def story() -> None:
         async with line() as here:
@@ -326,6 +349,22 @@ def test_a_message_that_never_ends_is_not_waited_for() -> None:
                 await writer.drain()
             await closed(reader)
             assert (await here.owner.hear("broken"))[2] == "a message not ended within 30 s"
+
+    play(story)
+
+
+def test_each_message_has_its_own_time() -> None:
+    async def story() -> None:
+        async with line(message_s=30) as here:
+            _, writer = await here.client()
+            writer.write(MESSAGE[:5])
+            await writer.drain()
+            await here.begun(1)
+            for number in range(1, 4):  # each chunk ends one and begins the next
+                here.later(20)
+                writer.write(MESSAGE[5:] + MESSAGE[:5])
+                await here.owner.hear("message", number)
+            assert not [what for what in here.owner.heard if what[0] == "broken"]
 
     play(story)
 
@@ -446,7 +485,7 @@ def test_old_versions_of_tls_are_not_spoken(tmp_path: Path) -> None:
     old.check_hostname, old.verify_mode = False, ssl.CERT_NONE
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)
-        old.maximum_version = ssl.TLSVersion.TLSv1_1
+        old.minimum_version = old.maximum_version = ssl.TLSVersion.TLSv1_1
     old.set_ciphers("ALL:@SECLEVEL=0")
 
     async def story() -> None:

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import logging
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from pathlib import Path
 
 from acd_core.config import Config
@@ -18,6 +18,7 @@ from gateways.edge.point import SipPoint
 from gateways.edge.sources import OnceLog
 from gateways.edge.trace import Trace
 from gateways.sip.build import make_request, respond
+from gateways.sip.dialog import Dialog
 from gateways.sip.events import ClientKey, Flow, ServerKey
 from gateways.sip.headers import NameAddr
 from gateways.sip.message import Request, Response, parse_message
@@ -33,9 +34,8 @@ class Desk:
         self.clock = Clock()
         addresses = LocalAddresses(Config())
         guard = Guard(OnceLog(logging.getLogger(__name__), "SIP", self.clock.monotonic_ms))
-        self.point = SipPoint(
-            [Place("UDP", "127.0.0.1", 0)], addresses, self.clock, Trace(Path(), 0, self.clock), guard
-        )
+        places = [Place("UDP", "127.0.0.1", 0), Place("TCP", "127.0.0.1", 0)]
+        self.point = SipPoint(places, addresses, self.clock, Trace(Path(), 0, self.clock), guard)
         self.heard: list[object] = []
         self.news = asyncio.Event()
 
@@ -79,7 +79,9 @@ async def desk_and_phone() -> AsyncIterator[tuple[Desk, socket.socket]]:
             desk.point.close()
 
 
-async def invited(desk: Desk, phone: socket.socket) -> tuple[ClientKey, Request, Flow]:
+async def invited(
+    desk: Desk, phone: socket.socket, headers: Iterable[tuple[str, str]] = ()
+) -> tuple[ClientKey, Request, Flow]:
     """An INVITE has come to the phone."""
     to = Flow("UDP", *phone.getsockname())
     uri = f"sip:101@127.0.0.1:{to.port}"
@@ -91,11 +93,17 @@ async def invited(desk: Desk, phone: socket.socket) -> tuple[ClientKey, Request,
         call_id="one",
         cseq=1,
         contact=desk.point.contact(to),
+        headers=headers,
     )
     key = desk.point.request(request, to, desk)
-    received = parse_message(await asyncio.get_running_loop().sock_recv(phone, 65_536))
-    assert isinstance(received, Request)
-    return key, received, to
+    return key, await received(phone), to
+
+
+async def received(phone: socket.socket) -> Request:
+    """The next request."""
+    message = parse_message(await asyncio.get_running_loop().sock_recv(phone, 65_536))
+    assert isinstance(message, Request)
+    return message
 
 
 def say(desk: Desk, phone: socket.socket, request: Request, status: int, tag: str) -> None:
@@ -142,5 +150,150 @@ def test_who_forgot_the_invite_does_not_hear_of_its_end() -> None:
             desk.point.forget(key)
             desk.jump(TIMER_M_MS)
             assert desk.heard == [(200, "b", flow)]
+
+    asyncio.run(story())
+
+
+# Large requests that find nobody on TCP: whoever sent one knows it by one key all along
+
+LARGE = (("X-Long", "x" * 1_300),)
+
+
+def test_a_large_invite_that_went_by_udp_after_all_is_one_invite_to_its_sender() -> None:
+    async def story() -> None:
+        async with desk_and_phone() as (desk, phone):
+            key, invite, flow = await invited(desk, phone, LARGE)
+            assert (invite.via.transport, len(invite.vias)) == ("UDP", 1)
+            assert desk.heard == [], "the attempt by TCP is nobody's business"
+            say(desk, phone, invite, 200, "b")
+            await desk.hear(1)
+            desk.point.acknowledge(key, acknowledgement(invite, "b"), flow)
+            ack = await received(phone)
+            say(desk, phone, invite, 200, "b")
+            assert (await received(phone)).to_bytes() == ack.to_bytes(), "its copy is acknowledged again"
+            desk.jump(TIMER_M_MS)
+            assert desk.heard == [(200, "b", flow), ("ended", key)]
+            assert len(desk.point._large) == 0
+            assert desk.point.statistics().clients_live == 0
+
+    asyncio.run(story())
+
+
+def test_a_large_invite_that_went_by_udp_is_cancelled_by_the_key_of_its_sender() -> None:
+    async def story() -> None:
+        async with desk_and_phone() as (desk, phone):
+            key, invite, _ = await invited(desk, phone, LARGE)
+            say(desk, phone, invite, 180, "b")
+            await desk.hear(1)
+            desk.point.cancel(key)
+            cancel = await received(phone)
+            assert (cancel.method, cancel.via.branch) == ("CANCEL", invite.via.branch)
+
+    asyncio.run(story())
+
+
+def test_nobody_hears_of_a_large_request_that_was_forgotten_before_it_failed() -> None:
+    async def story() -> None:
+        async with desk_and_phone() as (desk, phone):
+            to = Flow("UDP", *phone.getsockname())
+            _, invite, _ = await invited(desk, phone, LARGE)  # the host is known now to have no TCP
+            desk.jump(10 * 60_000)
+            desk.heard.clear()
+            again = invite.copy()
+            again.headers = [field for field in again.headers if field[0] != "Via"]
+            desk.point.forget(desk.point.request(again, to, desk))
+            async with asyncio.timeout(PATIENCE_S):
+                while desk.point._large:  # noqa: ASYNC110 - nobody is told
+                    await asyncio.sleep(0.001)
+            assert desk.heard == []
+
+    asyncio.run(story())
+
+
+def acknowledgement(invite: Request, tag: str) -> Request:
+    return make_request(
+        "ACK",
+        invite.uri,
+        from_=invite.from_,
+        to=invite.to.with_params(tag=tag),
+        call_id=invite.call_id,
+        cseq=invite.cseq.number,
+    )
+
+
+# Flows
+
+
+def test_an_ack_takes_another_transport_than_its_invite_and_does_so_again() -> None:
+    """Its way is that of the dialog, whose first route may name another transport."""
+
+    async def story() -> None:
+        async with desk_and_phone() as (desk, phone):
+            acks: asyncio.Queue[bytes] = asyncio.Queue()
+
+            async def take(reader: asyncio.StreamReader, _: asyncio.StreamWriter) -> None:
+                while data := await reader.read(65_536):
+                    acks.put_nowait(data)
+
+            key, invite, flow = await invited(desk, phone)
+            async with await asyncio.start_server(take, "127.0.0.1", flow.port):
+                say(desk, phone, invite, 200, "b")
+                await desk.hear(1)
+                desk.point.acknowledge(key, acknowledgement(invite, "b"), Flow("TCP", "127.0.0.1", flow.port))
+                first = await asyncio.wait_for(acks.get(), PATIENCE_S)
+                assert parse_message(first).via.transport == "TCP"
+                assert parse_message(first).via.port == desk.point.port_of("TCP")
+                say(desk, phone, invite, 200, "b")
+                assert await asyncio.wait_for(acks.get(), PATIENCE_S) == first
+                desk.point.close()
+
+    asyncio.run(story())
+
+
+def test_where_no_listener_of_ours_leads_cannot_be_sent_to() -> None:
+    async def story() -> None:
+        async with desk_and_phone() as (desk, _):
+            for flow in (Flow("TLS", "127.0.0.1", 5061), Flow("UDP", "::1", 5060)):
+                desk.heard.clear()
+                request = make_request(
+                    "OPTIONS",
+                    "sip:x@127.0.0.1",
+                    from_=NameAddr.parse("<sip:1@127.0.0.1>;tag=a"),
+                    to=NameAddr.parse("<sip:x@127.0.0.1>"),
+                    call_id="one",
+                    cseq=1,
+                )
+                desk.point.request(request, flow, desk)
+                assert desk.heard == [], "told later, when the sender has the key"
+                await desk.hear(1)
+                assert desk.heard == [("failed", 503)]
+                assert not desk.point.is_connected(flow)
+
+    asyncio.run(story())
+
+
+def test_a_request_of_a_dialog_goes_by_the_transport_its_target_names() -> None:
+    async def story() -> None:
+        async with desk_and_phone() as (desk, phone):
+            peer = Flow("UDP", *phone.getsockname())
+            invite = make_request(
+                "INVITE",
+                "sip:185@127.0.0.1",
+                from_=NameAddr.parse("<sip:1@127.0.0.1>;tag=a"),
+                to=NameAddr.parse("<sip:185@127.0.0.1>"),
+                call_id="one",
+                cseq=1,
+            )
+            for contact, flow in {
+                "sip:1@127.0.0.1:5070": Flow("UDP", "127.0.0.1", 5070),
+                "sip:1@127.0.0.1": Flow("UDP", "127.0.0.1", 5060),
+                "sip:1@127.0.0.1:5070;transport=TCP": Flow("TCP", "127.0.0.1", 5070),
+                "sip:1@127.0.0.1;transport=tls": peer,  # not spoken here
+                "sips:1@127.0.0.1": peer,
+                "sip:1@[::1]": peer,
+                "sip:1@host.example;transport=tcp": peer,
+            }.items():
+                invite.set("Contact", f"<{contact}>")
+                assert desk.point.next_hop(Dialog.as_callee(invite, "b"), peer) == flow, contact
 
     asyncio.run(story())
