@@ -72,6 +72,15 @@ def test_a_number_is_called_with_the_keyboard_alone_and_taken_back(stage: Stage,
     expect(operator.find("dial-number")).to_have_value("0312 123 45 67")
 
 
+def test_the_key_leads_to_the_field_from_every_page(stage: Stage, operator: Window) -> None:
+    operator.page.get_by_role("link", name="Work orders").click()
+    expect(operator.find("desk-strip")).to_be_visible()
+    operator.page.keyboard.press("Alt+c")
+    expect(operator.find("dial-number")).to_be_focused()
+    operator.page.keyboard.type("185")
+    expect(operator.find("dial-number")).to_have_value("185")
+
+
 def test_an_answered_call_is_a_conversation_with_a_work_order(stage: Stage, operator: Window) -> None:
     operator.find("dial-number").fill("0312 123 45 67")
     operator.find("dial").click()

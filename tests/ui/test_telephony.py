@@ -21,6 +21,7 @@ from acd_core.link.trace_lines import TraceMessage, TraceParty
 from tests.ui.stage import Stage
 from tests.ui.test_looks import CASES, check
 from tests.ui.window import Window
+from tests.web.test_board import picture
 
 INVITE = (
     "INVITE sip:185@192.0.2.1 SIP/2.0\r\nVia: SIP/2.0/TLS 198.51.100.44:5061;branch=z9hG4bKsomethingratherlongthatdoesnotbreak"
@@ -139,6 +140,22 @@ def test_the_messages_of_a_call_are_shown_as_they_come(stage: Stage, page: Windo
     page.find("watch-stop").click()
     assert stage.heard(TraceWanted).call == ""
     expect(page.find("messages")).to_have_count(0)
+
+
+def test_the_story_of_a_call_leads_to_its_messages(
+    stage: Stage, staged_window: Callable[..., Window]
+) -> None:
+    one = staged_window()
+    one.log_in("zeynep", "/board")
+    stage.picture(picture(1))
+    one.find("explain-open").first.click()
+    one.find("explanation-messages").click()
+    expect(one.page).to_have_url(re.compile(r"/telephony\?call=c-1$"))
+    while stage.heard(TraceWanted).call != "c-1":
+        pass  # pages of tests before may say something still
+    stage.tell(edge(1, stage.now_ms()))
+    expect(one.find("watch-call")).to_have_value("c-1")
+    check(one.page)
 
 
 def test_operators_have_no_such_page(staged_window: Callable[..., Window]) -> None:

@@ -89,6 +89,9 @@ function Dialog({ call, caller }: { readonly call: string; readonly caller: stri
         {story.value && <Story story={story.value} />}
       </div>
       <div class="row-actions">
+        <a href={`/telephony?call=${encodeURIComponent(call)}`} data-testid="explanation-messages">
+          {t('watch_title')}
+        </a>
         <button type="button" onClick={close} autofocus data-testid="explanation-close">
           {t('close')}
         </button>

@@ -4,13 +4,15 @@ import type { EdgeState } from '../wire.gen'
 import { count, t, told } from '../i18n'
 import { useLine } from '../shared/live'
 import { Banner } from '../shared/parts'
+import { search } from '../shared/router'
 import { Sources } from './Sources'
 import { sourcesOf, stepState, TelephonyLine } from './telephony'
 import { Trunks } from './Trunks'
 import { WatchedCall } from './WatchedCall'
 
 export function TelephonyPage() {
-  const telephony = useMemo(() => new TelephonyLine(), [])
+  const call = new URLSearchParams(search.value).get('call') ?? ''
+  const telephony = useMemo(() => new TelephonyLine(call), [call])
   useLine(telephony.line, () => telephony.watchAgain())
   const edges = telephony.edges.value
   const down = telephony.line.state.value === 'down'
@@ -26,7 +28,7 @@ export function TelephonyPage() {
       {edges?.length === 0 && !down && !away && <Banner>{t('no_edges')}</Banner>}
       {edges?.map((edge) => <Edge key={edge.edge} edge={edge} />)}
       {edges && edges.length > 0 && <Sources sources={sourcesOf(edges)} />}
-      {edges && <WatchedCall telephony={telephony} />}
+      {edges && <WatchedCall telephony={telephony} key={call} />}
     </main>
   )
 }

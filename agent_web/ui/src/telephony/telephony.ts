@@ -17,6 +17,11 @@ export class TelephonyLine {
   readonly messages = signal<readonly TraceLine[]>([])
   readonly line = new Line<TelephonyToPage, TelephonyToServer>({ path: '/ws/telephony', onMessage: (message) => this.take(message) })
 
+  /** `call`: one to watch from the beginning. */
+  constructor(call = '') {
+    this.watched.value = call
+  }
+
   take(message: TelephonyToPage): void {
     if (message.type === 'core') this.core_up.value = message.state === 'up'
     else if (message.type === 'edges') {
