@@ -17,6 +17,7 @@ from tests.e2e.operator_page import Operator
 from tests.e2e.phone import Baresip
 from tests.e2e.stack import TRUNK_HOST, Stack
 from tests.e2e.test_sip_operator import PHONE_HZ, registered_phone
+from tests.peers.sipp import Sipp
 from tests.support.ports import free_port, free_ports
 
 TALK_S = 3.0
@@ -86,6 +87,30 @@ def test_a_number_is_called_from_the_page_and_both_hear_each_other(
     )
     (order,) = stack.sql("select caller_phone from orders where call = $1", call)
     assert order["caller_phone"] == NUMBER
+
+
+def test_a_carrier_that_says_back_what_it_hears(
+    stack: Stack, tmp_path: Path, operator: Callable[[str], Operator]
+) -> None:
+    port = stack.config.trunks["carrier"].port
+    carrier = Sipp(
+        tmp_path, "dialled", stack.sip_port, "-i", TRUNK_HOST, "-mi", TRUNK_HOST, "-rtp_echo", port=port
+    )
+    try:
+        desk = operator("op03")
+        desk.find("dial-number").fill(TYPED)
+        desk.find("dial").click()
+        expect(desk.find("call-title")).to_have_text("Conversation")
+        time.sleep(TALK_S)
+        assert abs(desk.heard_hz() - OPERATOR_HZ) < 15, "the operator hears themselves, by way of the carrier"
+        desk.page.keyboard.press("Alt+h")
+        desk.wait_state("wrap_up")
+        carrier.finish()
+    finally:
+        carrier.close()
+    (recording,) = wait_recordings(stack, dialled(stack), 1)
+    for channel in channels(stack, recording):
+        assert seconds_heard(channel, OPERATOR_HZ) > TALK_S - 1.5
 
 
 def test_dialling_is_taken_back_and_the_telephone_stops_ringing(
