@@ -93,6 +93,13 @@ class Line:
             while sum(each._begun_ms is not None for each in self.listener._all) < count:  # noqa: ASYNC110
                 await asyncio.sleep(0.001)
 
+    async def swept(self) -> None:
+        """All connections were looked at once more."""
+        last = self.listener._sweeping
+        async with asyncio.timeout(PATIENCE_S):
+            while self.listener._sweeping is last:  # noqa: ASYNC110
+                await asyncio.sleep(0.001)
+
     def later(self, seconds: float) -> None:
         self.clock._began_ns -= int(seconds * 1e9)
 
@@ -364,6 +371,7 @@ def test_each_message_has_its_own_time() -> None:
                 here.later(20)
                 writer.write(MESSAGE[5:] + MESSAGE[:5])
                 await here.owner.hear("message", number)
+                await here.swept()
             assert not [what for what in here.owner.heard if what[0] == "broken"]
 
     play(story)
