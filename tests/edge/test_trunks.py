@@ -317,6 +317,12 @@ def test_a_trunk_that_fails_again_and_again_rests_longer_each_time(tmp_path: Pat
             carrier.reply(await carrier.asked("INVITE"), 180)
             await world.core.expect(events.DialProgress)
             assert world.edge.trunks.rows()[0].reason == ""
+            # That one counts, so what failed before is forgotten.
+            for number in (20, 21):
+                world.core.send(dial_out(call=f"c-1-d{number}", offer=number))
+                carrier.reply(await carrier.asked("INVITE"), 500)
+                await world.core.expect(events.DialFailed)
+            assert world.edge.trunks.up == ("t1",)
 
     asyncio.run(story())
 
