@@ -15,8 +15,8 @@ from acd_core.domain.commands import (
     RingPhone,
     SetDeadline,
 )
-from acd_core.domain.plan import Caller, OfferRule
-from tests.domain.world import EDGE, PLAN, START_MS, World
+from acd_core.domain.plan import Caller, OfferRule, SearchStep
+from tests.domain.world import EDGE, PLAN, ROSTER, START_MS, World
 
 
 def test_a_waiting_call_goes_to_the_agent_idle_longest() -> None:
@@ -347,3 +347,27 @@ def test_a_phone_rings_on_while_the_page_is_away() -> None:
     assert world.agent("ann").deadlines.keys() == {"login", "offer", "session"}
     world.do(ev.PhoneAnswered(agent="ann", call="c2", offer=2))
     assert world.call("c2").agent == "ann"
+
+
+def test_an_offer_through_an_added_queue_counts_in_the_round_of_that_queue() -> None:
+    """Whose agents go in turn, whichever queue the calls come from."""
+    water = msgspec.structs.replace(
+        PLAN.queues["water"], steps=(SearchStep(after_ms=1_000, add_queues=("bills",)),)
+    )
+    bills = msgspec.structs.replace(PLAN.queues["bills"], strategy="round_robin")
+    agents = {id_: msgspec.structs.replace(ROSTER.agents[id_], queues=("bills",)) for id_ in ("ann", "bob")}
+    world = World(
+        msgspec.structs.replace(PLAN, queues={"water": water, "bills": bills}),
+        msgspec.structs.replace(ROSTER, agents=agents),
+    )
+    world.make_ready("ann", "bob")
+    world.arrive("c1")
+    world.deadline("call", "c1", "wait")
+    assert world.agent("ann").call == "c1"
+    world.accept("ann")
+    world.hang_up("c1")
+    world.ask(ev.WrapUpFinished, "ann")
+    world.arrive("b1", "185")
+    world.played("b1")
+    world.press("b1", "2")
+    assert world.agent("bob").call == "b1"
