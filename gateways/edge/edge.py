@@ -142,7 +142,14 @@ class Edge:
             self.guard,
             self.core.send,
         )
-        self.trunks = Trunks(name, config.trunks, config.trunk_secret_file, clock, self.core.send)
+        self.trunks = Trunks(
+            name,
+            config.trunks,
+            config.trunk_secret_file,
+            clock,
+            self.core.send,
+            registers=number == 1,
+        )
         self.point.on_flow_lost = self.registrar.flow_lost
         self.trunk_care = TrunkCare(self.trunks, self.point, addresses, timing)
         self._parts = Parts(

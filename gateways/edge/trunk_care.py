@@ -32,7 +32,7 @@ class TrunkCare:
         self.registrations = {
             trunk.name: TrunkRegistration(point, timing, trunk, trunks.look)
             for trunk in trunks
-            if trunk.config.register
+            if trunk.config.register and trunks.registers
         }
 
     async def run(self) -> None:

@@ -122,13 +122,22 @@ class Trunks:
         secret_file: Callable[[str], Path],
         clock: Clock,
         tell: Callable[[TrunkChanged], object],
+        *,
+        registers: bool = True,
     ) -> None:
-        """`secret_file` says where the credentials of a trunk are; `tell` hears what changed."""
+        """`secret_file` says where the credentials of a trunk are; `tell` hears what changed.
+
+        Of several edges one `registers`: carriers would ring at all of them for each call, or take the latest for the only one.
+        """
         self._edge, self._clock, self._tell = edge, clock, tell
         self._trunks = {
             name: TrunkState(name, trunk, TrunkSecret(name, trunk, secret_file(name)).client)
             for name, trunk in trunks.items()
         }
+        if not registers:
+            for state in self._trunks.values():
+                state.registration = ""
+        self.registers = registers
         self._timer: asyncio.TimerHandle | None = None
 
     def __iter__(self) -> Iterator[TrunkState]:
@@ -205,9 +214,10 @@ class Trunks:
 
     def worked(self, trunk: TrunkState) -> None:
         """It carried a call as far as the called party."""
-        trunk.failures = trunk.unanswered = 0
-        trunk.last = ""
-        self.look()
+        if trunk.failures or trunk.unanswered or trunk.last:
+            trunk.failures = trunk.unanswered = 0
+            trunk.last = ""
+            self.look()
 
     def failed(self, trunk: TrunkState, status: int, retry_after_s: int = 0) -> None:
         """It did not."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from acd_core.config import Config
-from santral.checks import database, documents, folders, machine, network
+from santral.checks import database, documents, folders, machine, network, trunks
 from santral.checks.finding import Check
 from santral.places import PAGE
 
@@ -20,6 +20,7 @@ def checks_for(config: Config, running: int | None = None) -> Iterator[Check]:
     yield Check("RTP ports", lambda: network.rtp_ports(config, running))
     yield Check("browser port", lambda: network.browser_port(config, running))
     yield Check("addresses", lambda: network.addresses(config))
+    yield Check("trunks", lambda: trunks.trunks(config), blocks_start=False)
     yield Check("database", lambda: database.database(config))
     yield Check("plan", lambda: documents.plan(config))
     yield Check("roster", lambda: documents.roster(config))

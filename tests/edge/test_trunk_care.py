@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import itertools
 import logging
 from pathlib import Path
@@ -10,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from acd_core.domain import events
-from acd_core.telephony import Trunk
+from acd_core.telephony import Edges, Trunk
 from gateways.edge.limits import Timing
 from gateways.edge.trunk_secrets import (
     TrunkSecret,
@@ -20,8 +21,9 @@ from gateways.edge.trunk_secrets import (
 )
 from gateways.sip.auth import Challenger, DigestSecret, Granted
 from gateways.sip.message import Request
-from tests.edge.test_trunks import carriers, dial_out
-from tests.edge.world import Phone, World, sdp
+from tests.edge.test_trunks import carriers, dial_out, trunked
+from tests.edge.world import Phone, World, config_for, replace, sdp, world_in
+from tests.support.ports import free_ports
 
 QUICK = Timing(trunk_options_wait_s=0.03, trunk_options_again_s=0.01, trunk_register_again_s=0.01)
 
@@ -245,3 +247,22 @@ def test_the_file_of_a_secret(tmp_path: Path, caplog: pytest.LogCaptureFixture) 
     for user, realm, password in (("", "r", "p"), ("a:b", "r", "p"), ("a", "", "p"), ("a", "r", "")):
         with pytest.raises(TrunkSecretError):
             write_trunk_secret(path, user, realm, password)
+
+
+def test_the_first_of_several_edges_registers_alone(tmp_path: Path) -> None:
+    """The others call out over the trunk all the same."""
+    secret_at(tmp_path)
+
+    async def story() -> None:
+        first = free_ports(2)
+        with contextlib.closing(Phone(0)) as side:
+            trunk = Trunk(host="127.0.0.1", port=side.port, register=True, user="santral", health_s=0)
+            config = trunked(config_for(tmp_path), t1=trunk)
+            config = replace(config, edges=Edges(count=2, ports=(first, first + 1)))
+            async with world_in(tmp_path, config=config, number=2) as world:
+                side.edge = ("127.0.0.1", world.edge.point.port)
+                assert world.core.all(events.EdgeInventory)[0].trunks == ("t1",)
+                world.core.send(dial_out())
+                assert (await side.receive()).cseq.method == "INVITE"
+
+    asyncio.run(story())

@@ -269,14 +269,14 @@ class Phone:
 class World:
     """The edge and all around it."""
 
-    def __init__(self, config: Config, timing: Timing, limits: EdgeLimits | None) -> None:
+    def __init__(self, config: Config, timing: Timing, limits: EdgeLimits | None, number: int = 1) -> None:
         self.config = config
         self.core_ahead_ms = 0  # of this machine's clock
         self.core = Scripted(config, "core", FromCore, ToCore, self.core_ms)
         self.engine = Engine(config)
         self.speech = Scripted(config, "speech", speech.FromSpeech, speech.ToSpeech)
         self.browsers = Scripted(config, "webrtc", webrtc.FromBrowserAudio, webrtc.ToBrowserAudio)
-        self.edge = Edge(config, "edge1", timing=timing, limits=limits)
+        self.edge = Edge(config, "edge1", number, timing=timing, limits=limits)
         self.phones: list[Phone] = []
 
     def core_ms(self) -> int:
@@ -332,11 +332,12 @@ async def world_in(
     config: Config | None = None,
     real_engine: bool = False,
     core_ahead_ms: int = 0,
+    number: int = 1,
 ) -> AsyncIterator[World]:
-    """`real_engine`: the test runs the engine's process itself, for this `config`."""
+    """`real_engine`: the test runs the engine's process itself, for this `config`. `number`: of the edge, for its ports."""
     config = config or config_for(folder)
     config.run_path.mkdir(parents=True, exist_ok=True)
-    world = World(config, timing or Timing(), limits)
+    world = World(config, timing or Timing(), limits, number)
     world.core_ahead_ms = core_ahead_ms
     around = [world.core, world.speech, world.browsers]
     if not real_engine:

@@ -9,6 +9,8 @@ import pytest
 
 from acd_core.config import load_config
 from gateways.edge.trunk_secrets import TrunkSecret
+from santral.checks import Status
+from santral.checks.trunks import trunks
 from santral.cli import main
 
 FILE = """# our centre
@@ -99,3 +101,19 @@ def test_a_password_needs_its_realm(
     assert trunk("add", "x", "--realm", "example", password="p", monkeypatch=monkeypatch) == 0, (
         "it is in the file by now"
     )
+
+
+def test_the_doctor_says_what_calls_out_lack(
+    config_file: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert trunks(load_config(config_file)).status is Status.OK
+    assert trunk("add", "new", "--host", "192.0.2.9", "--user", "u", monkeypatch=monkeypatch) == 1
+    found = trunks(load_config(config_file))
+    assert found.status is Status.WARN
+    assert "there is no secret" in found.text
+    assert found.remedy == "run `santral trunk add new`"
+    assert trunk("add", "new", "--realm", "example", password="p", monkeypatch=monkeypatch) == 0
+    config = load_config(config_file)
+    assert "no dial rule uses new" in trunks(config).text
+    config.trunk_secret_file("new").chmod(0o644)
+    assert "can be read by others" in trunks(config).text

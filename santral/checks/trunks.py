@@ -1,0 +1,39 @@
+"""Whether calls can go out at all, as far as this machine knows: trunks, their secrets, and rules that use them."""
+
+from __future__ import annotations
+
+from acd_core.config import Config
+from acd_core.telephony import Trunk
+from santral.checks.finding import Finding, ok, warn
+
+
+def trunks(config: Config) -> Finding:
+    """What a carrier would say about a password is for the carrier to say."""
+    if not config.trunks:
+        return ok("none: nobody is called but the phones")
+    for name, trunk in config.trunks.items():
+        problem = _secret_problem(config, name, trunk)
+        if problem:
+            return warn(f"{name}: {problem}", f"run `santral trunk add {name}`")
+    unused = sorted(set(config.trunks) - {name for rule in config.dial for name in rule.trunks})
+    if unused:
+        return warn(
+            f"no dial rule uses {', '.join(unused)}: calls only come in there",
+            "add a [[dial]] rule if operators shall call out over it",
+        )
+    return ok(f"{len(config.trunks)}, each used by a dial rule")
+
+
+def _secret_problem(config: Config, name: str, trunk: Trunk) -> str:
+    if not trunk.user:
+        return ""
+    from gateways.edge.trunk_secrets import TrunkSecretError, read_trunk_secret
+
+    path = config.trunk_secret_file(name)
+    try:
+        user, realm = read_trunk_secret(path)
+    except TrunkSecretError as error:
+        return str(error)
+    if user != trunk.user or trunk.realm not in ("", realm):
+        return f"its secret is for {user} in realm {realm}"
+    return f"{path} can be read by others" if path.stat().st_mode & 0o077 else ""
