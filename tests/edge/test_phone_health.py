@@ -39,6 +39,15 @@ def wait(world: World, seconds: float) -> None:
         world.edge.registrar.timer_due()
 
 
+def wait_for_question(world: World) -> None:
+    """Let time pass until somebody is asked, and no longer: their answer has time to come."""
+    for _ in range(62):
+        if world.edge.registrar._health._asked:
+            return
+        wait(world, 0.5)
+    raise AssertionError("nobody was asked within 31 s")
+
+
 async def there(world: World, phone: Phone, **more: Any) -> None:
     assert (await register(world, phone, **more)).status == 200
     await world.core.expect(events.PhoneRegistered)

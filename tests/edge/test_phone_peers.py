@@ -17,10 +17,11 @@ from gateways.edge.phones import phones_path, set_phone_password
 from gateways.sip.auth import Algorithm
 from tests.e2e.phone import Baresip
 from tests.edge.test_calls import EDGE, answered
-from tests.edge.test_phone_health import wait
+from tests.edge.test_phone_health import wait, wait_for_question
+from tests.edge.test_phones import register
 from tests.edge.test_sipp import SCENARIOS
 from tests.edge.test_transports import config
-from tests.edge.world import PATIENCE_S, World, world_in
+from tests.edge.world import PATIENCE_S, World, sdp, world_in
 from tests.peers.kamailio import Kamailio
 from tests.peers.linphone import Linphone
 from tests.peers.sipp import Sipp
@@ -128,6 +129,42 @@ def test_sipp_registers_over_tcp_and_is_gone_with_its_connection(tmp_path: Path)
     asyncio.run(story())
 
 
+def test_sipp_as_a_proxy_sees_its_path_come_back_and_lead_every_request(tmp_path: Path) -> None:
+    """Registered, asked whether the phone is there, rung, and told that the call was answered elsewhere."""
+
+    async def story() -> None:
+        async with world_in(tmp_path) as world:
+            know(world, "101")
+            port = free_ports(2)
+
+            def sipp(scenario: str, *options: str) -> Sipp:
+                return Sipp(
+                    tmp_path, SCENARIOS / f"{scenario}.xml", world.edge.point.port, *options, port=port
+                )
+
+            async with started(lambda: sipp("register_path", "-s", "101", "-ap", "secret")) as proxy:
+                await asyncio.to_thread(proxy.finish)
+            await world.core.expect(events.PhoneRegistered)
+            async with started(lambda: sipp("asked")) as proxy:
+                wait_for_question(world)
+                await asyncio.to_thread(proxy.finish)
+                await until(lambda: not world.edge.registrar._health._asked)
+            desk = world.phone()
+            assert (await register(world, desk, contact=f"<{desk.contact('101')}>;q=0.5")).status == 200
+            async with started(lambda: sipp("phone_elsewhere")) as proxy:
+                call, _ = await answered(world, world.phone())
+                ring(world, call)
+                invite = await desk.asked("INVITE")
+                desk.reply(invite, 180)
+                # A CANCEL waits for the first word of the phone (RFC 3261 9.1), however late SIPp begins to listen.
+                desk.reply(invite, 200, body=sdp(45_000))
+                await world.core.expect(events.PhoneAnswered)
+                await asyncio.to_thread(proxy.finish)
+            assert world.edge.statistics().registrar.lost == 0
+
+    asyncio.run(story())
+
+
 def test_a_phone_behind_kamailio_is_rung_asked_and_missed_by_its_path(tmp_path: Path) -> None:
     async def story() -> None:
         async with world_in(tmp_path) as world:
@@ -155,7 +192,7 @@ def test_a_phone_behind_kamailio_is_rung_asked_and_missed_by_its_path(tmp_path: 
                 assert (await world.core.expect(events.PhoneHungUp)).agent == "ayse"
 
                 asked = world.edge.registrar._health
-                wait(world, 31)
+                wait_for_question(world)
                 await asyncio.to_thread(phone.program.wait_for, "^OPTIONS sip:101@")
                 await until(lambda: not asked._asked)
                 wait(world, 20)
