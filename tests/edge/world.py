@@ -276,7 +276,7 @@ class World:
         self.engine = Engine(config)
         self.speech = Scripted(config, "speech", speech.FromSpeech, speech.ToSpeech)
         self.browsers = Scripted(config, "webrtc", webrtc.FromBrowserAudio, webrtc.ToBrowserAudio)
-        self.edge = Edge(config, "edge1", number, timing=timing, limits=limits)
+        self.edge = Edge(config, "edge1", number=number, timing=timing, limits=limits)
         self.phones: list[Phone] = []
 
     def core_ms(self) -> int:
