@@ -93,11 +93,11 @@ class Call:
         parts: Parts,
         call_id: str,
         caller: CallerSide,
-        forget: Callable[[Call], None],
+        over: Callable[[Call | OperatorPhone], None],
         arrival: events.CallArrived | None = None,
     ) -> None:
-        """Made by `Calls`, which `forget`s it at its end; `arrival` is what the core shall decide about."""
-        self._parts, self._forget = parts, forget
+        """Made by `Calls`; `over` hears when it ended, or one of its phones. `arrival` is what the core shall decide about."""
+        self._parts, self._over = parts, over
         self.id, self.arrival, self.caller = call_id, arrival, caller
         self.decided = arrival is None  # the core has said something about it
         self.dialled: DialledSide | None = None  # the caller's side, when it is one that we call
@@ -170,14 +170,14 @@ class Call:
 
     def phone_failed(self, phone: OperatorPhone, status: int) -> None:
         """It could not be rung."""
-        self.phones.pop(phone.offer, None)
+        self._drop_phone(phone.offer)
         self._parts.tell(
             events.PhoneFailed(agent=phone.agent, call=self.id, offer=phone.offer, status=status)
         )
 
     def phone_hung_up(self, phone: OperatorPhone) -> None:
         """The operator hung up; the phone's audio leg is gone, and with it the recording's right side."""
-        self.phones.pop(phone.offer, None)
+        self._drop_phone(phone.offer)
         if self.joined is not None and self.joined.audio is phone.audio:
             self.joined = None
         self._parts.tell(events.PhoneHungUp(agent=phone.agent, call=self.id))
@@ -229,7 +229,7 @@ class Call:
 
     def end_phone(self, command: commands.EndPhone) -> None:
         """No longer."""
-        phone = self.phones.pop(command.offer, None)
+        phone = self._drop_phone(command.offer)
         if phone is not None:
             reason: Reason | None = None
             if self.joined is not None and self.joined.audio is phone.audio:
@@ -321,5 +321,13 @@ class Call:
         self._part_now()
         for phone in self.phones.values():
             phone.end()
+            self._over(phone)
         self.phones.clear()
-        self._forget(self)
+        self._over(self)
+
+    def _drop_phone(self, offer: int) -> OperatorPhone | None:
+        """It is no phone of this call any more."""
+        phone = self.phones.pop(offer, None)
+        if phone is not None:
+            self._over(phone)
+        return phone

@@ -17,9 +17,10 @@ from typing import Any
 import msgspec
 
 from acd_core.domain import commands, events
-from gateways.edge.call import Call, CallerSide
+from gateways.edge.call import Call, CallerSide, OperatorPhone
 from gateways.edge.caller_leg import CallerLeg, judge_invite
 from gateways.edge.calls_out import CallsOut
+from gateways.edge.graveyard import Graveyard
 from gateways.edge.identity import CallIds
 from gateways.edge.parts import Parts
 from gateways.edge.point import token
@@ -66,6 +67,7 @@ class Calls:
         """Beyond `calls_max` an INVITE is answered 503; `log` says whose was."""
         self._parts, self._calls_max, self._log = parts, calls_max, log
         self._calls: dict[str, Call] = {}
+        self._dead = Graveyard(parts.timing.dead_call_rest_s)
         self._coming: set[str] = set()  # let in, without audio yet
         self._undecided_calls: set[str] = set()
         self._callers_coming: dict[str, CallerLeg] = {}  # those of them that came by an INVITE
@@ -141,7 +143,7 @@ class Calls:
     def arrived(self, caller: CallerSide, arrival: events.CallArrived) -> Call:
         """The call has audio: it is the core's now."""
         self._left_the_door(arrival.call)
-        call = self._calls[arrival.call] = Call(self._parts, arrival.call, caller, self._forget, arrival)
+        call = self._calls[arrival.call] = Call(self._parts, arrival.call, caller, self._is_over, arrival)
         self._arrived += 1
         self._undecided_calls.add(arrival.call)
         self._parts.tell(arrival)
@@ -154,7 +156,7 @@ class Calls:
 
     def keep(self, call_id: str, side: CallerSide) -> Call:
         """A call of ours, which nobody need decide about any more."""
-        call = self._calls[call_id] = Call(self._parts, call_id, side, self._forget)
+        call = self._calls[call_id] = Call(self._parts, call_id, side, self._is_over)
         return call
 
     def carry_out(self, command: commands.EdgeCommand) -> None:
@@ -246,7 +248,10 @@ class Calls:
         if trunk is not None:
             self._parts.trunks.released(trunk)
 
-    def _forget(self, call: Call) -> None:
-        self._calls.pop(call.id, None)
-        self._release_line(call.id)
-        self._undecided_calls.discard(call.id)
+    def _is_over(self, ended: Call | OperatorPhone) -> None:
+        """A call, or a phone of one."""
+        self._dead.bury(ended)
+        if isinstance(ended, Call):
+            self._calls.pop(ended.id, None)
+            self._release_line(ended.id)
+            self._undecided_calls.discard(ended.id)

@@ -1,0 +1,107 @@
+"""Ended calls are taken apart: nothing of them is left for the garbage collector to find, and nothing else is touched."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import weakref
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from acd_core.domain import commands, events
+from gateways.edge.call import Call
+from gateways.edge.graveyard import _OF_A_CALL
+from gateways.edge.limits import Timing
+from gateways.edge.phones import phones_path, set_phone_password
+from tests.edge.test_calls import EDGE, answered
+from tests.edge.test_phones import register
+from tests.edge.world import PATIENCE_S, World, sdp, world_in
+
+AT_ONCE = Timing(dead_call_rest_s=0.05)
+
+
+@pytest.fixture
+def collected() -> Iterator[Counter[str]]:
+    """What the collector, which looks once in the end alone, finds of a call's objects."""
+    found: Counter[str] = Counter()
+    gc.collect()
+    gc.disable()
+    yield found
+    gc.enable()
+
+
+def look(found: Counter[str]) -> None:
+    gc.set_debug(gc.DEBUG_SAVEALL)
+    try:
+        gc.collect()
+        found.update(type(one).__name__ for one in gc.garbage if isinstance(one, _OF_A_CALL))
+    finally:
+        gc.set_debug(0)
+        gc.garbage.clear()
+
+
+async def buried(world: World) -> None:
+    async with asyncio.timeout(PATIENCE_S):
+        while len(world.edge.calls._dead):  # noqa: ASYNC110 - nobody is told
+            await asyncio.sleep(0.01)
+
+
+def test_a_call_with_a_phone_leaves_nothing_to_the_collector(tmp_path: Path, collected: Counter[str]) -> None:
+    set_phone_password(phones_path(tmp_path / "data"), "santral", "101", "secret")
+
+    async def story() -> None:
+        async with world_in(tmp_path, timing=AT_ONCE) as world:
+            phone, caller = world.phone(), world.phone()
+            assert (await register(world, phone)).status == 200
+            call, tag = await answered(world, caller)
+            ring = commands.RingPhone(
+                edge=EDGE, call=call, agent="ayse", offer=1, user="101", caller="0532", service="Su"
+            )
+            world.core.send(ring)
+            phone.reply(await phone.asked("INVITE"), 200, body=sdp())
+            await world.core.expect(events.PhoneAnswered)
+            await phone.asked("ACK")
+            world.core.send(commands.Join(edge=EDGE, call=call, agent="ayse", offer=1, part=1))
+            caller.request("BYE", to_tag=tag)
+            await caller.response(200, "BYE")
+            await world.core.expect(events.CallerHungUp)
+            world.core.send(commands.EndPhone(edge=EDGE, call=call, agent="ayse", offer=1))
+            phone.reply(await phone.asked("BYE"), 200)
+            await world.heard_all()
+            await buried(world)
+            world.jump(70_000)
+            look(collected)
+
+    asyncio.run(story())
+    assert collected == {}
+
+
+def test_a_call_that_was_cancelled_leaves_nothing_and_a_living_one_is_not_touched(
+    tmp_path: Path, collected: Counter[str]
+) -> None:
+    async def story() -> None:
+        async with world_in(tmp_path, timing=AT_ONCE) as world:
+            living, caller = world.phone(), world.phone()
+            call, tag = await answered(world, living)
+            number = await caller.call()
+            arrived = await world.core.expect(events.CallArrived)
+            world.core.send(commands.RingCaller(edge=EDGE, call=arrived.call))
+            await caller.response(180)
+            dead = weakref.ref(world.edge.calls._calls[arrived.call])
+            caller.request("CANCEL", cseq=number, branch=f"z9hG4bK{caller.name}x{number}INVITE")
+            await caller.response(487)
+            await world.core.expect(events.CallerHungUp)
+            await buried(world)
+            world.jump(70_000)
+            assert dead() is None, "freed by the last reference"
+            assert isinstance(world.edge.calls._calls[call], Call)
+            look(collected)
+            living.request("BYE", to_tag=tag)
+            await living.response(200, "BYE")
+            assert (await world.core.expect(events.CallerHungUp)).call == call
+
+    asyncio.run(story())
+    assert collected == {}
