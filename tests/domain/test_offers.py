@@ -371,3 +371,13 @@ def test_an_offer_through_an_added_queue_counts_in_the_round_of_that_queue() -> 
     world.played("b1")
     world.press("b1", "2")
     assert world.agent("bob").call == "b1"
+
+
+def test_time_does_not_go_back() -> None:
+    world = World()
+    world.make_ready("ann")
+    was_ms = world.now_ms
+    world.now_ms -= 5_000
+    world.arrive("c1")
+    assert world.state.now_ms == world.call("c1").queued_ms == was_ms
+    assert world.agent("ann").deadlines["offer"].at_ms == was_ms + PLAN.queues["water"].offer_timeout_ms
