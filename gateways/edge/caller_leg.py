@@ -15,10 +15,12 @@ from acd_core.domain.events import CallArrived
 from acd_core.telephony import Sip
 from gateways.edge.alarms import Alarm
 from gateways.edge.identity import caller_of, dialled_of, diverted_by, international
+from gateways.edge.outgoing_leg import OutgoingLeg
 from gateways.edge.parts import Parts
 from gateways.edge.ringing import Ringing
 from gateways.edge.session import Session
 from gateways.edge.terms import judge_offer
+from gateways.edge.transfers import Transfers
 from gateways.sip.admission import Refusal, hops_onward
 from gateways.sip.body import session_part
 from gateways.sip.build import respond
@@ -119,6 +121,8 @@ class CallerLeg:
         self._call: ArrivedCall | None = None
         self._session: Session | None = None
         self._ringing: Ringing | None = None
+        self._transfers: Transfers | None = None
+        self._leg: OutgoingLeg | None = None  # the other end, once the caller has been handed on
         self._expiry: Alarm | None = None
         self._answer_due = self._ended = False
         self.answered = False
@@ -164,8 +168,11 @@ class CallerLeg:
         if self._ended:
             return
         if self.answered:
-            assert self._session is not None
-            self._session.hang_up(reason_of_status(_FAILED_LATER.get(cause, _CLEARED)))
+            reason = reason_of_status(_FAILED_LATER.get(cause, _CLEARED))
+            if self._leg is not None:
+                self._leg.end(reason)
+            elif self._session is not None:
+                self._session.hang_up(reason)
             self._end()
         else:
             self.refuse(_ENDED_UNANSWERED.get(cause, _ENDED_OTHERWISE), "")
@@ -173,6 +180,8 @@ class CallerLeg:
     def _end(self) -> None:
         self._ended = True
         self._settled()
+        if self._transfers is not None:
+            self._transfers.end()
         self.audio.free()
         if self._session is not None and not self.answered:
             self._session.close()
@@ -215,7 +224,9 @@ class CallerLeg:
         if invitation.offer:
             session.negotiation.take_offer(invitation.offer)  # was judged at the door
         self._ringing = Ringing(parts, session, self._key, invite, self, reliable=invitation.reliable)
-        session.prack_user = self._ringing
+        self._transfers = Transfers(parts, session, self)
+        session.prack_user, session.refer_user = self._ringing, self._transfers
+        session.party = (self._call_id, "caller")
         self._call = self._calls.arrived(self, self._arrival())
 
     def _arrival(self) -> CallArrived:
@@ -261,13 +272,13 @@ class CallerLeg:
 
     def audio_heard(self) -> None:
         """The caller's phone sends."""
-        if self._session is not None:
-            self._session.heard()
+        if other := self._leg or self._session:
+            other.heard()
 
     def audio_silent(self, silent_ms: int) -> None:
         """It has stopped."""
-        if self._session is not None:
-            self._session.silent(silent_ms)
+        if other := self._leg or self._session:
+            other.silent(silent_ms)
 
     # --- RingingUser ------------------------------------------------------------------------------
 
@@ -288,10 +299,30 @@ class CallerLeg:
         """BYE, or nobody there. A BYE in the early dialog ends the INVITE too (RFC 3261 15.1.2)."""
         if not self.answered and not self._ended:
             self._terminated()
+        if self._transfers is not None and self._transfers.under_way:
+            return  # what becomes of the call is decided elsewhere now
         self._gone("caller_hung_up" if cause == "hung_up" else cause, reason)
 
     def session_key(self, key: str) -> None:
         """INFO."""
+        self.audio_key(key)
+
+    # --- TransferUser -----------------------------------------------------------------------------
+
+    def transferred(self, leg: OutgoingLeg) -> None:
+        """Another telephone of the caller's exchange is the caller's now."""
+        self._leg = leg
+
+    def not_transferred(self) -> None:
+        """Nobody is there any more."""
+        self._gone("caller_hung_up")
+
+    def leg_hung_up(self, leg: OutgoingLeg, cause: str, reason: str) -> None:
+        """Whom the caller was handed on to."""
+        self._gone("caller_hung_up" if cause == "hung_up" else cause, reason)
+
+    def leg_key(self, leg: OutgoingLeg, key: str) -> None:
+        """As above."""
         self.audio_key(key)
 
     # --- ServerUser, before the answer; then the session is ---------------------------------------

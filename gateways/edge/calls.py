@@ -26,6 +26,7 @@ from gateways.edge.parts import Parts
 from gateways.edge.point import token
 from gateways.edge.session import refused
 from gateways.edge.sources import OnceLog, RateLimiter
+from gateways.edge.transfers import replace_dialog
 from gateways.edge.trunks import TrunkState
 from gateways.sip.admission import Refusal
 from gateways.sip.build import respond
@@ -106,6 +107,9 @@ class Calls:
         if isinstance(invitation, Refusal):
             self._refused += 1
             self._parts.point.respond(key, refused(invite, invitation))
+            return
+        if invite.get("Replaces") is not None:
+            replace_dialog(self._parts, key, invite, invitation.offer, source)
             return
         number = self.out.number_of(invite) if user else None
         if number is not None:

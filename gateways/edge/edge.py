@@ -285,6 +285,8 @@ class Edge:
                     self.point.respond_statelessly(key, ok)
             case "BYE" | "INFO" | "UPDATE" | "PRACK":
                 self._stray(key, request, source)
+            case "REFER":  # nobody is called for strangers
+                self._refuse(key, request, respond(request, 403))
             case _:
                 self._refuse(key, request, respond(request, 405))
 

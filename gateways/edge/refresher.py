@@ -53,7 +53,7 @@ class Refresher:
         self._over, self._called = over, called
         self._alarm: Alarm | None = None
         self._refused = 0
-        self._again_due = False
+        self._again_due = self._stopped = False
         self._updates = False  # the other end takes UPDATE
         self._set()
 
@@ -76,7 +76,8 @@ class Refresher:
         self._set()
 
     def stop(self) -> None:
-        """The session is over."""
+        """The session is over, or another dialog's."""
+        self._stopped = True
         self._timer.stop()
         self._set()
 
@@ -131,6 +132,8 @@ class Refresher:
             self._answered(status, response)
             return
         self._line.acknowledge(key, response.cseq.number)
+        if self._stopped:
+            return
         try:
             connect(self._audio, self._negotiation.take_answer(response.body), self._line.peer.host)
         except (SdpError, NoCommonCodecError) as error:
@@ -140,8 +143,8 @@ class Refresher:
         self._answered(status, response)
 
     def _answered(self, status: int, response: Response | None) -> None:
-        if not self._timer.runs:
-            return  # the session ended meanwhile
+        if self._stopped:
+            return
         if response is None or status in (408, 481):
             self._over()  # RFC 3261 12.2.1.2, RFC 4028 10
         elif status < 300:

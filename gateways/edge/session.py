@@ -6,18 +6,23 @@ else has learnt the tags is told that there is no such dialog. Whether it still 
 that the session is refreshed in time (`refresher.py`). A BYE of ours waits for the ACK of our first 200, as RFC 3261 15
 demands of the side that was called.
 
+The other end may also put another dialog in the place of this one (RFC 3891): an exchange does that when one of its people
+hands a call on. Then the session moves, and nobody but the trace notices.
+
 A session may be made of an early dialog; then there can be several of one INVITE, and `close` ends those that lost.
 """
 
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterable
 from typing import Protocol
 
 from gateways.edge.audio_leg import AudioLeg
 from gateways.edge.keys import key_of_info
 from gateways.edge.line import Line, nothing_follows
 from gateways.edge.parts import Parts
+from gateways.edge.point import token
 from gateways.edge.refresher import Refresher
 from gateways.edge.silence import SilenceWatch
 from gateways.edge.terms import connect, local_media
@@ -29,14 +34,17 @@ from gateways.sip.build import respond
 from gateways.sip.dialog import Dialog
 from gateways.sip.errors import NoCommonCodecError, SdpError
 from gateways.sip.events import ClientKey, Flow, ServerKey
+from gateways.sip.headers import NameAddr
 from gateways.sip.message import Request, Response
 from gateways.sip.negotiation import Negotiation
 from gateways.sip.reason import Reason, read_reason, reason_header, reason_of_status
+from gateways.sip.refer import Replaces
 from gateways.sip.session_timer import SessionTimer
 
 _log = logging.getLogger(__name__)
 
 NO_SUCH_DIALOG = Refusal(481)
+_TAG_CHARS = 12
 _EXPIRES_S = 1_800  # of sessions that others want a timer for, where none of ours is configured
 _NO_KEY = Refusal(415, headers=(("Accept", "application/dtmf-relay"),))
 _NOT_YET = Refusal(500, headers=(("Retry-After", "1"),))
@@ -59,6 +67,13 @@ class PrackUser(Protocol):
         """Answer it."""
 
 
+class ReferUser(Protocol):
+    """Can hand its side of the call on."""
+
+    def refer_received(self, key: ServerKey, refer: Request) -> None:
+        """Answer it."""
+
+
 class Session:
     """One dialog. `hang_up` ends it."""
 
@@ -75,7 +90,23 @@ class Session:
         timer: SessionTimer | None = None,
     ) -> None:
         """The dialog may still be early; the audio leg is bound. `negotiation` when an offer of ours began it."""
-        self._parts, self._owner, self._dialog, self.audio = parts, owner, dialog, audio
+        self._parts, self._owner, self.audio = parts, owner, audio
+        self.prack_user: PrackUser | None = None
+        self.refer_user: ReferUser | None = None
+        self.party = ("", "")  # the call, and what this is of it, for the trace
+        self._closed = False
+        self._begin(dialog, peer, negotiation, credentials, timer)
+
+    def _begin(
+        self,
+        dialog: Dialog,
+        peer: Flow,
+        negotiation: Negotiation | None,
+        credentials: DigestClient | None,
+        timer: SessionTimer | None,
+    ) -> None:
+        parts, audio = self._parts, self.audio
+        self._dialog = dialog
         self.line = Line(parts.point, dialog, peer, credentials)
         self.negotiation = negotiation or Negotiation(local_media(parts, audio, peer.host))
         self.refresher = Refresher(
@@ -91,10 +122,8 @@ class Session:
         self._silence = SilenceWatch(
             self.line, parts.timing.caller_silence_s, lambda: self._gone("media_timeout")
         )
-        self.prack_user: PrackUser | None = None
         self._first: ServerKey | None = None  # the INVITE that made the dialog, until our 200 is acknowledged
         self._answer_in_ack: ServerKey | None = None  # our open offer went out in the 200 to this INVITE
-        self._closed = False
         self._bye: Reason | None = None  # waits for the first ACK
         parts.dialogs.add(dialog.id, self)
 
@@ -102,6 +131,16 @@ class Session:
     def confirmed(self) -> bool:
         """Answered with 2xx."""
         return self._dialog.confirmed
+
+    @property
+    def closed(self) -> bool:
+        """It is over."""
+        return self._closed
+
+    @property
+    def local(self) -> NameAddr:
+        """Who we are in the dialog."""
+        return self._dialog.local
 
     @property
     def local_tag(self) -> str:
@@ -177,9 +216,12 @@ class Session:
         if not self._closed:
             self._closed = True
             self._bye = None
-            self._silence.stop()
-            self.refresher.stop()
-            self._parts.dialogs.remove(self._dialog.id)
+            self._leave()
+
+    def _leave(self) -> None:
+        self._silence.stop()
+        self.refresher.stop()
+        self._parts.dialogs.remove(self._dialog.id)
 
     def heard(self) -> None:
         """The peer speaks."""
@@ -188,6 +230,29 @@ class Session:
     def silent(self, silent_ms: int) -> None:
         """The peer has not been heard for so long."""
         self._silence.silent(silent_ms)
+
+    def judge_move(self, replaces: Replaces, source: Flow) -> Refusal | None:
+        """Whether another dialog may take the place of this one (RFC 3891 3): for those who might also hang it up."""
+        if not self._may_speak(source, "INVITE") or self._bye is not None or not self.confirmed:
+            return NO_SUCH_DIALOG
+        if replaces.early_only:
+            return Refusal(486)
+        return Refusal(491) if self._first is not None else None
+
+    def move(self, key: ServerKey, invite: Request, offer: bytes, source: Flow) -> None:
+        """The dialog of this INVITE takes the place of the one there is; audio and call stay as they are."""
+        before = self.line
+        self._leave()
+        self._begin(Dialog.as_callee(invite, token(_TAG_CHARS)), source, None, None, None)
+        self._parts.trace.party(*self.party, invite.call_id)
+        if offer:
+            self.negotiation.take_offer(offer)  # was judged at the door
+        self.answer(key, invite)
+        before.request("BYE", nothing_follows, headers=[reason_header(reason_of_status(487))])
+
+    def notify(self, headers: Iterable[tuple[str, str]], body: bytes, content_type: str) -> None:
+        """NOTIFY about a REFER."""
+        self.line.request("NOTIFY", nothing_follows, headers=headers, body=body, content_type=content_type)
 
     def _gone(self, cause: str, reason: Reason | None = None) -> None:
         """There is nobody, or nobody to be talked to."""
@@ -200,8 +265,7 @@ class Session:
     def request_received(self, key: ServerKey, request: Request, source: Flow) -> None:
         """A request within the dialog."""
         parts = self._parts
-        if not may_speak(self._dialog, self.line.peer, source, parts.trunks):
-            parts.guard.saw(source.host, "spoofed", parts.clock.monotonic_ms(), request.method)
+        if not self._may_speak(source, request.method):
             parts.point.respond(key, refused(request, NO_SUCH_DIALOG))
             return
         refusal = self._dialog.judge(request)
@@ -221,12 +285,23 @@ class Session:
                 self.prack_user.prack_received(key, request)
             case "PRACK":
                 self._refuse(key, request, NO_SUCH_DIALOG)
+            case "REFER" if self.refer_user is not None:
+                self.refer_user.refer_received(key, request)
+            case "REFER":
+                self._refuse(key, request, Refusal(403))
             case "INFO":
                 self._info(key, request)
             case "OPTIONS":
                 parts.point.respond(key, respond(request, 200, contact=self.contact))
             case _:
                 self._refuse(key, request, Refusal(405))
+
+    def _may_speak(self, source: Flow, method: str) -> bool:
+        parts = self._parts
+        if may_speak(self._dialog, self.line.peer, source, parts.trunks):
+            return True
+        parts.guard.saw(source.host, "spoofed", parts.clock.monotonic_ms(), method)
+        return False
 
     def _hung_up(self, key: ServerKey, request: Request) -> None:
         self._parts.point.respond(key, respond(request, 200))
@@ -331,6 +406,6 @@ class Session:
         return False
 
 
-def refused(request: Request, refusal: Refusal, *, to_tag: str | None = None) -> Response:
+def refused(request: Request, refusal: Refusal) -> Response:
     """The answer to a request that is refused."""
-    return respond(request, refusal.status, refusal.reason, to_tag=to_tag, headers=refusal.headers)
+    return respond(request, refusal.status, refusal.reason, headers=refusal.headers)

@@ -47,8 +47,10 @@ def test_sippy_holds_resumes_and_is_hung_up_over_the_route_that_kamailio_recorde
                 await terms(world, call, True, True)
                 caller.update("sendonly")
                 await terms(world, call, False, True)
+                await asyncio.to_thread(caller.wait_for, "connect")
                 caller.update("sendrecv")
                 await terms(world, call, True, True)
+                await asyncio.to_thread(caller.wait_for, "connect")
                 world.core.send(commands.EndCall(edge=EDGE, call=call, cause="flow_ended"))
                 await asyncio.to_thread(caller.wait_for, "disconnect")
                 assert world.edge.point.statistics().acks_missing == 0
@@ -71,6 +73,7 @@ def test_sippy_calls_without_an_offer_and_changes_its_terms(tmp_path: Path) -> N
                 await terms(world, call, True, True)
                 caller.update("inactive")
                 await terms(world, call, False, False)
+                await asyncio.to_thread(caller.wait_for, "connect")
                 caller.hang_up()
                 assert (await world.core.expect(events.CallerHungUp)).cause == "caller_hung_up"
                 assert caller.complaints() == []

@@ -88,9 +88,7 @@ class Agent:
                 self._peer,
                 "udp",
             )  # on through the peer that it was called by, whatever its Contact says
-        elif isinstance(event, CCEventPreConnect):  # theirs is the offer: the ACK takes our answer
-            agent.recvEvent(CCEventConnect((200, "OK", self._body())))
-        elif isinstance(event, CCEventUpdate):
+        elif isinstance(event, (CCEventPreConnect, CCEventUpdate)):  # theirs is the offer, here or in the 200
             agent.recvEvent(CCEventConnect((200, "OK", self._body())))
 
     def obey(self, command: dict[str, Any]) -> None:
