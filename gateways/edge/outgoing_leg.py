@@ -129,6 +129,7 @@ class OutgoingLeg:
         self._branches: dict[str, Branch] = {}
         self._session: Session | None = None
         self._silence: asyncio.TimerHandle | None = None
+        self._party = party
         parts.trace.party(*party, self._call_id)
 
     @property
@@ -276,7 +277,7 @@ class OutgoingLeg:
         if tag not in self._branches:
             assert self._invite is not None
             assert self._negotiation is not None
-            self._branches[tag] = Branch(
+            branch = self._branches[tag] = Branch(
                 self._parts,
                 self,
                 self.audio,
@@ -287,6 +288,7 @@ class OutgoingLeg:
                 credentials=self._target.credentials,
                 timer=self._timer,
             )
+            branch.session.party = self._party
         return self._branches[tag]
 
     def _proves(self, response: Response) -> bool:
