@@ -7,21 +7,20 @@ Refer-To URI, an attended transfer). Progress goes back in NOTIFY, as a status l
 
 from __future__ import annotations
 
-from urllib.parse import quote_from_bytes, unquote_to_bytes
+from urllib.parse import unquote_to_bytes
 
 import msgspec
 
 from gateways.sip.build import reason_phrase
 from gateways.sip.errors import SipParseError
 from gateways.sip.headers import NameAddr
-from gateways.sip.message import Message, Request
+from gateways.sip.message import Request
 from gateways.sip.scan import parse_params, split_list
 from gateways.sip.uri import Uri
 
 EVENT = "refer"
 SIPFRAG_TYPE = "message/sipfrag;version=2.0"  # RFC 3515 2.4.5
 _SCHEMES = ("sip", "sips", "tel")
-_SAFE = "-_.!~*'()[]/?:+$"  # RFC 3261 25.1: unreserved and hnv-unreserved
 
 
 class Replaces(msgspec.Struct, frozen=True):
@@ -87,14 +86,6 @@ def replaces_of(invite: Request) -> Replaces | None:
     return Replaces.parse(value)
 
 
-def refer_to_header(target: Uri, replaces: Replaces | None = None) -> tuple[str, str]:
-    """Refer-To of a REFER of ours."""
-    if replaces is not None:
-        escaped = quote_from_bytes(str(replaces).encode(), safe=_SAFE)
-        target = msgspec.structs.replace(target, headers=f"Replaces={escaped}")
-    return "Refer-To", str(NameAddr(target))
-
-
 def notify_headers(
     *, final: bool, refer_cseq: int | None = None, expires_s: int = 60
 ) -> list[tuple[str, str]]:
@@ -107,17 +98,6 @@ def notify_headers(
 def sipfrag(status: int, reason: str | None = None) -> bytes:
     """Body of a NOTIFY: how far the call that was asked for has come."""
     return f"SIP/2.0 {status} {reason if reason is not None else reason_phrase(status)}\r\n".encode()
-
-
-def parse_sipfrag(message: Message) -> int | None:
-    """The status that a NOTIFY tells; None when it tells none."""
-    if message.content_type != "message/sipfrag":
-        return None
-    words = message.body[:64].split(b"\r\n")[0].split(b" ")
-    if len(words) < 2 or words[0].upper() != b"SIP/2.0" or len(words[1]) != 3 or not words[1].isdigit():
-        return None
-    status = int(words[1])
-    return status if 100 <= status < 700 else None
 
 
 def _bare(uri: Uri) -> Uri:

@@ -37,7 +37,7 @@ from gateways.sip.message import Message, Request
 from gateways.sip.negotiation import Negotiation
 from gateways.sip.reason import read_reasons
 from gateways.sip.redirect import redirect_targets
-from gateways.sip.refer import parse_refer, parse_sipfrag, replaces_of
+from gateways.sip.refer import parse_refer, replaces_of
 from gateways.sip.registrar import Registrar
 from gateways.sip.reliable import ReliableUac, ReliableUas, asks_for_prack, reliable_for
 from gateways.sip.sdp import LocalMedia
@@ -145,7 +145,6 @@ class User:
                     del self._dialogs[half.dialog.id]
                 self._layer.send_response(key, respond(request, 200 if half is not None else 481), now_ms)
             case _:
-                parse_sipfrag(request)
                 self._layer.respond_statelessly(
                     key, respond(request, self._rng.choice((200, 404, 501))), now_ms
                 )
