@@ -10,11 +10,13 @@ from typing import Any
 
 import pytest
 
+from acd_core.config import Config
 from acd_core.domain import commands, events
+from acd_core.telephony import Trunk
 from gateways.edge.phones import phones_path, set_phone_password
 from gateways.media import messages as engine
-from tests.edge.test_calls import EDGE
-from tests.edge.world import World, world_in
+from tests.edge.test_calls import EDGE, answered
+from tests.edge.world import World, config_for, replace, sdp, world_in
 
 SCENARIOS = Path(__file__).parent / "sipp"
 pytestmark = pytest.mark.skipif(
@@ -189,5 +191,56 @@ def test_a_session_that_is_too_short_then_refreshed_then_over(tmp_path: Path) ->
                     await asyncio.sleep(0.05)
             await caller
             assert (await world.core.expect(events.CallerHungUp)).cause == "session_expired"
+
+    asyncio.run(story())
+
+
+def over_a_trunk(folder: Path) -> Config:
+    trunk = Trunk(host="127.0.0.1", health_s=0, trusted=True)
+    return replace(config_for(folder), trunks={"pbx": trunk})
+
+
+def test_who_calls_and_through_whom_and_why_it_ends(tmp_path: Path) -> None:
+    async def story() -> None:
+        async with world_in(tmp_path, config=over_a_trunk(tmp_path)) as world:
+            answering(world, commands.AnswerCaller)
+            caller = asyncio.create_task(sipp(world, "told", tmp_path))
+            arrived = await world.core.expect(events.CallArrived)
+            assert (arrived.number, arrived.asserted, arrived.trunk) == ("+905329998877", True, "pbx")
+            assert arrived.diverted == ("02121230000",)
+            await world.engine.expect(engine.ConnectLeg)
+            world.core.send(commands.EndCall(edge=EDGE, call=arrived.call, cause="flow_ended"))
+            await caller
+
+    asyncio.run(story())
+
+
+def test_a_caller_is_handed_on_by_refer(tmp_path: Path) -> None:
+    async def story() -> None:
+        async with world_in(tmp_path, config=over_a_trunk(tmp_path)) as world:
+            answering(world, commands.AnswerCaller)
+            other = world.phone()
+            target = f"sip:203@127.0.0.1:{other.port}?Replaces=a%3Bto-tag%3Dx%3Bfrom-tag%3Dy"
+            caller = asyncio.create_task(run_sipp(world, "handed_on", tmp_path, "-key", "target", target))
+            invite = await other.asked("INVITE")
+            assert invite.get("Replaces") == "a;to-tag=x;from-tag=y"
+            other.reply(invite, 200, body=sdp(46_000))
+            await caller
+            await world.engine.expect(engine.ConnectLeg, lambda connect: connect.remote_port == 46_000)
+            assert world.core.all(events.CallerHungUp) == []
+
+    asyncio.run(story())
+
+
+def test_a_telephone_takes_the_place_of_another(tmp_path: Path) -> None:
+    async def story() -> None:
+        async with world_in(tmp_path) as world:
+            phone = world.phone()
+            call, tag = await answered(world, phone)
+            replaces = f"{phone.name}-1;to-tag={tag};from-tag=f{phone.name}"
+            await run_sipp(world, "replaces", tmp_path, "-key", "replaces", replaces)
+            await phone.asked("BYE")
+            assert (await world.core.expect(events.CallerHungUp)).call == call
+            assert len(world.core.all(events.CallArrived)) == 1
 
     asyncio.run(story())
