@@ -173,3 +173,24 @@ def test_a_trunk_is_heard_whatever_comes_in_its_name(tmp_path: Path) -> None:
                 await phone.response(200, "OPTIONS")
 
     asyncio.run(story())
+
+
+def test_huge_headers_and_forged_cancels_are_counted_as_what_they_are(tmp_path: Path) -> None:
+    async def story() -> None:
+        async with world_in(tmp_path) as world:
+            phone = world.phone()
+            number = await phone.call()
+            arrived = await world.core.expect(events.CallArrived)
+            world.core.send(commands.RingCaller(edge=EDGE, call=arrived.call))
+            await phone.response(180)
+            forger = world.phone()
+            forger.request("CANCEL", cseq=number, branch=f"z9hG4bK{phone.name}x{number}INVITE", call="other")
+            forger.request("OPTIONS", headers=(f"X-Long: {'x' * 9_000}",), call="huge")
+            forger.request("OPTIONS", headers=tuple(f"X-{index}: 1" for index in range(200)), call="many")
+            await quiet(world)
+            counters = world.edge.guard.counters(0)
+            assert (counters.get("huge"), counters.get("malformed")) == (2, None)
+            assert counters.get("spoofed", 0) + counters.get("stray", 0) == 1
+            assert world.core.all(events.CallerHungUp) == []
+
+    asyncio.run(story())
