@@ -140,6 +140,7 @@ class Edge:
             timing,
             limits,
             self.guard,
+            self._refusals,
             self.core.send,
         )
         self.trunks = Trunks(

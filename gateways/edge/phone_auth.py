@@ -10,7 +10,6 @@ on it, or somebody at the next desk who guesses, does not take the other phones 
 
 from __future__ import annotations
 
-import logging
 import secrets
 from collections.abc import Callable
 
@@ -19,12 +18,10 @@ from gateways.edge.guard.guard import Guard, source_of
 from gateways.edge.limits import EdgeLimits
 from gateways.edge.phones import ALGORITHMS, Phones
 from gateways.edge.point import token
-from gateways.edge.sources import FailureGuard
+from gateways.edge.sources import FailureGuard, OnceLog
 from gateways.sip.auth import Challenger, DigestSecret, Granted, Refused
 from gateways.sip.events import Flow
 from gateways.sip.message import Request
-
-_log = logging.getLogger(__name__)
 
 # User agents that give up at a challenge beside which there is another with an algorithm that they do not know (seen with
 # baresip 1.0, in either order of the two). A phone that may be asked for MD5 at all is asked for nothing else then.
@@ -41,10 +38,11 @@ class PhoneAuth:
         clock: Clock,
         limits: EdgeLimits,
         guard: Guard,
+        refusals: OnceLog,
         is_registered_at: Callable[[str, str], bool],
     ) -> None:
         """`is_registered_at(user, source)`: whether this user's phone is at this source, as `source_of` names it."""
-        self._phones, self._clock, self._guard = phones, clock, guard
+        self._phones, self._clock, self._guard, self._refusals = phones, clock, guard, refusals
         self._is_registered_at = is_registered_at
         self._challenger = Challenger(realm, secrets.token_bytes(32), token, algorithms=ALGORITHMS)
         self._failures = FailureGuard(
@@ -79,7 +77,7 @@ class PhoneAuth:
             if not is_known:
                 self._guard.saw(source.host, "bad_auth", now_ms, verdict.username)
             if self._failures.failed(counted_as, now_ms):
-                _log.warning("%s: too many wrong passwords, not heard for a while", counted_as)
+                self._refusals.note("too many wrong passwords", counted_as, "not heard for a while")
                 return None
         return verdict
 

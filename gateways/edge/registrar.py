@@ -24,6 +24,7 @@ from gateways.edge.phone_auth import PhoneAuth
 from gateways.edge.phone_health import PhoneHealth
 from gateways.edge.phones import Phones
 from gateways.edge.point import SipPoint
+from gateways.edge.sources import OnceLog
 from gateways.sip.auth import Granted, Refused
 from gateways.sip.build import respond
 from gateways.sip.events import Flow, ServerKey
@@ -69,6 +70,7 @@ class PhoneRegistrar:
         timing: Timing,
         limits: EdgeLimits,
         guard: Guard,
+        refusals: OnceLog,
         tell: Callable[[PhoneRegistered | PhoneUnregistered], object],
     ) -> None:
         """`tell` hears when a user's first contact comes and its last one goes."""
@@ -76,7 +78,7 @@ class PhoneRegistrar:
         self._registrar = Registrar(
             RegistrarLimits(expires_max_s=REGISTRATION_MAX_S, expires_default_s=REGISTRATION_MAX_S)
         )
-        self._auth = PhoneAuth(realm, phones, clock, limits, guard, self._is_registered_at)
+        self._auth = PhoneAuth(realm, phones, clock, limits, guard, refusals, self._is_registered_at)
         self._health = PhoneHealth(
             point, addresses, clock, timing, self.way_to, self._does_not_answer, self._set_timer
         )

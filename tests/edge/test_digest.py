@@ -107,7 +107,9 @@ def test_a_nonce_that_grew_old_is_said_to_be_stale_and_is_no_failure(tmp_path: P
     asyncio.run(story())
 
 
-def test_one_phone_with_a_wrong_password_does_not_silence_its_office(tmp_path: Path) -> None:
+def test_one_phone_with_a_wrong_password_does_not_silence_its_office(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     """All phones behind a router have one address. (All here are on 127.0.0.1.)"""
     path = phone_file(tmp_path)
     for user in ("101", "102", "103"):
@@ -141,3 +143,6 @@ def test_one_phone_with_a_wrong_password_does_not_silence_its_office(tmp_path: P
             assert (await register(world, wrong, user="103")).status == 200
 
     asyncio.run(story())
+    lines = [record.getMessage() for record in caplog.records if "too many" in record.getMessage()]
+    assert lines[0] == "SIP: too many wrong passwords from 127.0.0.1: not heard for a while"
+    assert len(lines) == 1, "one a minute, whoever else it is"
