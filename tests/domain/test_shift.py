@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from acd_core.domain import events as ev
+from acd_core.domain.plan import OfferRule
 from tests.domain.world import PLAN, World
 
 
@@ -68,3 +69,26 @@ def test_the_wrap_up_is_extended_from_its_end_and_never_beyond_its_longest() -> 
         ends.append(world.agent("ann").deadlines["wrap_up"].at_ms - began_ms)
     assert ends == [50_000, 60_000, 60_000]
     assert not world.desk("ann").can_extend
+
+
+def test_who_presses_ready_in_a_pause_is_offered_calls_again_at_once() -> None:
+    water = msgspec.structs.replace(
+        PLAN.queues["water"], on_declined=OfferRule(then="ready", pause_ms=60_000)
+    )
+    world = World(msgspec.structs.replace(PLAN, queues=PLAN.queues | {"water": water}))
+    world.make_ready("ann")
+    world.arrive("c1")
+    world.ask(ev.OfferRejected, "ann")
+    assert world.desk("ann").paused
+    assert world.agent("ann").call == ""
+    world.ask(ev.ReadyRequested, "ann")
+    assert world.agent("ann").call == "c1"
+
+
+def test_of_those_who_had_no_call_yet_the_one_idle_longest_is_the_least_occupied() -> None:
+    water = msgspec.structs.replace(PLAN.queues["water"], strategy="least_occupied")
+    world = World(msgspec.structs.replace(PLAN, queues=PLAN.queues | {"water": water}))
+    world.make_ready("bob")
+    world.make_ready("ann")
+    world.arrive("c1")
+    assert world.agent("bob").call == "c1"
