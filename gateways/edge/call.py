@@ -181,6 +181,9 @@ class Call:
         if self.joined is not None and self.joined.audio is phone.audio:
             self.joined = None
         self._parts.tell(events.PhoneHungUp(agent=phone.agent, call=self.id))
+        if self.dialling and not self.ended:  # whoever picked up now would find nobody, core or no core
+            self._finish()
+            self.caller.end("agent_hung_up")
 
     # --- from the core ----------------------------------------------------------------------------
 

@@ -241,7 +241,8 @@ class DialledSide:
         sent = self._verdict.sent
         if text != sent:
             verdict = judge(text, self._parts.country, self._parts.dial)
-            if isinstance(verdict, Barred) or trunk.name not in verdict.trunks:
+            plain = text.removeprefix("+").isdigit()  # so that what is judged is what is sent
+            if isinstance(verdict, Barred) or not plain or trunk.name not in verdict.trunks:
                 _log.warning("trunk %s moves a call to %s, which may not be dialled there", trunk.name, text)
                 return None
             sent = verdict.sent

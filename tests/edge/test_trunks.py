@@ -414,6 +414,7 @@ def test_a_call_that_the_trunk_moves_follows_to_where_it_might_have_gone_before(
     [
         "sip:09001234567@127.0.0.1:{port}",  # a premium number
         "tel:112",
+        "sip:0212-1112244@127.0.0.1:{port}",  # a number, but who knows what is made of it
         "sip:02121112244@192.0.2.77",  # somebody the trunk does not answer for
         "sip:02121112244@elsewhere.example",
         "sips:02121112244@elsewhere.example",
@@ -545,5 +546,26 @@ def test_nobody_is_sent_on_by_what_they_ask_for(tmp_path: Path, uri: str) -> Non
             world.core.send(dial_out())
             assert (await carrier.asked("INVITE")).from_.uri.user == "+902125550000"
             assert world.edge.point.statistics().requests_sent == 1
+
+    asyncio.run(story())
+
+
+def test_an_operator_whose_rung_phone_hangs_up_before_the_answer_takes_the_call_back(tmp_path: Path) -> None:
+    async def story() -> None:
+        async with carriers(tmp_path, {}) as (world, [carrier]):
+            set_phone_password(phones_path(world.config.data_path), "santral", "101", "secret")
+            phone = world.phone()
+            assert (await register(world, phone)).status == 200
+            world.core.send(dial_out(leg="", user="101"))
+            rung = await phone.asked("INVITE")
+            phone.reply(rung, 200, body=sdp(44_000))
+            await phone.asked("ACK")
+            carrier.reply(await carrier.asked("INVITE"), 180)
+            await world.core.expect(events.DialProgress)
+            bye(phone, rung)
+            hung_up = await world.core.expect(events.PhoneHungUp)
+            assert (hung_up.agent, hung_up.call) == ("ayse", CALL)
+            await carrier.asked("CANCEL")
+            assert world.core.all(events.CallerHungUp) == world.core.all(events.DialFailed) == []
 
     asyncio.run(story())
