@@ -380,7 +380,9 @@ class NotReadyReason(Said, frozen=True, kw_only=True):
 
 
 class Welcome(Said, tag="welcome", frozen=True, kw_only=True):
-    """Answer to `hello`. `session` is this page as the core knows it; `dials`: there are rules by which numbers may be dialled."""
+    """Answer to `hello`. `session` is this page as the core knows it; `dials`: there are rules by which numbers
+    may be dialled.
+    """
 
     session: str
     agent: str
