@@ -25,7 +25,7 @@ from tests.edge.test_trunks import carriers, dial_out, trunked
 from tests.edge.world import Phone, World, config_for, replace, sdp, world_in
 from tests.support.ports import free_ports
 
-QUICK = Timing(trunk_options_wait_s=0.03, trunk_options_again_s=0.01, trunk_register_again_s=0.01)
+QUICK = Timing(trunk_options_wait_s=0.25, trunk_options_again_s=0.01, trunk_register_again_s=0.01)
 
 
 def secret_at(folder: Path, name: str = "t1", password: str = "secret") -> Path:

@@ -71,7 +71,7 @@ async def sipp_callee(scenario: str, folder: Path, port: int) -> AsyncIterator[a
     """One call, taken as the scenario has it; whoever waits for its end looks at the exit code."""
     process = await asyncio.create_subprocess_exec(
         *("sipp", "-sf", str(SCENARIOS / f"{scenario}.xml"), "-i", "127.0.0.1", "-p", str(port)),
-        *("-m", "1", "-nostdin", "-timeout", "8s", "-timeout_error", "-trace_err"),
+        *("-m", "1", "-nostdin", "-timeout", "60s", "-timeout_error", "-trace_err"),
         *("-error_file", str(folder / f"{scenario}.log")),
         cwd=folder,
         stdin=asyncio.subprocess.DEVNULL,

@@ -216,7 +216,7 @@ def test_who_rang_has_been_reached_and_is_not_called_over_another_trunk(tmp_path
 
 def test_a_trunk_that_says_nothing_is_left_for_the_next_and_hung_up_should_it_answer(tmp_path: Path) -> None:
     async def story() -> None:
-        async with carriers(tmp_path, {}, {}, timing=Timing(trunk_silence_s=0.05)) as (
+        async with carriers(tmp_path, {}, {}, timing=Timing(trunk_silence_s=0.3)) as (
             world,
             [first, second],
         ):
