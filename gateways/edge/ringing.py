@@ -77,8 +77,6 @@ class Ringing:
     def stop(self) -> None:
         """The INVITE is finally answered. PRACKs may still come."""
         self._over = True
-        if self._reliable is not None:
-            self._reliable.stop()
         self._set_alarm()
 
     def prack_received(self, key: ServerKey, prack: Request) -> None:

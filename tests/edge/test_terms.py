@@ -133,9 +133,11 @@ def test_an_update_before_the_answer_waits_for_it(tmp_path: Path) -> None:
             phone.request("UPDATE", to_tag=tag, body=sdp(44_000))
             assert (await phone.response(500, "UPDATE")).get("Retry-After")
             phone.request("UPDATE", to_tag=tag)  # of the target alone
-            await phone.response(200, "UPDATE")
+            assert (await phone.response(200, "UPDATE")).body == b""
             world.core.send(commands.AnswerCaller(edge=EDGE, call=arrived.call))
-            phone.ack(await phone.response(200, "INVITE"))
+            ok = await phone.response(200, "INVITE")
+            assert b"m=audio" in ok.body
+            phone.ack(ok)
             await connected(world, 40_000)
 
     asyncio.run(story())
