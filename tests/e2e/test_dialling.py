@@ -13,7 +13,7 @@ from playwright.sync_api import Browser, expect
 from acd_core.domain.events import DialRequested
 from tests.e2e.calls import channels, phone_heard, seconds_heard, wait_recordings, wait_steps
 from tests.e2e.conftest import CALLER_HZ, OPERATOR_HZ
-from tests.e2e.operator_page import Operator
+from tests.e2e.operator_page import GUARD_MS, Operator
 from tests.e2e.phone import Baresip
 from tests.e2e.stack import TRUNK_HOST, Stack
 from tests.e2e.test_sip_operator import PHONE_HZ, registered_phone
@@ -53,10 +53,10 @@ def test_a_number_is_called_from_the_page_and_both_hear_each_other(
     desk.find("dial").click()
     incoming = subscriber.wait_for("CALL_INCOMING")
     assert "185" in incoming["peeruri"], "the number of the plan is shown"
-    expect(desk.find("call-title")).to_have_text("It rings there")
+    expect(desk.find("call-title")).to_have_text("It rings there", timeout=GUARD_MS)
     subscriber.accept()
-    expect(desk.find("call-title")).to_have_text("Conversation")
-    expect(desk.find("call-caller")).to_have_text(NUMBER)
+    expect(desk.find("call-title")).to_have_text("Conversation", timeout=GUARD_MS)
+    expect(desk.find("call-caller")).to_have_text(NUMBER, timeout=GUARD_MS)
     time.sleep(TALK_S)
     assert abs(desk.heard_hz() - CALLER_HZ) < 15, "the operator hears who was called"
     subscriber.hang_up()
@@ -64,7 +64,7 @@ def test_a_number_is_called_from_the_page_and_both_hear_each_other(
     desk.find("order-category").select_option("water_fault")
     desk.find("order-description").fill("Geri arandı, su geldi")
     desk.find("order-save").click()
-    expect(desk.find("order-saved-number")).to_be_visible()
+    expect(desk.find("order-saved-number")).to_be_visible(timeout=GUARD_MS)
 
     call = dialled(stack)
     steps = wait_steps(stack, call, "dialled", "rings", "connected", "ended", "recorded")
@@ -100,7 +100,7 @@ def test_a_carrier_that_says_back_what_it_hears(
         desk = operator("op03")
         desk.find("dial-number").fill(TYPED)
         desk.find("dial").click()
-        expect(desk.find("call-title")).to_have_text("Conversation")
+        expect(desk.find("call-title")).to_have_text("Conversation", timeout=GUARD_MS)
         time.sleep(TALK_S)
         assert abs(desk.heard_hz() - OPERATOR_HZ) < 15, "the operator hears themselves, by way of the carrier"
         desk.page.keyboard.press("Alt+h")
@@ -134,7 +134,7 @@ def test_who_declines_and_what_is_barred_is_told_at_the_page(
     desk.find("dial").click()
     subscriber.wait_for("CALL_INCOMING")
     subscriber.hang_up()
-    expect(desk.find("dial-problem")).to_contain_text("busy")
+    expect(desk.find("dial-problem")).to_contain_text("busy", timeout=GUARD_MS)
     desk.wait_state("ready")
     for number, said in (
         ("0900 900 90 90", "Premium"),
@@ -144,7 +144,7 @@ def test_who_declines_and_what_is_barred_is_told_at_the_page(
     ):
         desk.find("dial-number").fill(number)
         desk.find("dial").click()
-        expect(desk.find("dial-problem")).to_contain_text(said)
+        expect(desk.find("dial-problem")).to_contain_text(said, timeout=GUARD_MS)
     asked = [record.event for record in stack.events() if isinstance(record.event, DialRequested)]
     assert [event.to for event in asked[-4:]] == [""] * 4
 
@@ -167,7 +167,7 @@ def test_an_edge_killed_while_it_rings_ends_the_call_and_the_desk_dials_again(
     desk.find("dial").click()
     subscriber.wait_for("CALL_INCOMING")
     subscriber.accept()
-    expect(desk.find("call-title")).to_have_text("Conversation")
+    expect(desk.find("call-title")).to_have_text("Conversation", timeout=GUARD_MS)
     desk.find("hang-up").click()
     subscriber.wait_for("CALL_CLOSED")
     desk.wait_state("wrap_up")
@@ -187,7 +187,7 @@ def test_an_operator_with_a_phone_dials_at_the_page_and_their_phone_rings_first(
     desk_phone.accept()
     subscriber.wait_for("CALL_INCOMING")
     subscriber.accept()
-    expect(desk.find("call-title")).to_have_text("Conversation")
+    expect(desk.find("call-title")).to_have_text("Conversation", timeout=GUARD_MS)
     time.sleep(TALK_S)
     desk_phone.hang_up()
     subscriber.wait_for("CALL_CLOSED")
@@ -212,14 +212,14 @@ def test_an_operator_dials_at_their_phone_once_they_work_with_it(
     desk.wait_audio("phone")
     desk_phone.dial("09009009090", "127.0.0.1", stack.sip_port)
     assert "403" in desk_phone.wait_for("CALL_CLOSED")["param"]
-    expect(desk.find("refused")).to_contain_text("Premium")
+    expect(desk.find("refused")).to_contain_text("Premium", timeout=GUARD_MS)
 
     desk_phone.dial(SENT, "127.0.0.1", stack.sip_port)
     subscriber.wait_for("CALL_INCOMING")
     desk.wait_state("talking")
     subscriber.accept()
-    expect(desk.find("call-title")).to_have_text("Conversation")
-    expect(desk.find("call-caller")).to_have_text(NUMBER)
+    expect(desk.find("call-title")).to_have_text("Conversation", timeout=GUARD_MS)
+    expect(desk.find("call-caller")).to_have_text(NUMBER, timeout=GUARD_MS)
     time.sleep(TALK_S)
     subscriber.hang_up()
     desk_phone.wait_for("CALL_CLOSED")
