@@ -233,6 +233,23 @@ def test_two_steps_that_do_the_same_stay_two() -> None:
     assert world.call("c1").steps == (2,)
 
 
+def test_steps_that_change_places_stay_taken_and_other_queues_calls_are_left_alone() -> None:
+    bills = msgspec.structs.replace(PLAN.queues["bills"], steps=(LOWER,))
+    before, after = city("Su", steps=(LOWER, NIGHT)), city("Su", steps=(ON, NIGHT, LOWER))
+    world = World(msgspec.structs.replace(before, queues=before.queues | {"bills": bills}))
+    world.arrive("c1")
+    world.arrive("b1", "185")
+    world.played("b1")
+    world.press("b1", "2")
+    for call in ("c1", "b1", "c1"):
+        world.deadline("call", call, "wait")
+    assert (world.call("c1").steps, world.call("b1").steps) == ((1, 2), (1,))
+    world.do(
+        ev.PlanChanged(version=2, plan=msgspec.structs.replace(after, queues=after.queues | {"bills": bills}))
+    )
+    assert (world.call("c1").steps, world.call("b1").steps) == ((3, 2), (1,))
+
+
 def test_a_new_first_step_comes_to_those_who_wait_already() -> None:
     """What a supervisor adds in a storm has to bite for the queue that is there."""
     world = World(city("Su", steps=(LOWER,)))

@@ -6,7 +6,7 @@ import msgspec
 
 from acd_core.domain import events as ev
 from acd_core.domain.plan import OfferRule
-from tests.domain.world import PLAN, World
+from tests.domain.world import EDGE, PLAN, World
 
 
 def test_only_the_time_of_unpaid_reasons_is_unpaid() -> None:
@@ -92,3 +92,31 @@ def test_of_those_who_had_no_call_yet_the_one_idle_longest_is_the_least_occupied
     world.make_ready("ann")
     world.arrive("c1")
     assert world.agent("bob").call == "c1"
+
+
+def test_who_was_logged_out_after_a_call_begins_the_next_shift_as_anybody() -> None:
+    world = World(msgspec.structs.replace(PLAN, login_max_ms=60_000))
+    world.make_ready("ann")
+    world.talk("c1", "ann")
+    world.deadline("agent", "ann", "login")
+    world.hang_up("c1")
+    world.ask(ev.WrapUpFinished, "ann")
+    assert world.who("ann") == "logged_out login_over"
+    world.make_ready("ann")
+    world.talk("c2", "ann")
+    world.hang_up("c2")
+    world.ask(ev.WrapUpFinished, "ann")
+    assert world.who("ann") == "ready"
+
+
+def test_a_phone_that_went_away_while_it_rang_leaves_nobody_ready() -> None:
+    """The queue's rule says ready, but there is nothing to be called at."""
+    water = msgspec.structs.replace(PLAN.queues["water"], on_unreachable=OfferRule(then="ready"))
+    world = World(msgspec.structs.replace(PLAN, queues=PLAN.queues | {"water": water}))
+    world.use_phone("ann")
+    world.ask(ev.ReadyRequested, "ann")
+    world.arrive("c1")
+    world.do(ev.PhoneUnregistered(edge=EDGE, user="201"))
+    assert world.who("ann") == "ringing"
+    world.do(ev.PhoneFailed(agent="ann", call="c1", offer=1, status=480))
+    assert world.who("ann") == "not_ready no_audio"
