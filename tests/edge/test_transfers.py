@@ -13,7 +13,6 @@ from acd_core.domain import commands, events
 from acd_core.telephony import Trunk
 from gateways.media import messages as engine
 from gateways.sip.message import Request
-from gateways.sip.refer import parse_sipfrag
 from tests.edge.test_calls import EDGE, answered
 from tests.edge.world import Phone, World, config_for, replace, sdp, world_in
 
@@ -127,11 +126,13 @@ async def handed_on(world: World, phone: Phone, other: Phone, tag: str, *more: s
     return await other.asked("INVITE")
 
 
-async def noted(phone: Phone) -> tuple[int | None, str]:
+async def noted(phone: Phone) -> tuple[int, str]:
+    """The status line and the state of the subscription in the next NOTIFY."""
     notify = await phone.asked("NOTIFY")
     assert (notify.get("Event") or "").startswith("refer;id=")
     phone.reply(notify, 200)
-    return parse_sipfrag(notify), (notify.get("Subscription-State") or "").partition(";")[0]
+    assert notify.content_type == "message/sipfrag"
+    return int(notify.body.split()[1]), (notify.get("Subscription-State") or "").partition(";")[0]
 
 
 def test_a_caller_is_handed_on_within_their_exchange(tmp_path: Path) -> None:
