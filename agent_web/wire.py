@@ -355,7 +355,7 @@ class Phone(Asked, tag="phone", frozen=True, kw_only=True):
 
 
 class Dial(Asked, tag="dial", frozen=True, kw_only=True):
-    """I call this number, as typed. What comes of it is in the views; that nobody was reached, in a `refused` without request."""
+    """I call this number, as typed. What comes of it is in the views; that nobody was reached, in a late `refused`."""
 
     number: Annotated[ShortText, msgspec.Meta(min_length=1)]
     request: ShortText = ""

@@ -52,7 +52,8 @@ class Call(msgspec.Struct, kw_only=True):
     language: str
     via: Literal["sip", "web"]
     arrived_ms: int
-    outbound: bool = False  # dialled by an operator
+    outbound: bool = False  # dialled by an operator ...
+    request: str = ""  # ... with this of their page
     state: CallState = "playing"
     since_ms: int = 0
     # Who calls, and what that means for the call's place.

@@ -79,7 +79,8 @@ def dial(turn: Turn, agent: Agent, event: DialRequested) -> None:
     else:
         state.calls_arrived += 1
         phone = turn.index.look.agents[agent.id].phone if agent.phone_chosen else ""
-        _dial(turn, agent, f"c-{_base36(turn.now_ms)}-d{state.offers + 1}", at, event.to, event.trunks, phone)
+        id_ = f"c-{_base36(turn.now_ms)}-d{state.offers + 1}"
+        _dial(turn, agent, id_, at, event.to, event.trunks, phone, event.request)
 
 
 def phone_dialled(turn: Turn, event: PhoneDialled) -> None:
@@ -97,7 +98,7 @@ def phone_dialled(turn: Turn, event: PhoneDialled) -> None:
         if agent is not None and agent.online:
             refuse(turn, agent, "", reason)
         return
-    _dial(turn, agent, event.call, event.edge, event.to, event.trunks, "")
+    _dial(turn, agent, event.call, event.edge, event.to, event.trunks, "", "")
 
 
 def _refusal(turn: Turn, agent: Agent | None, event: PhoneDialled) -> tuple[int, str]:
@@ -125,7 +126,14 @@ def _refuse(turn: Turn, event: PhoneDialled, status: int, reason: str) -> None:
 
 
 def _dial(
-    turn: Turn, agent: Agent, id_: str, edge: str, number: str, trunks: tuple[str, ...], phone: str
+    turn: Turn,
+    agent: Agent,
+    id_: str,
+    edge: str,
+    number: str,
+    trunks: tuple[str, ...],
+    phone: str,
+    request: str,
 ) -> None:
     state, now, plan = turn.state, turn.now_ms, turn.plan
     state.offers += 1
@@ -143,6 +151,7 @@ def _dial(
         vip=known is not None and known.vip,
         arrived_ms=now,
         outbound=True,
+        request=request,
         state="dialling",
         since_ms=now,
         agent=agent.id,
@@ -238,7 +247,7 @@ def not_answered(turn: Turn, call: Call) -> None:
 def _tell(turn: Turn, call: Call, cause: str) -> None:
     agent = turn.state.agents[call.agent]
     if agent.online:
-        refuse(turn, agent, "", cause)
+        refuse(turn, agent, call.request, cause)
 
 
 def cut_off(turn: Turn, call: Call) -> None:

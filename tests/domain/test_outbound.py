@@ -213,7 +213,7 @@ def test_back_to_ready_idle_since_before() -> None:
     failed(world, world.dial("ann"))
     assert world.who("ann") == "ready"
     assert world.agent("ann").idle_since_ms == idle_since_ms
-    assert world.the(RequestRefused).reason == "number_busy"
+    assert (world.the(RequestRefused).request, world.the(RequestRefused).reason) == ("r1", "number_busy")
     assert not world.said(EndCall)  # the edge knows
     assert world.state.calls_ended == world.state.calls_arrived == 1
 

@@ -251,7 +251,7 @@ export type Phone = {
   readonly request?: string
 }
 
-/** I call this number, as typed. What comes of it is in the views; that nobody was reached, in a `refused` without request. */
+/** I call this number, as typed. What comes of it is in the views; that nobody was reached, in a late `refused`. */
 export type Dial = {
   readonly type: "dial"
   readonly number: string

@@ -148,7 +148,7 @@ export class Desk {
         this.core_up.value = message.state === 'up'
         break
       case 'refused':
-        // What nobody asked for just now, while a number is dialled, tells why it was not reached.
+        // At once or after it rang: why the number in the field was not reached. A number dialled at the phone has no request.
         if (message.request ? message.request === this.#dialled : this.view.value?.call?.dialling) {
           this.dial_problem.value = told(message.reason, '', 'refused')
         } else this.#refuse(told(message.reason, '', 'refused'))
