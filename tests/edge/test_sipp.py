@@ -204,7 +204,8 @@ def test_who_calls_and_through_whom_and_why_it_ends(tmp_path: Path) -> None:
     async def story() -> None:
         async with world_in(tmp_path, config=over_a_trunk(tmp_path)) as world:
             answering(world, commands.AnswerCaller)
-            caller = asyncio.create_task(sipp(world, "told", tmp_path))
+            passed = "Diversion: <sip:02121230000@127.0.0.1>;reason=no-answer"
+            caller = asyncio.create_task(run_sipp(world, "told", tmp_path, "-key", "passed", passed))
             arrived = await world.core.expect(events.CallArrived)
             assert (arrived.number, arrived.asserted, arrived.trunk) == ("+905329998877", True, "pbx")
             assert arrived.diverted == ("02121230000",)
