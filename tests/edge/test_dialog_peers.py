@@ -83,7 +83,7 @@ def test_sippy_calls_without_an_offer_and_changes_its_terms(tmp_path: Path) -> N
     asyncio.run(story())
 
 
-def test_linphone_holds_and_resumes(tmp_path: Path) -> None:
+def test_linphone_holds_resumes_and_may_not_hand_on(tmp_path: Path) -> None:
     async def story() -> None:
         async with world_in(tmp_path) as world:
             know(world, "101")
@@ -102,6 +102,10 @@ def test_linphone_holds_and_resumes(tmp_path: Path) -> None:
                 await asyncio.to_thread(phone.became, "CallPaused")
                 phone.resume()
                 await terms(world, f"{call}-p3", True, True)
+                await asyncio.to_thread(phone.became, "CallStreamsRunning")
+                phone.transfer("sip:102@127.0.0.1")
+                await asyncio.to_thread(phone.program.wait_for, "SIP/2.0 403")
+                assert world.core.all(events.PhoneHungUp) == []
                 phone.hang_up()
                 assert (await world.core.expect(events.PhoneHungUp)).agent == "ayse"
             finally:
