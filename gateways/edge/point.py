@@ -414,8 +414,9 @@ class SipPoint:
         current = ClientKey(door.outer(item.key))
         key = self._large.original(current)
         match item:
-            case ResponseReceived(response=response, source=source):
-                self._guard.proved(source[0], self._clock.monotonic_ms())
+            case ResponseReceived(response=response, source=source, proves=proves):
+                if proves:
+                    self._guard.proved(source[0], self._clock.monotonic_ms())
                 if client := self._clients.get(key):
                     if response.status >= 300 or (
                         response.status >= 200 and response.cseq.method != "INVITE"
@@ -452,8 +453,9 @@ class SipPoint:
         match item:
             case CancelReceived(request=request):
                 server.cancelled(key, request)
-            case AckReceived(request=request, source=source):
-                self._guard.proved(source[0], self._clock.monotonic_ms())
+            case AckReceived(request=request, source=source, proves=proves):
+                if proves:
+                    self._guard.proved(source[0], self._clock.monotonic_ms())
                 del self._servers[key]
                 server.acknowledged(key, request)
             case AckTimedOut():

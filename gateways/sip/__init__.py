@@ -30,9 +30,9 @@ layer.py, events.py: the transaction layer
       Send(data, destination, key)                  # put these bytes on the wire
       RequestReceived(key, request, source)         # a new request; answer it with send_response
       CancelReceived(key, request)                  # for the INVITE `key`: send 487 (CANCEL is answered)
-      AckReceived(key, request, source)             # the 2xx of INVITE `key` arrived (may carry SDP)
+      AckReceived(key, request, source, proves)     # the 2xx of INVITE `key` arrived (may carry SDP)
       AckTimedOut(key)                              # ... was not acknowledged for 32 s: send BYE
-      ResponseReceived(key, response, source)       # each 1xx, the final one; another callee's 2xx
+      ResponseReceived(key, response, source, proves)  # each 1xx, the final one; another callee's 2xx
       TransactionTimedOut(key)                      # no final response: treat it as 408. Of a server
                                                     # key: you did not answer, 504 was sent for you
       InviteEnded(key)                              # of an INVITE: nothing more can come, key is gone

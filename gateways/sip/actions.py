@@ -23,6 +23,7 @@ from gateways.sip.events import (
 from gateways.sip.message import Request, Response
 from gateways.sip.timers import NEVER_MS, T2_MS, T4_MS, TIMEOUT_MS
 from gateways.sip.transaction import ClientTransaction, Input, ServerTransaction, Transaction
+from gateways.sip.uri import same_host
 
 Action = Callable[[Transaction, Request | Response | None, int], None]
 
@@ -65,6 +66,11 @@ def _key(tx: Transaction) -> ClientKey | ServerKey:
     return tx.key
 
 
+def _proves(tx: ClientTransaction | ServerTransaction) -> bool:
+    """Whether what came is from where we had sent to: who received that may answer in anybody's name."""
+    return same_host(tx.source[0], tx.destination[0])
+
+
 # Actions of clients
 
 
@@ -93,7 +99,7 @@ def deliver(tx: Transaction, message: Request | Response | None, _now_ms: int) -
     assert isinstance(tx, ClientTransaction)
     assert isinstance(message, Response)
     if not tx.internal:
-        tx.env.outputs.append(ResponseReceived(tx.key, message, tx.source))
+        tx.env.outputs.append(ResponseReceived(tx.key, message, tx.source, _proves(tx)))
 
 
 def wait_for_answer(tx: Transaction, _message: Request | Response | None, now_ms: int) -> None:
@@ -246,7 +252,7 @@ def deliver_ack(tx: Transaction, message: Request | Response | None, _now_ms: in
     assert isinstance(message, Request)
     tx.resend_at_ms = NEVER_MS
     tx.wire = b""
-    tx.env.outputs.append(AckReceived(tx.key, message, tx.source))
+    tx.env.outputs.append(AckReceived(tx.key, message, tx.source, _proves(tx)))
 
 
 def deliver_cancel(tx: Transaction, message: Request | Response | None, _now_ms: int) -> None:

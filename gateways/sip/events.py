@@ -62,6 +62,7 @@ class AckReceived(msgspec.Struct, frozen=True):
     key: ServerKey
     request: Request
     source: Address
+    proves: bool  # `source` is the host that our 2xx went to, so it does receive what we send there
 
 
 class AckTimedOut(msgspec.Struct, frozen=True):
@@ -79,6 +80,7 @@ class ResponseReceived(msgspec.Struct, frozen=True):
     key: ClientKey
     response: Response
     source: Address
+    proves: bool  # `source` is the host that our request went to, so it does receive what we send there
 
 
 class TransactionTimedOut(msgspec.Struct, frozen=True):

@@ -12,7 +12,7 @@ from acd_core.telephony import Trunk
 from gateways.edge.admission import LOOKS, Signs
 from gateways.sip.message import Response
 from tests.edge.test_calls import EDGE, answered
-from tests.edge.world import PATIENCE_S, World, config_for, replace, sdp, world_in
+from tests.edge.world import PATIENCE_S, Phone, World, config_for, replace, sdp, world_in
 
 SCANNER = ("User-Agent: friendly-scanner",)
 
@@ -57,6 +57,30 @@ def test_rubbish_is_answered_for_a_while_then_no_more(tmp_path: Path) -> None:
             assert world.edge.point.statistics().malformed_dropped == counters["malformed"]
             assert 50 <= counters["malformed"] < 60, "points fade a little meanwhile"
             assert counters["malformed"] + counters["unheard"] == 200
+
+    asyncio.run(story())
+
+
+def test_who_answers_in_anothers_name_proves_nothing_for_it(tmp_path: Path) -> None:
+    """Whoever received our message can send the ACK or the answer to it with a forged source."""
+
+    async def story() -> None:
+        async with world_in(tmp_path) as world:
+            phone = world.phone()
+            forged = Phone(world.edge.point.port, "127.0.0.9")
+            world.phones.append(forged)
+            forged.name, forged.edge = phone.name, phone.edge
+            arrived = await world.arrive(phone)
+            world.core.send(commands.AnswerCaller(edge=EDGE, call=arrived.call))
+            forged.ack(await phone.response(200, "INVITE"))
+            world.core.send(commands.EndCall(edge=EDGE, call=arrived.call, cause="x"))
+            forged.reply(await phone.asked("BYE"), 200)
+            for number in range(2):
+                forged.request("OPTIONS", headers=SCANNER, call=f"s{number}")
+            await quiet(world)
+            assert world.edge.guard.counters(0)["unheard"] == 1, (
+                "a stranger still, and so banned at the first"
+            )
 
     asyncio.run(story())
 
