@@ -237,15 +237,17 @@ class DialledSide:
         trunk = self._trunk
         if trunk is None or self._verdict is None:
             return None
-        text = uri.user_text.partition(";")[0]
-        sent = self._verdict.sent
+        text, sent = uri.user or "", self._verdict.sent
+        allowed = uri.password is None and "maddr" not in uri.params
         if text != sent:
             verdict = judge(text, self._parts.country, self._parts.dial)
-            plain = text.removeprefix("+").isdigit()  # so that what is judged is what is sent
-            if isinstance(verdict, Barred) or not plain or trunk.name not in verdict.trunks:
-                _log.warning("trunk %s moves a call to %s, which may not be dialled there", trunk.name, text)
-                return None
-            sent = verdict.sent
+            # What is judged has to be what is sent: `rn` behind a number (RFC 4694) is another one.
+            plain = text.isascii() and text.removeprefix("+").isdigit()
+            if allowed := allowed and plain and isinstance(verdict, Dialled) and trunk.name in verdict.trunks:
+                sent = verdict.sent
+        if not allowed:
+            _log.warning("trunk %s moves a call to %s, which may not be dialled there", trunk.name, uri)
+            return None
         if uri.scheme == "tel":
             return Target(trunk.uri(sent), trunk.flow, trunk.route, trunk.credentials())
         flow = trunk.way_to(uri)

@@ -415,6 +415,11 @@ def test_a_call_that_the_trunk_moves_follows_to_where_it_might_have_gone_before(
         "sip:09001234567@127.0.0.1:{port}",  # a premium number
         "tel:112",
         "sip:0212-1112244@127.0.0.1:{port}",  # a number, but who knows what is made of it
+        "sip:+902121112244;rn=+909001234567@127.0.0.1:{port}",  # which is routed by another number
+        "sip:02121112233;npdi@127.0.0.1:{port}",
+        "sip:٠٢١٢١١١٢٢٤٤@127.0.0.1:{port}",
+        "sip:02121112244@127.0.0.1:{port};maddr=192.0.2.77",
+        "sip:02121112233:secret@127.0.0.1:{port}",
         "sip:02121112244@192.0.2.77",  # somebody the trunk does not answer for
         "sip:02121112244@elsewhere.example",
         "sips:02121112244@elsewhere.example",
