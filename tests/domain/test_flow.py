@@ -17,7 +17,7 @@ from acd_core.domain.commands import (
     RefuseCall,
     SetDeadline,
 )
-from acd_core.domain.plan import Flow, MenuStep, PlayStep
+from acd_core.domain.plan import Flow, MenuStep, PlayStep, QueueStep, WayOut
 from tests.domain.world import PLAN, ROSTER, START_MS, World
 
 
@@ -330,3 +330,63 @@ def test_time_does_not_run_backwards() -> None:
     world = World(PLAN, ROSTER)
     world.router.apply(ev.KeyPressed(call="none", key="1"), 0)
     assert world.state.now_ms == world.now_ms
+
+
+def told_full() -> World:
+    """Call c4 is told that the queue is full, and goes on through another flow then."""
+    full = msgspec.structs.replace(PLAN.queues["water"], when_full=WayOut(prompts=("full",), flow="closed"))
+    world = World(msgspec.structs.replace(PLAN, queues=PLAN.queues | {"water": full}))
+    for number in range(1, 5):
+        world.arrive(f"c{number}")
+    assert world.call("c4").then_flow == "closed"
+    return world
+
+
+def test_a_flow_that_is_gone_before_a_call_came_into_it_is_that_of_its_number() -> None:
+    world = told_full()
+    flows = {id_: flow for id_, flow in PLAN.flows.items() if id_ != "closed"}
+    plan = msgspec.structs.replace(PLAN, flows=flows, numbers=PLAN.numbers[:3])
+    wide = msgspec.structs.replace(PLAN.queues["water"], waiting_max=9)
+    world.do(
+        ev.PlanChanged(version=2, plan=msgspec.structs.replace(plan, queues=PLAN.queues | {"water": wide}))
+    )
+    world.played("c4")
+    assert (world.call("c4").state, world.call("c4").queue, world.call("c4").then_flow) == (
+        "waiting",
+        "water",
+        "",
+    )
+
+
+def test_no_key_is_taken_from_who_is_told_where_they_go() -> None:
+    """Though a new plan has a step of the same name that would take one."""
+    world = told_full()
+    straight = Flow(
+        start="water",
+        steps={
+            "water": PlayStep(prompts=("greeting",), next="menu", type_ahead=True),
+            "menu": MenuStep(prompts=("menu",), keys={"1": "bills"}, otherwise="bills"),
+            "bills": QueueStep(queue="bills"),
+        },
+    )
+    plan = msgspec.structs.replace(PLAN, flows=PLAN.flows | {"straight": straight})
+    world.do(ev.PlanChanged(version=2, plan=plan))
+    world.press("c4", "1")
+    assert world.names() == ["StaleEvent"]
+    world.played("c4")
+    assert world.steps() == ["flow", "ended"]
+
+
+def test_an_announcement_that_became_a_menu_begins_the_flow_anew() -> None:
+    world = World()
+    world.arrive("c1", "185")
+    menu = PLAN.flows["hotline"].steps["menu"]
+    flow = msgspec.structs.replace(
+        PLAN.flows["hotline"], steps=PLAN.flows["hotline"].steps | {"greeting": menu}
+    )
+    world.do(
+        ev.PlanChanged(version=2, plan=msgspec.structs.replace(PLAN, flows=PLAN.flows | {"hotline": flow}))
+    )
+    world.played("c1")
+    assert (world.call("c1").state, world.call("c1").step) == ("menu", "greeting")
+    assert [prompt.id for prompt in world.the(Play).prompts] == ["menu"]

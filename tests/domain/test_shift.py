@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import msgspec
+import pytest
 
 from acd_core.domain import events as ev
 from acd_core.domain.plan import OfferRule
 from tests.domain.world import EDGE, PLAN, World
+
+HOUR_MS = 3_600_000
 
 
 def test_only_the_time_of_unpaid_reasons_is_unpaid() -> None:
@@ -120,3 +123,34 @@ def test_a_phone_that_went_away_while_it_rang_leaves_nobody_ready() -> None:
     assert world.who("ann") == "ringing"
     world.do(ev.PhoneFailed(agent="ann", call="c1", offer=1, status=480))
     assert world.who("ann") == "not_ready no_audio"
+
+
+def test_how_occupied_somebody_is_halves_in_half_an_hour_and_grows_with_calls_and_wrap_up() -> None:
+    water = msgspec.structs.replace(
+        PLAN.queues["water"], strategy="least_occupied", wrap_up_ms=HOUR_MS, wrap_up_max_ms=HOUR_MS
+    )
+    world = World(msgspec.structs.replace(PLAN, queues=PLAN.queues | {"water": water}))
+    world.make_ready("ann")
+    world.talk("c1", "ann")
+    world.now_ms += HOUR_MS // 2 - 10
+    world.hang_up("c1")
+    assert world.agent("ann").occupied == pytest.approx(0.5)
+    world.now_ms += HOUR_MS // 2 - 10
+    world.ask(ev.WrapUpFinished, "ann")
+    assert world.agent("ann").occupied == pytest.approx(0.75)
+    world.now_ms += HOUR_MS - 10
+    world.ask(ev.NotReadyRequested, "ann")
+    assert world.agent("ann").occupied == pytest.approx(0.75 / 4)
+
+
+def test_the_time_that_a_call_takes_moves_the_mean_by_a_thirtysecond() -> None:
+    """Conversation and wrap-up; it starts from three minutes, until there were calls."""
+    world = World()
+    world.make_ready("ann")
+    assert world.state.queues["water"].handling_ms == 180_000
+    world.talk("c1", "ann")
+    world.now_ms += 60_000 - 10
+    world.hang_up("c1")
+    world.now_ms += 24_000 - 10
+    world.ask(ev.WrapUpFinished, "ann")
+    assert world.state.queues["water"].handling_ms == 180_000 - (180_000 - 84_000) // 32

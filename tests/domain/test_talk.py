@@ -287,6 +287,8 @@ def test_recordings_are_told_also_after_the_end_and_once() -> None:
     world.lose_audio("ann")
     world.do(recording("c1", 1))
     assert world.the(CallStory).detail == "1 2024/c1-1.wav"
+    world.do(recording("c1", 1))
+    assert world.names() == ["StaleEvent"]
     world.connect_audio("ann")
     world.hang_up("c1")
     world.do(recording("c1", 1))
