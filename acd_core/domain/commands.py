@@ -85,7 +85,6 @@ class RingPhone(EdgeCommand, frozen=True, kw_only=True):
     user: str
     caller: str
     service: str = ""
-    user_at: str = ""  # the edge at which the phone registered, when it is another
 
 
 class EndPhone(EdgeCommand, frozen=True, kw_only=True):
@@ -132,13 +131,6 @@ class DialOut(EdgeCommand, frozen=True, kw_only=True):
     service: str = ""
     trunks: tuple[str, ...] = ()
     caller: str = ""
-
-
-class TransferAnswered(EdgeCommand, frozen=True, kw_only=True):
-    """What became of the REFER `transfer`, as the status of a response (RFC 3515 2.4.5)."""
-
-    transfer: int
-    status: int
 
 
 class DropAudio(Command, frozen=True, kw_only=True):
@@ -411,7 +403,6 @@ ToEdge: TypeAlias = (
     | Join
     | Part
     | DialOut
-    | TransferAnswered
     | DropAudio
     | PreparePrompts
 )

@@ -253,19 +253,6 @@ class PhoneDialled(Event, frozen=True, kw_only=True):
     barred: str = ""
 
 
-class TransferAsked(Event, frozen=True, kw_only=True):
-    """REFER: one of the two asks for the other to be connected with `to`, or with the dialog that `replaces` names.
-
-    Answered by `TransferAnswered` with the same number.
-    """
-
-    call: str
-    transfer: int
-    by: Literal["caller", "operator"]
-    to: str
-    replaces: str = ""
-
-
 class TrunkChanged(Event, frozen=True, kw_only=True):
     """A trunk of this edge can be used from now on, or no longer."""
 
@@ -409,7 +396,6 @@ EdgeEvent: TypeAlias = (
     | DialAnswered
     | DialFailed
     | PhoneDialled
-    | TransferAsked
     | TrunkChanged
 )
 WebEvent: TypeAlias = (

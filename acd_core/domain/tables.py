@@ -124,16 +124,6 @@ CALLS: Mapping[type[ev.Event], Mapping[CallState, CallRule | Stale]] = {
         "talking": STALE,
         "held": STALE,
     },
-    # Nobody who speaks in a call passes it on so far.
-    ev.TransferAsked: {
-        "playing": STALE,
-        "menu": STALE,
-        "waiting": STALE,
-        "ringing": STALE,
-        "dialling": STALE,
-        "talking": STALE,
-        "held": STALE,
-    },
 }
 
 # Events about one agent; one who has never logged in is stale, but for audio, which is dropped.

@@ -376,14 +376,12 @@ class Chaos:
 
     def dialled(self, chance: random.Random) -> ev.AnyEvent:
         call = self._call(chance)
-        kind = chance.randrange(4)
+        kind = chance.randrange(3)
         if kind == 0:
             return ev.DialProgress(call=call, status=chance.choice((180, 183)))
         if kind == 1:
             return ev.DialAnswered(call=call, trunk="carrier")
-        if kind == 2:
-            return ev.DialFailed(call=call, status=486, cause="busy", trunk="carrier")
-        return ev.TransferAsked(call=call, transfer=1, by=chance.choice(("caller", "operator")), to="201")
+        return ev.DialFailed(call=call, status=486, cause="busy", trunk="carrier")
 
     def trunk(self, chance: random.Random) -> ev.AnyEvent:
         up = chance.random() < 0.5

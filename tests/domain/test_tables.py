@@ -109,7 +109,6 @@ def sample(kind: type[ev.Event], world: World) -> Any:
         "trunk": "carrier",
         "cause": "busy",
         "up": False,
-        "transfer": 1,
         "by": "caller",
         "to": "+903121234567",
         "trunks": ("carrier",),
