@@ -67,6 +67,28 @@ def test_of_two_who_answer_one_has_the_call(tmp_path: Path) -> None:
     asyncio.run(story())
 
 
+def test_a_carrier_that_wants_longer_sessions_has_us_refresh_them(tmp_path: Path) -> None:
+    port = free_ports(2)
+
+    async def story() -> None:
+        trunk = Trunk(host="127.0.0.1", port=port, health_s=0, trusted=True)
+        async with (
+            sipp_callee("trunk_timer", tmp_path, port) as carrier,
+            world_in(tmp_path, config=trunked(config_for(tmp_path), carrier=trunk)) as world,
+        ):
+            world.core.send(dial_out())
+            await world.core.expect(events.DialAnswered)
+            received = world.edge.point.statistics().responses_received
+            world.jump(1_800_001)
+            async with asyncio.timeout(30):
+                while world.edge.point.statistics().responses_received == received:  # noqa: ASYNC110 - the 200
+                    await asyncio.sleep(0.01)
+            world.core.send(commands.EndCall(edge=EDGE, call=CALL, cause="agent_hung_up"))
+            assert await carrier.wait() == 0
+
+    asyncio.run(story())
+
+
 def test_our_own_call_that_comes_back_is_a_loop(tmp_path: Path) -> None:
     port = free_ports(2)
 
@@ -131,6 +153,27 @@ def test_what_is_new_is_told_to_wait_and_the_hang_up_passes(tmp_path: Path) -> N
             await caller
             assert (await world.core.expect(events.CallerHungUp)).call == arrived.call
             assert len(world.core.all(events.CallArrived)) == 1
+
+    asyncio.run(story())
+
+
+def test_who_guesses_passwords_is_asked_for_none_any_more(tmp_path: Path) -> None:
+    async def story() -> None:
+        async with world_in(tmp_path) as world:
+            set_phone_password(phones_path(world.config.data_path), "santral", "101", "secret")
+            await sipp(world, "register_wrong", tmp_path, calls=7, rate=100)
+            await run_sipp(world, "register_silent", tmp_path, "-s", "101")
+            assert world.edge.statistics().registrar.failed == 8
+            assert world.core.all(events.PhoneRegistered) == []
+
+    asyncio.run(story())
+
+
+def test_headers_longer_than_anybody_needs_are_refused_and_counted(tmp_path: Path) -> None:
+    async def story() -> None:
+        async with world_in(tmp_path) as world:
+            await run_sipp(world, "huge", tmp_path, "-key", "long", "x" * 9_000)
+            assert world.edge.guard.counters(0)["huge"] == 1
 
     asyncio.run(story())
 
