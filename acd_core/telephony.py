@@ -107,9 +107,10 @@ class DialRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 def trunk_addresses(trunks: Mapping[str, Trunk]) -> tuple[str, ...]:
-    """What the guard always hears: the addresses of trunks, as far as they are not names."""
+    """What the guard always hears: the addresses of trunks and their proxies, as far as they are not names."""
     hosts = [host for trunk in trunks.values() for host in (*trunk.hosts, trunk.host)]
-    return tuple(host for host in hosts if _is_address(host))
+    proxies = [proxy[0] for trunk in trunks.values() if (proxy := proxy_address(trunk.proxy))]
+    return tuple(host for host in (*hosts, *proxies) if _is_address(host))
 
 
 def edge_offset(sip: Sip, edges: Edges, edge: int) -> int:

@@ -152,7 +152,7 @@ class Edge:
             registers=number == 1,
         )
         self.point.on_flow_lost = self.registrar.flow_lost
-        self.trunk_care = TrunkCare(self.trunks, self.point, addresses, timing)
+        self.trunk_care = TrunkCare(self.trunks, self.point, addresses, timing, self.guard)
         self._parts = Parts(
             edge=name,
             country=config.country,

@@ -7,6 +7,7 @@ import logging
 import socket
 
 from gateways.edge.addresses import LocalAddresses, is_address
+from gateways.edge.guard.guard import Guard
 from gateways.edge.limits import Timing
 from gateways.edge.point import SipPoint
 from gateways.edge.trunk_health import TrunkHealth
@@ -21,9 +22,11 @@ _LOOKED_UP_EVERY_S = 60.0  # the system's resolver keeps to the real lifetime, a
 class TrunkCare:
     """Of all trunks of an edge."""
 
-    def __init__(self, trunks: Trunks, point: SipPoint, addresses: LocalAddresses, timing: Timing) -> None:
-        """Nothing is asked yet."""
-        self._trunks, self._point = trunks, point
+    def __init__(
+        self, trunks: Trunks, point: SipPoint, addresses: LocalAddresses, timing: Timing, guard: Guard
+    ) -> None:
+        """Nothing is asked yet. `guard` always hears who a trunk's name stands for."""
+        self._trunks, self._point, self._guard = trunks, point, guard
         self.health = {
             trunk.name: TrunkHealth(point, addresses, timing, trunk, trunks.look)
             for trunk in trunks
@@ -68,4 +71,5 @@ class TrunkCare:
         reached = [host for host in addresses if self._point.port_of(transport, ipv6=":" in host)]
         if reached and trunk.address not in reached:
             trunk.address = reached[0]
+            self._guard.always_hear(one.address for one in self._trunks if one.address)
             self._trunks.look()

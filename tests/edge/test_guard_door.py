@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -187,10 +188,21 @@ def test_under_load_work_is_refused_in_order_and_hang_ups_pass(
     asyncio.run(story())
 
 
-def test_a_trunk_is_heard_whatever_comes_in_its_name(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "where",
+    [
+        {"host": "127.0.0.1"},
+        {"host": "carrier.example", "hosts": ("127.0.0.1",)},
+        {"host": "carrier.example", "proxy": "127.0.0.1:5066"},
+        {"host": "localhost"},
+    ],
+)
+def test_a_trunk_is_heard_whatever_comes_in_its_name(tmp_path: Path, where: dict[str, Any]) -> None:
     async def story() -> None:
-        trunks = {"carrier": Trunk(host="carrier.example", hosts=("127.0.0.1",), health_s=0)}
+        trunks = {"carrier": Trunk(health_s=0, **where)}
         async with world_in(tmp_path, config=replace(config_for(tmp_path), trunks=trunks)) as world:
+            if where == {"host": "localhost"} and not world.core.all(events.EdgeInventory)[0].trunks:
+                await world.core.expect(events.TrunkChanged)  # its name was looked up
             phone = world.phone()
             for number in range(20):
                 phone.request("OPTIONS", headers=SCANNER, call=f"f{number}")
