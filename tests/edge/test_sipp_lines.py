@@ -226,3 +226,55 @@ def test_an_exchange_tells_by_history_info_who_was_called_first(tmp_path: Path) 
             await caller
 
     asyncio.run(story())
+
+
+def test_an_offer_that_crosses_ours_waits_for_its_answer(tmp_path: Path) -> None:
+    async def story() -> None:
+        async with world_in(tmp_path) as world:
+            answering(world, commands.AnswerCaller)
+            await sipp(world, "glare", tmp_path)
+            heard = [(each.send, each.receive) for each in world.engine.all(engine.ConnectLeg)]
+            assert heard[0] == (True, True)
+            assert heard[-1] == (False, True)
+            assert (await world.core.expect(events.CallerHungUp)).cause == "caller_hung_up"
+
+    asyncio.run(story())
+
+
+def test_a_trunk_without_a_free_line_leaves_the_call_to_the_next(tmp_path: Path) -> None:
+    first, second = free_ports(2), free_ports(2)
+
+    async def story() -> None:
+        narrow = Trunk(host="127.0.0.1", port=first, health_s=0, order=1, capacity=1)
+        wide = Trunk(host="127.0.0.1", port=second, health_s=0, order=2)
+        async with (
+            sipp_callee("trunk_answers", tmp_path, first) as one,
+            sipp_callee("trunk_answers", tmp_path, second) as other,
+            world_in(tmp_path, config=trunked(config_for(tmp_path), narrow=narrow, wide=wide)) as world,
+        ):
+            calls = {"narrow": CALL, "wide": "c-1-d8"}
+            for offer, (trunk, call) in enumerate(calls.items(), 7):
+                world.core.send(dial_out(call=call, offer=offer))
+                assert (await world.core.expect(events.DialAnswered)).trunk == trunk
+            for call in calls.values():
+                world.core.send(commands.EndCall(edge=EDGE, call=call, cause="agent_hung_up"))
+            assert (await one.wait(), await other.wait()) == (0, 0)
+
+    asyncio.run(story())
+
+
+def test_a_call_is_moved_to_nobody_elses_telephone(tmp_path: Path) -> None:
+    port = free_ports(2)
+
+    async def story() -> None:
+        config = trunked(config_for(tmp_path), carrier=Trunk(host="127.0.0.1", port=port, health_s=0))
+        async with (
+            sipp_callee("trunk_sends_away", tmp_path, port) as carrier,
+            world_in(tmp_path, config=config) as world,
+        ):
+            world.core.send(dial_out())
+            assert (await world.core.expect(events.DialFailed)).status == 302
+            assert await carrier.wait() == 0
+            assert world.edge.point.statistics().requests_sent == 1
+
+    asyncio.run(story())
