@@ -7,7 +7,8 @@ Both leave the call here as it is: the same audio leg, and whoever hears it. Onl
 * *REFER* asks us to call. We do that for a caller who came over a trunk, to a telephone of that same trunk, and only in
   place of a dialog that is there (`Replaces`, and `Require` so that no other call can come of it): an attended transfer
   within the caller's own exchange. Everything else is forbidden: who is called at our cost is the core's to decide, and
-  operators hand calls on at their desk. What came of it is told by NOTIFY.
+  operators hand calls on at their desk. An exchange that does not look at `Replaces` would make a call to a number of it, so
+  numbers are asked of the dial rules. What came of it is told by NOTIFY.
 """
 
 from __future__ import annotations
@@ -15,6 +16,8 @@ from __future__ import annotations
 import logging
 from typing import Protocol
 
+from acd_core.dialrules import BARRED, NOT_A_NUMBER, SHORT_DIGITS_MAX, Barred, Dialled, judge
+from acd_core.telephony import DialRule
 from gateways.edge.outgoing_leg import Failure, OutgoingLeg, Target
 from gateways.edge.parts import Parts
 from gateways.edge.session import NO_SUCH_DIALOG, Session, refused
@@ -31,6 +34,9 @@ from gateways.sip.refer import SIPFRAG_TYPE, Refer, notify_headers, parse_refer,
 from gateways.sip.uri import Uri, same_host
 
 _log = logging.getLogger(__name__)
+
+_NO_NUMBER = (DialRule(trunks=(), allow=()),)  # bars all, and says by what kind
+_WITHIN = frozenset(";,*#+")  # other numbers behind the first, codes of exchanges, countries
 
 
 def replace_dialog(parts: Parts, key: ServerKey, invite: Request, offer: bytes, source: Flow) -> None:
@@ -100,7 +106,7 @@ class Transfers:
             point.respond(key, refused(refer, _malformed(error)))
             return
         trunk = self._parts.trunks.of_source(session.line.peer)
-        flow = _way_to(trunk, asked.target) if trunk is not None and asked.replaces is not None else None
+        flow = self._way_to(trunk, asked.target) if trunk is not None and asked.replaces is not None else None
         if trunk is None or flow is None:
             point.respond(key, refused(refer, Refusal(403)))
             return
@@ -113,6 +119,16 @@ class Transfers:
         self._refer, self._number = asked, refer.cseq.number
         self._notify(100)
         self._call(trunk, flow, asked)
+
+    def _way_to(self, trunk: TrunkState, target: Uri) -> Flow | None:
+        """To a telephone of this trunk's own hosts, also where a proxy would take us to others."""
+        its_own = trunk.is_at(target.host) or same_host(trunk.config.host, target.host)
+        if target.scheme != "sip" or not its_own or "maddr" in target.params:
+            return None
+        parts, user = self._parts, target.user_text
+        verdict = judge(user, parts.country, parts.dial)
+        allowed = isinstance(verdict, Dialled) and trunk.name in verdict.trunks
+        return trunk.way_to(target) if allowed or _is_extension(user, parts.country) else None
 
     def _call(self, trunk: TrunkState, flow: Flow, asked: Refer) -> None:
         headers = [("Replaces", str(asked.replaces)), ("Require", "replaces")]
@@ -175,10 +191,13 @@ class Transfers:
         return None
 
 
-def _way_to(trunk: TrunkState, target: Uri) -> Flow | None:
-    """To a telephone of this trunk's own hosts, also where a proxy would take us to others."""
-    its_own = trunk.is_at(target.host) or same_host(trunk.config.host, target.host)
-    return trunk.way_to(target) if target.scheme == "sip" and its_own else None
+def _is_extension(user: str, country: str) -> bool:
+    """A name or a short number within an exchange; nothing that a network would dial."""
+    verdict = judge(user, country, _NO_NUMBER)
+    assert isinstance(verdict, Barred)
+    if verdict.reason not in (NOT_A_NUMBER, f"{BARRED}short") or not _WITHIN.isdisjoint(user):
+        return False
+    return len(user) <= SHORT_DIGITS_MAX or any(char.isalpha() for char in user)
 
 
 def _malformed(error: SipParseError) -> Refusal:

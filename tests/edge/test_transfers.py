@@ -210,6 +210,20 @@ def test_a_call_that_ends_meanwhile_takes_its_transfer_back(tmp_path: Path) -> N
         ("<sip:203@127.0.0.1>", 403),  # a call that is not there yet: ours to pay
         ("<sip:203@192.0.2.9?Replaces=a%3Bto-tag%3Dx%3Bfrom-tag%3Dy>", 403),  # elsewhere
         ("<tel:+9005>", 403),
+        *(
+            (f"<sip:{user}@127.0.0.1?Replaces=a%3Bto-tag%3Dx%3Bfrom-tag%3Dy>", 403)
+            # What an exchange that does not look at Replaces would dial.
+            for user in (
+                "+909001234567",
+                "00449098790001",
+                "112",
+                "112345",
+                "90900123456789012",
+                "203;rn=112",
+                "*21*112#",
+            )
+        ),
+        ("<sip:203@127.0.0.1;maddr=192.0.2.9?Replaces=a%3Bto-tag%3Dx%3Bfrom-tag%3Dy>", 403),
         ("<sip:203@127.0.0.1;method=BYE>", 501),
         ("<mailto:a@b>", 416),
         ("<sip:a@b>, <sip:c@d>", 400),
