@@ -194,3 +194,13 @@ def test_no_callback_is_offered_that_there_is_no_room_for(monkeypatch: pytest.Mo
     world.press("c2", "1")
     assert world.names() == ["StaleEvent"]
     assert list(world.state.calls) == ["c2"]
+
+
+def test_the_way_out_of_a_call_that_rang_in_vain_may_be_a_flow_without_a_word_before() -> None:
+    plan = with_queue("water", wait_max_ms=5_000, when_waited=WayOut(flow="hotline"), offer_timeout_ms=9_000)
+    world = World(plan)
+    world.make_ready("bob")
+    world.arrive("c1")
+    world.deadline("agent", "bob", "offer")
+    assert world.steps() == ["no_answer", "flow"]
+    assert (world.call("c1").state, world.call("c1").step) == ("playing", "greeting")
