@@ -89,6 +89,8 @@ class OnceLog:
     def note(self, kind: str, source: str, reason: str) -> None:
         """It happened once more. Kinds are few: words of ours, never a sender's."""
         self.total += 1
+        if not reason.isprintable():  # a sender's text, and a terminal obeys some characters
+            reason = "".join(char if char.isprintable() else "\ufffd" for char in reason)
         now_ms = self._monotonic_ms()
         minute = self._kinds.get(kind)
         if minute is not None and now_ms - minute.began_ms < self.INTERVAL_MS:

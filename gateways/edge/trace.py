@@ -3,12 +3,14 @@
 The loop only puts a tuple into a bounded queue; a thread writes JSON lines, begins a new file after so many
 and deletes the oldest. When the queue is full, a slow disk costs lines of the trace (counted, and said in the
 file), never time of a call. A line is a message or a *party*: which call, and which party of it, a SIP
-Call-ID belongs to. The files hold what was on the wire and are readable by this user alone.
+Call-ID belongs to. The files hold what was on the wire and are readable by this user alone; but not the answers to
+digest challenges, from which passwords can be guessed at leisure: captures are handed to carriers and support.
 """
 
 from __future__ import annotations
 
 import logging
+import re
 import threading
 from collections import deque
 from collections.abc import Iterator
@@ -27,6 +29,7 @@ QUEUE_MAX = 20_000
 FILES_MAX = 8
 _WRITE_INTERVAL_S = 0.1
 _DATA_BYTES_MAX = 8_192  # of one message; the rest is cut off
+_DIGEST_ANSWER = re.compile(r'(\bresponse[ \t]*=[ \t]*"?)([0-9a-f]+)', re.IGNORECASE)
 
 
 _encoder = msgspec.json.Encoder()
@@ -71,7 +74,7 @@ class Trace:
             self.lost += 1
             self._lost_now += 1
             return
-        self._queue.append((self._clock.now_ms(), sent, peer, data))
+        self._queue.append((self._clock.now_ms(), sent, peer, data[:_DATA_BYTES_MAX]))
         if not self._wake.is_set():
             self._wake.set()
 
@@ -111,7 +114,9 @@ class Trace:
             return item
         at_ms, sent, peer, data = item
         lost, self._lost_now = self._lost_now, 0
-        text = data[:_DATA_BYTES_MAX].decode("utf-8", "replace")
+        text = data.decode("utf-8", "replace")
+        if "igest " in text:
+            text = _DIGEST_ANSWER.sub(lambda found: found[1] + "x" * len(found[2]), text)
         return TraceMessage(at_ms, sent, peer.host, peer.port, text, lost, peer.transport)
 
     def _open_file(self) -> BinaryIO:

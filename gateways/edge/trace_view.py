@@ -126,6 +126,8 @@ def _title(text: str) -> str:
         method_and_uri = first.split(" ")
         user = re.match(r"sips?:([^@;>]+)@", method_and_uri[1]) if len(method_and_uri) > 1 else None
         title = f"{method_and_uri[0]} {user[1]}" if user else method_and_uri[0]
+    # It is anybody's text on its way to a terminal, which obeys some characters.
+    title = "".join(char if char.isprintable() else "\ufffd" for char in title)
     return f"{title} +SDP" if "\r\n\r\nv=0" in text else title
 
 

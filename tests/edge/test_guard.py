@@ -35,6 +35,15 @@ def guard(clock: Clock, *allow: str, ban_s: float = 600, **limits: float) -> Gua
     return Guard(log, allow=allow, ban_s=ban_s, limits=GuardLimits(**limits))  # type: ignore[arg-type]
 
 
+def test_a_senders_text_does_not_command_the_terminal_that_shows_the_log(
+    clock: Clock, caplog: pytest.LogCaptureFixture
+) -> None:
+    guard(clock).saw(HOST, "bad_auth", clock.now_ms, "\x1b[2Jnobody\x9b1m")
+    (record,) = caplog.records
+    assert "nobody" in record.getMessage()
+    assert record.getMessage().isprintable()
+
+
 def heard(it: Guard, clock: Clock, host: str = HOST, data: bytes = PLAIN) -> bool:
     return it.admits(host, data, clock.now_ms)
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import re
 import subprocess
+import threading
+import tracemalloc
 from pathlib import Path
 
 import msgspec
@@ -46,6 +48,42 @@ def test_what_was_said_is_written_in_order_and_for_us_alone(tmp_path: Path) -> N
     (file,) = trace_files(tmp_path / "traces")
     assert file.stat().st_mode & 0o077 == 0
     assert file.parent.stat().st_mode & 0o077 == 0
+
+
+def test_answers_to_challenges_are_not_kept(tmp_path: Path) -> None:
+    answer = "0123456789abcdef" * 2
+    message = f'Authorization: Digest username="101",response="{answer}", nc=00000001\r\n'
+    trace = Trace(tmp_path, 1_000, Clock())
+    trace.start()
+    trace.message(False, PEER, message.encode())
+    trace.stop()
+    (line,) = lines_of(tmp_path)
+    assert isinstance(line, TraceMessage)
+    assert line.text == message.replace(answer, "x" * 32)
+
+
+def test_a_stuck_disk_costs_no_memory_beyond_what_would_be_written(tmp_path: Path) -> None:
+    trace = Trace(tmp_path, 1_000, Clock())
+    trace._thread = threading.current_thread()  # it never writes
+    tracemalloc.start()
+    for _ in range(100):
+        trace.message(False, PEER, bytes(65_536))
+    kept_bytes, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert kept_bytes < 100 * 10_000
+
+
+def test_what_strangers_write_does_not_command_a_terminal(tmp_path: Path) -> None:
+    config = config_for(tmp_path)
+    folder = config.traces_path / "edge1"
+    trace = Trace(folder, 1_000, Clock())
+    trace.start()
+    for start in ("INVITE sip:\x1b]0;x\x07@y SIP/2.0", "SIP/2.0 200 \x1b[2J\x9b31m", "\x1bc"):
+        trace.message(False, PEER, f"{start}\r\nCall-ID: evil\r\nCSeq: 1 \x1bINVITE\r\n\r\n".encode())
+    trace.stop()
+    ladder = render(config, "evil")
+    assert "200" in ladder
+    assert all(line.isprintable() for line in ladder.splitlines())
 
 
 def test_the_oldest_file_goes_when_there_are_too_many(tmp_path: Path) -> None:
