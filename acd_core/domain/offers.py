@@ -134,13 +134,12 @@ def _rule(definition: Definition, failure: Failure) -> OfferRule:
     return definition.on_unreachable if failure == "unreachable" else definition.on_vanished
 
 
-def withdraw(turn: Turn, call: Call, detail: str, *, but: str = "") -> None:
-    """Nobody else is to take the call any more: all who ring, but one, are free again, through no fault of theirs."""
+def withdraw(turn: Turn, call: Call, detail: str) -> None:
+    """Nobody is to take the call any more: all who ring are free again, through no fault of theirs."""
     for id_ in sorted(call.ringing):
-        if id_ != but:
-            agent = turn.state.agents[id_]
-            lift(turn, call, agent, "withdrawn", detail=detail)
-            back_to_ready(turn, agent)
+        agent = turn.state.agents[id_]
+        lift(turn, call, agent, "withdrawn", detail=detail)
+        back_to_ready(turn, agent)
 
 
 def take_back(
