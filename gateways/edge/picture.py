@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import logging
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
@@ -16,6 +17,8 @@ from acd_core.link.trace_lines import TraceLine, TraceMessage, TraceParty
 from gateways.edge.clock import Clock
 from gateways.edge.trace_live import Follower, Watch
 from gateways.edge.trace_search import messages_of, parties_of
+
+_log = logging.getLogger(__name__)
 
 PICTURE_INTERVAL_S = 1.0
 TRACE_INTERVAL_S = 0.5
@@ -84,7 +87,12 @@ class TraceWatches:
                     if self._clock.monotonic_ms() >= watch.until_ms:
                         del self._watches[page]
                         continue
-                    lines = await asyncio.to_thread(watch.lines)
+                    try:
+                        lines = await asyncio.to_thread(watch.lines)
+                    except OSError as error:  # such as no descriptor left; the page goes on asking
+                        _log.warning("the trace can't be read for a page: %s", error)
+                        self._watches.pop(page, None)
+                        continue
                     if lines and self._watches.get(page) is watch:
                         self._signal(TraceLines(web=page[0], peer=page[1], lines=tuple(lines)))
                 await asyncio.sleep(TRACE_INTERVAL_S)

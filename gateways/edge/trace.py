@@ -151,8 +151,15 @@ def decode_line(line: bytes) -> TraceLine | None:
 
 
 def read_lines(path: Path, wanted: tuple[bytes, ...] = ()) -> Iterator[TraceLine]:
-    """The lines of one file, or those that hold one of the `wanted` bytes; one half written is left out."""
-    with path.open("rb") as file:
+    """The lines of one file, or those that hold one of the `wanted` bytes; one half written is left out.
+
+    A file that is no longer there has none: the oldest goes when a new one is begun, also while somebody reads.
+    """
+    try:
+        file = path.open("rb")
+    except FileNotFoundError:
+        return
+    with file:
         for line in file:
             if wanted and not any(text in line for text in wanted):
                 continue

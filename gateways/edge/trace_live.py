@@ -6,6 +6,7 @@ party comes before the line that says whose it is, so messages nobody is known f
 
 from __future__ import annotations
 
+import contextlib
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
@@ -27,7 +28,8 @@ class Follower:
         self._read: dict[Path, int] = {}
         if from_now:
             for path in trace_files(folder):
-                self._read[path] = path.stat().st_size
+                with contextlib.suppress(FileNotFoundError):  # the oldest file went while we looked
+                    self._read[path] = path.stat().st_size
 
     def poll(self) -> Iterator[TraceLine]:
         """What is new, file by file. A line that is half written comes when it is whole."""

@@ -8,8 +8,9 @@ from pathlib import Path
 from acd_core.link.signals import BanLifted, EdgePicture, PictureWanted, TraceLines, TraceWanted
 from acd_core.link.trace_lines import TraceMessage, TraceParty
 from gateways.edge import picture
+from gateways.edge.trace import trace_files
 from tests.edge.test_calls import answered
-from tests.edge.world import World, world_in
+from tests.edge.world import PATIENCE_S, World, world_in
 
 
 def scan(world: World) -> None:
@@ -81,6 +82,31 @@ def test_a_watched_call_is_told_from_its_beginning_on(tmp_path: Path) -> None:
             world.core.signal(TraceWanted(web="web1", peer="page", call=""))
             await world.heard_all()
             assert world.edge._trace_watches._watches == {}
+
+    asyncio.run(story())
+
+
+def test_files_that_go_or_cannot_be_read_end_nothing(tmp_path: Path) -> None:
+    """The oldest goes while others are read; and a flood may take all descriptors."""
+
+    async def story() -> None:
+        async with world_in(tmp_path) as world:
+            call, _ = await answered(world, world.phone())
+            folder = world.config.traces_path / "edge1"
+            async with asyncio.timeout(PATIENCE_S):
+                while not trace_files(folder):  # noqa: ASYNC110 - the writer tells nobody
+                    await asyncio.sleep(0.01)
+            (folder / "sip-00000000000001.jsonl").symlink_to(folder / "gone")
+            world.core.signal(TraceWanted(web="web1", peer="page", call=call))
+            assert (await world.core.expect(TraceLines)).peer == "page"
+            (folder / "sip-00000000000002.jsonl").mkdir()
+            world.core.signal(TraceWanted(web="web1", peer="other", call=call))
+            async with asyncio.timeout(PATIENCE_S):
+                while world.edge._trace_watches._watches:  # noqa: ASYNC110 - as above
+                    await asyncio.sleep(0.01)
+            (folder / "sip-00000000000002.jsonl").rmdir()
+            world.core.signal(TraceWanted(web="web1", peer="other", call=call))
+            assert (await world.core.expect(TraceLines, lambda told: told.peer == "other")).lines
 
     asyncio.run(story())
 
