@@ -35,7 +35,7 @@ def enter_by(turn: Turn, call: Call, step: QueueStep) -> None:
     definition = turn.state.queues[step.queue].definition
     call.priority = call.asked_priority + step.priority + (definition.repeat_priority if call.repeat else 0)
     call.skills = merged(call.asked_skills, step.skills)
-    call.hazard = step.hazard
+    call.hazard = call.hazard or step.hazard  # no way out makes it less dangerous
     enter(turn, call, step.queue)
 
 

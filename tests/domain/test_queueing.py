@@ -204,3 +204,17 @@ def test_the_way_out_of_a_call_that_rang_in_vain_may_be_a_flow_without_a_word_be
     world.deadline("agent", "bob", "offer")
     assert world.steps() == ["no_answer", "flow"]
     assert (world.call("c1").state, world.call("c1").step) == ("playing", "greeting")
+
+
+def test_a_hazard_stays_one_where_a_way_out_leads_through_a_flow_for_everybody() -> None:
+    plan = moving()
+    water = msgspec.structs.replace(
+        plan.queues["water"], steps=(), wait_max_ms=5_000, when_waited=WayOut(flow="bills")
+    )
+    world = World(msgspec.structs.replace(plan, queues=plan.queues | {"water": water}))
+    world.arrive("b1", "188")
+    world.arrive("c1", "189")
+    world.deadline("call", "c1", "wait")
+    assert (world.call("c1").queue, world.call("c1").hazard) == ("bills", True), "though bills is full"
+    world.make_ready("cem")
+    assert world.agent("cem").call == "c1"
