@@ -21,6 +21,7 @@ from gateways.edge.call import Call, CallerSide, OperatorPhone
 from gateways.edge.caller_leg import CallerLeg, judge_invite
 from gateways.edge.calls_out import CallsOut
 from gateways.edge.graveyard import Graveyard
+from gateways.edge.guard.guard import source_of
 from gateways.edge.identity import CallIds
 from gateways.edge.parts import Parts
 from gateways.edge.point import token
@@ -97,7 +98,7 @@ class Calls:
         if self.full:
             self.turn_away(key, invite, source, "too many calls at once")
             return
-        if not self._rates.allow(source.host, self._parts.clock.monotonic_ms()):
+        if not self._rates.allow(source_of(source.host), self._parts.clock.monotonic_ms()):
             self.turn_away(key, invite, source, "too many in a short time")
             return
         user = self.out.proven(key, invite, source)

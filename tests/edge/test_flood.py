@@ -79,3 +79,28 @@ def test_callers_refused_because_all_lines_are_taken_use_up_no_rate(tmp_path: Pa
             await third.response(503)
 
     asyncio.run(story())
+
+
+def test_a_network_that_one_customer_has_is_one_caller(tmp_path: Path) -> None:
+    """A /64 has more addresses than any table."""
+
+    async def story() -> None:
+        limits = EdgeLimits(invites_per_second=0.001, invites_burst=2)
+        config = config_for(tmp_path, listen_host6="::1")
+        async with world_in(tmp_path, config=config, limits=limits) as world:
+            point = world.edge.point
+            for number in range(2, 6):
+                lines = (
+                    "INVITE sip:185@[::1] SIP/2.0",
+                    f"Via: SIP/2.0/UDP [::{number}];branch=z9hG4bK{number}",
+                    "From: <sip:1@[::1]>;tag=1",
+                    "To: <sip:185@[::1]>",
+                    f"Contact: <sip:1@[::{number}]>",
+                    f"Call-ID: {number}",
+                    "CSeq: 1 INVITE",
+                )
+                data = "".join(f"{line}\r\n" for line in (*lines, "")).encode()
+                point.message(point._doors["udp6"], data, (f"::{number}", 5060))
+            assert world.edge.calls.statistics().refused_at_door == 2
+
+    asyncio.run(story())

@@ -303,6 +303,20 @@ def test_connections_of_one_host_have_a_limit() -> None:
     play(story)
 
 
+def test_a_network_that_one_customer_has_counts_as_one_host() -> None:
+    async def story() -> None:
+        async with line(connections_a_host_max=2) as here:
+            with socket.create_server(("127.0.0.1", 0)) as server:
+                for number in range(3):
+                    with socket.create_connection(server.getsockname()):
+                        here.listener._take(server.accept()[0], (f"2001:db8::{number}", 5060))
+            assert await here.owner.hear("broken") == ("broken", "2001:db8::2", "too many connections")
+            await here.owner.hear("lost", 2)
+            assert not here.listener._of_host
+
+    play(story)
+
+
 def test_all_connections_together_have_a_limit_also_for_ours() -> None:
     async def story() -> None:
         async with line(connections_max=1) as here, line() as far:

@@ -23,6 +23,7 @@ from typing import Any, cast
 import msgspec
 
 from gateways.edge.clock import Clock
+from gateways.edge.guard.guard import source_of
 from gateways.edge.listeners.place import Owner, Place, bind, is_unspecified
 from gateways.edge.listeners.tls import TlsContexts
 from gateways.sip.events import Address, Send
@@ -52,7 +53,7 @@ class StreamLimits(msgspec.Struct, frozen=True, kw_only=True):
     """Of one listener."""
 
     connections_max: int = 5_000  # a further one is closed at once
-    connections_a_host_max: int = 200  # the phones of an office have one address
+    connections_a_host_max: int = 200  # the phones of an office have one address; of IPv6, a /64 is one host
     handshake_s: float = 10.0
     connect_s: float = 4.0  # less than the patience of who waits for the answer
     first_message_s: float = 30.0  # after the connection stands
@@ -141,7 +142,7 @@ class StreamListener:
         if self._by_address.get(connection.address) is connection:
             del self._by_address[connection.address]
         if connection.came_in:
-            host = connection.address[0]
+            host = source_of(connection.address[0])
             self._of_host[host] -= 1
             if not self._of_host[host]:
                 del self._of_host[host]
@@ -186,14 +187,14 @@ class StreamListener:
             return
         if (
             len(self._all) >= self.limits.connections_max
-            or self._of_host[host] >= self.limits.connections_a_host_max
+            or self._of_host[source_of(host)] >= self.limits.connections_a_host_max
         ):
             accepted.close()
             self.owner.broken(host, "too many connections")
             return
         accepted.setblocking(False)
         connection = self._new(address, came_in=True)
-        self._of_host[host] += 1
+        self._of_host[source_of(host)] += 1
         self._start(connection, self._stand(connection, accepted))
 
     async def _stand(self, connection: Connection, accepted: socket.socket) -> None:
