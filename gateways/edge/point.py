@@ -214,14 +214,24 @@ class SipPoint:
 
     # --- server users -----------------------------------------------------------------------------
 
-    def respond(self, key: ServerKey, response: Response, user: ServerUser | None = None) -> bool:
-        """Answer a request; with `user`, who hears of its CANCEL or ACK. False: it is answered or gone."""
+    def respond(
+        self,
+        key: ServerKey,
+        response: Response,
+        user: ServerUser | None = None,
+        believes: Callable[[str], bool] | None = None,
+    ) -> bool:
+        """Answer a request; with `user`, who hears of its CANCEL or ACK. False: it is answered or gone.
+
+        `believes`: whether an ACK from this host is one.
+        """
         if user is not None:
             self._servers[key] = user
         elif response.status >= 200:
             self._servers.pop(key, None)
         door = self._door_of(key)
-        sent = door.layer.send_response(door.server_key(key), response, self._clock.monotonic_ms())
+        now_ms = self._clock.monotonic_ms()
+        sent = door.layer.send_response(door.server_key(key), response, now_ms, believes)
         self._pump()
         return sent
 

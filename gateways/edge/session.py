@@ -168,7 +168,9 @@ class Session:
         self._dialog.response_sent(invite, response)
         self.refresher.peer_said(invite)
         self.refresher.agreed(response, ours=False)
-        if self._parts.point.respond(key, response, self) and first:
+        # An ACK that says where our audio goes is heard from the peer alone; any other changes nothing.
+        believes = self._believes if key == self._answer_in_ack else None
+        if self._parts.point.respond(key, response, self, believes) and first:
             self._first = key
         self._silence.watch()
 
@@ -302,6 +304,10 @@ class Session:
             return True
         parts.guard.saw(source.host, "spoofed", parts.clock.monotonic_ms(), method)
         return False
+
+    def _believes(self, host: str) -> bool:
+        peer = self.line.peer
+        return may_speak(self._dialog, peer, Flow(peer.transport, host, 0), self._parts.trunks)
 
     def _hung_up(self, key: ServerKey, request: Request) -> None:
         self._parts.point.respond(key, respond(request, 200))

@@ -212,6 +212,10 @@ class TransactionLayer:
             self._counters.stray_acks += 1
 
     def _acknowledged(self, tx: ServerTransaction, ack: Request, source: Address, now_ms: int) -> None:
+        if tx.believes is not None and not tx.believes(source[0]):
+            self._counters.stray_acks += 1
+            self._env.outputs.append(Refused(source, 0, "forged ACK"))
+            return
         tx.source = source
         self._step(tx, Input.ACK, ack, now_ms)
 
@@ -335,8 +339,17 @@ class TransactionLayer:
         self._step(tx, Input.CANCEL, None, now_ms)
         return True
 
-    def send_response(self, key: ServerKey, response: Response, now_ms: int) -> bool:
-        """Answer a request. False: too late, it is finally answered or gone."""
+    def send_response(
+        self,
+        key: ServerKey,
+        response: Response,
+        now_ms: int,
+        believes: Callable[[str], bool] | None = None,
+    ) -> bool:
+        """Answer a request. False: too late, it is finally answered or gone.
+
+        `believes`: for a 2xx, whether an ACK from this host is one. Whoever has learnt the tags can send one.
+        """
         tx = self._servers.get(key)
         if tx is None or tx.state not in (State.TRYING, State.PROCEEDING):
             self._counters.responses_late += 1
@@ -350,6 +363,7 @@ class TransactionLayer:
                     tx.local_tag,
                     response.cseq.number,
                 )
+                tx.believes = believes
                 self._tables.unacknowledged[tx.ack_key] = partial(self._acknowledged, tx)
         self._step(tx, input_of_status(response.status), response, now_ms)
         return True

@@ -181,7 +181,7 @@ class ClientTransaction(Transaction):
 class ServerTransaction(Transaction):
     """A request that we received; `destination` is where its responses go."""
 
-    __slots__ = ("ack_key", "call", "key", "local_tag", "merge_key", "origin")
+    __slots__ = ("ack_key", "believes", "call", "key", "local_tag", "merge_key", "origin")
 
     def __init__(self, env: Environment, key: ServerKey, request: Request, destination: Address) -> None:
         first = State.PROCEEDING if request.method == "INVITE" else State.TRYING
@@ -192,3 +192,4 @@ class ServerTransaction(Transaction):
         self.call = ("", "", 0)  # Call-ID, From tag and CSeq number
         self.ack_key: tuple[str, str, str, int] | None = None
         self.merge_key: tuple[str, str, str] | None = None
+        self.believes: Callable[[str], bool] | None = None  # an ACK from this host; None: from any

@@ -32,6 +32,24 @@ def thief_of(world: World, victim: Phone) -> Phone:
     return thief
 
 
+def test_an_answer_in_a_strangers_ack_takes_no_audio(tmp_path: Path) -> None:
+    async def story() -> None:
+        async with world_in(tmp_path) as world:
+            phone = world.phone()
+            arrived = await world.arrive(phone, body="")
+            world.core.send(commands.AnswerCaller(edge=EDGE, call=arrived.call))
+            ok = await phone.response(200, "INVITE")
+            thief = thief_of(world, phone)
+            thief.ack(ok, body=sdp(47_000))
+            thief.request("OPTIONS", call="done")
+            await thief.response(200, "OPTIONS")
+            assert world.edge.guard.counters(0)["spoofed"] == 1
+            phone.ack(ok, body=sdp(42_000))
+            assert (await world.engine.expect(engine.ConnectLeg)).remote_port == 42_000
+
+    asyncio.run(story())
+
+
 @pytest.mark.parametrize(
     ("method", "more"),
     [
