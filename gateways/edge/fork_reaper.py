@@ -26,7 +26,7 @@ class InviteUser(Protocol):
         """False for a 2xx that is not wanted."""
 
     def invite_failed(self, status: int) -> None:
-        """No response: 408 in time, 503 not sendable."""
+        """No response: 408 in time, 503 not sendable; 502 when nothing comes after 2xx that were not wanted."""
 
 
 class ForkReaper:
@@ -63,7 +63,9 @@ class ForkReaper:
             self._leg.invite_failed(status)
 
     def ended(self, key: ClientKey) -> None:
-        """Nobody answers any more."""
+        """Nobody answers any more; a leg that still waits was answered by nobody that a call can be had with."""
+        if self._leg is not None:
+            self._leg.invite_failed(502)
 
     def _hang_up(self, key: ClientKey, response: Response) -> None:
         dialog = Dialog.as_caller(self._invite, response)

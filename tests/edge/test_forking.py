@@ -7,7 +7,9 @@ from pathlib import Path
 
 from acd_core.domain import commands, events
 from gateways.media import messages as engine
+from gateways.sip.limits import FORKS_MAX
 from gateways.sip.message import Request
+from gateways.sip.timers import TIMEOUT_MS
 from tests.edge.test_calls import EDGE
 from tests.edge.test_phones import register, ringing, with_phone
 from tests.edge.test_trunk_care import Registrar, secret_at
@@ -46,6 +48,25 @@ def test_two_devices_that_answer_across_the_cancel_are_both_hung_up(tmp_path: Pa
                 assert (await phone.asked("ACK")).to.tag == tag
                 assert (await phone.asked("BYE")).to.tag == tag
             assert world.core.all(events.PhoneAnswered) == []
+
+    asyncio.run(story())
+
+
+def test_a_call_that_nobody_can_be_had_for_ends(tmp_path: Path) -> None:
+    """So many rang that whoever answers is one too many: they are hung up, and no other final answer comes any more."""
+
+    async def story() -> None:
+        async with carriers(tmp_path, {}) as (world, [carrier]):
+            world.core.send(dial_out())
+            invite = await carrier.asked("INVITE")
+            for number in range(FORKS_MAX):
+                carrier.reply(invite, 180, tag=f"t{number}")
+            carrier.reply(invite, 200, body=sdp(), tag="late")
+            carrier.reply(await carrier.asked("BYE"), 200)
+            world.jump(TIMEOUT_MS)
+            assert (await world.core.expect(events.DialFailed)).status == 502
+            assert world.edge.statistics().dialogs == 0
+            world.core.send(commands.EndCall(edge=EDGE, call=CALL, cause="x"))
 
     asyncio.run(story())
 
