@@ -18,6 +18,7 @@ from typing import Protocol
 
 from acd_core.dialrules import BARRED, NOT_A_NUMBER, SHORT_DIGITS_MAX, Barred, Dialled, judge
 from acd_core.telephony import DialRule
+from gateways.edge.alarms import Alarm
 from gateways.edge.outgoing_leg import Failure, OutgoingLeg, Target
 from gateways.edge.parts import Parts
 from gateways.edge.session import NO_SUCH_DIALOG, Session, refused
@@ -83,6 +84,7 @@ class Transfers:
         self._leg: OutgoingLeg | None = None
         self._refer: Refer | None = None
         self._number = 0  # of that REFER
+        self._patience: Alarm | None = None
 
     @property
     def under_way(self) -> bool:
@@ -93,7 +95,13 @@ class Transfers:
         """The call is over: what was begun is taken back."""
         if self._leg is not None:
             self._leg.end()
-            self._leg = None
+            self._decided()
+
+    def _decided(self) -> None:
+        self._leg = None
+        if self._patience is not None:
+            self._patience.cancel()
+            self._patience = None
 
     # --- ReferUser --------------------------------------------------------------------------------
 
@@ -134,8 +142,12 @@ class Transfers:
         headers = [("Replaces", str(asked.replaces)), ("Require", "replaces")]
         if asked.referred_by is not None:
             headers.append(("Referred-By", str(asked.referred_by)))  # RFC 3892 2.2
+        parts = self._parts
+        # A proxy that goes on saying 180 would else hold a call for ever that the caller may have left.
+        due_ms = parts.clock.monotonic_ms() + int(parts.timing.ring_max_s * 1000)
+        self._patience = parts.alarms.at(due_ms, self._rung_too_long)
         self._leg = OutgoingLeg(
-            self._parts,
+            parts,
             self,
             self._session.audio,
             Target(asked.target, flow, trunk.route, trunk.credentials()),
@@ -144,7 +156,12 @@ class Transfers:
             headers=headers,
             party=(self._session.party[0], "caller, handed on"),
         )
-        self._leg.start(self._parts.timing.trunk_silence_s)
+        self._leg.start(parts.timing.trunk_silence_s)
+
+    def _rung_too_long(self) -> None:
+        if self._leg is not None:
+            self._leg.end()
+            self.leg_failed(self._leg, Failure(408))
 
     def _notify(self, status: int) -> None:
         """RFC 3515 2.4.5; nothing follows from its answer, the call matters more than the news of it."""
@@ -161,14 +178,14 @@ class Transfers:
 
     def leg_answered(self, leg: OutgoingLeg) -> None:
         """The other end is another now."""
-        self._leg = None
+        self._decided()
         self._notify(200)
         self._session.hang_up()
         self._user.transferred(leg)
 
     def leg_failed(self, leg: OutgoingLeg, failure: Failure) -> None:
         """The caller stays, and is heard again, should there have been something to hear meanwhile."""
-        self._leg = None
+        self._decided()
         session = self._session
         _log.warning("a caller of %s was not handed on: %d", session.line.peer.host, failure.status)
         if session.closed:

@@ -11,6 +11,7 @@ import pytest
 from acd_core.config import Config
 from acd_core.domain import commands, events
 from acd_core.telephony import Trunk
+from gateways.edge.limits import Timing
 from gateways.media import messages as engine
 from gateways.sip.message import Request
 from tests.edge.test_calls import EDGE, answered
@@ -184,6 +185,23 @@ def test_a_telephone_that_does_not_take_the_call_leaves_it_where_it_was(tmp_path
             other.reply(invite, 603)
             gone = await world.core.expect(events.CallerHungUp)
             assert (gone.call, gone.cause) == (call, "caller_hung_up")
+
+    asyncio.run(story())
+
+
+def test_a_telephone_that_rings_for_ever_does_not_hold_a_call_that_the_caller_left(tmp_path: Path) -> None:
+    async def story() -> None:
+        async with world_in(tmp_path, config=trunked(tmp_path)) as world:
+            phone, other = world.phone(), world.phone()
+            call, tag = await answered(world, phone)
+            other.reply(await handed_on(world, phone, other, tag), 180)
+            await noted(phone)
+            assert await noted(phone) == (180, "active")
+            phone.request("BYE", to_tag=tag)
+            await phone.response(200, "BYE")
+            world.jump(int(Timing().ring_max_s * 1000))
+            await other.asked("CANCEL")
+            assert (await world.core.expect(events.CallerHungUp)).call == call
 
     asyncio.run(story())
 
