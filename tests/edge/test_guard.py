@@ -129,6 +129,12 @@ def test_a_scanner_is_recognised_at_its_first_word_and_answered_nothing(clock: C
         (b"INVITE sip:a SIP/2.0\r\nUser-Agent: VaxSIPUserAgent/3.1\r\n\r\n", "vaxsipuseragent"),
         (b"INVITE sip:sipcli@a SIP/2.0\r\nTo: <sip:sipvicious@a>\r\nSubject: friendly-scanner\r\n\r\n", ""),
         (b"INVITE sip:a SIP/2.0\r\nUser-Agent: Linphone/5\r\n\r\n", ""),
+        (b"OPTIONS sip:a SIP/2.0\r\nUser-Agent: smap 0.6.0\r\n\r\n", "smap"),
+        (b'OPTIONS sip:a SIP/2.0\r\nf: "sipvicious"<sip:1@a>\r\n\r\n', "sipvicious"),
+        # People and phones that are called nearly so.
+        (b'INVITE sip:a SIP/2.0\r\nFrom: "Iwarsson, Erik" <sip:1@a>\r\n\r\n', ""),
+        (b"INVITE sip:a SIP/2.0\r\nFrom: Iwar Berg <sip:1@a>\r\n\r\n", ""),
+        (b"REGISTER sip:a SIP/2.0\r\nUser-Agent: SIPClient/2.1\r\n\r\n", ""),
         (b"", ""),
     ],
 )

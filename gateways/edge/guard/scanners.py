@@ -19,11 +19,14 @@ _NAMES = (
     b"pplsip",
     b"siparmyknife",
     b"sipscan",
-    b"smap ",
+    b"smap",
     b"iwar",
 )
+# Whole words alone, and of names in From that one alone which nobody bears: people are called Iwarsson, phones SIPClient.
 _SIGN = re.compile(
-    rb'\n(?:user-agent[ \t]*:[ \t]*|from[ \t]*:[ \t]*"?)(' + b"|".join(map(re.escape, _NAMES)) + rb")",
+    rb"\n(?:user-agent[ \t]*:[ \t]*("
+    + b"|".join(map(re.escape, _NAMES))
+    + rb')|(?:from|f)[ \t]*:[ \t]*"?(sipvicious))(?![a-z0-9])',
     re.IGNORECASE,
 )
 _LOOKED_AT_BYTES = 4_096
@@ -32,4 +35,4 @@ _LOOKED_AT_BYTES = 4_096
 def scanner_of(data: bytes) -> str:
     """The tool that this message names as its sender, or ""."""
     match = _SIGN.search(data, 0, _LOOKED_AT_BYTES)
-    return match[1].decode("ascii").lower().strip() if match else ""
+    return (match[1] or match[2]).decode("ascii").lower() if match else ""
