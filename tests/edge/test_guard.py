@@ -156,6 +156,21 @@ def test_nobody_is_shut_out_in_whose_name_another_speaks(clock: Clock) -> None:
     assert not heard(it, clock), "a nonce that went there can't be forged"
 
 
+def test_who_is_banned_for_what_can_be_forged_may_register_and_no_more(clock: Clock) -> None:
+    it = guard(clock, proving_per_second=1, proving_burst=2)
+    asks = b"REGISTER sip:a SIP/2.0\r\n\r\n"
+    it.saw(HOST, "scanner", clock.now_ms)
+    assert [heard(it, clock, data=data) for data in (PLAIN, asks, b"", asks)] == [False, True, True, False]
+    it.proved(HOST, clock.now_ms)
+    assert heard(it, clock)
+    other = "198.51.100.8"
+    for _ in range(8):
+        it.saw(other, "bad_auth", clock.now_ms)
+    assert not heard(it, clock, other, asks), "a wrong password can't be forged"
+    it.proved(other, clock.now_ms)
+    assert not heard(it, clock, other)
+
+
 def test_proof_grows_old(clock: Clock) -> None:
     it = guard(clock, proved_for_s=10)
     it.proved(HOST, clock.now_ms)

@@ -13,6 +13,7 @@ from acd_core.telephony import Trunk
 from gateways.edge.admission import LOOKS, Signs
 from gateways.sip.message import Response
 from tests.edge.test_calls import EDGE, answered
+from tests.edge.test_phones import register, with_phone
 from tests.edge.world import PATIENCE_S, Phone, World, config_for, replace, sdp, world_in
 
 SCANNER = ("User-Agent: friendly-scanner",)
@@ -36,13 +37,28 @@ def test_a_scanner_gets_no_answer_and_is_not_heard_again(tmp_path: Path) -> None
             phone.request("OPTIONS", "sip:100@127.0.0.1", headers=SCANNER)
             phone.request("INVITE", body=sdp(), call="2")
             for number in range(20):
-                phone.request("REGISTER", call=f"r{number}")
+                phone.request("OPTIONS", call=f"r{number}")
             await quiet(world)
             statistics = world.edge.point.statistics()
             assert (statistics.requests_received, statistics.responses_sent) == (1, 1), "the probe alone"
             counters = world.edge.guard.counters(world.edge.clock.monotonic_ms())
             assert (counters["scanner"], counters["bans"], counters["unheard"]) == (1, 1, 21)
             assert world.core.all(events.CallArrived) == []
+
+    asyncio.run(story())
+
+
+def test_a_phone_that_comes_back_proves_that_it_is_not_who_was_banned_in_its_name(tmp_path: Path) -> None:
+    async def story() -> None:
+        async with world_in(with_phone(tmp_path)) as world:
+            phone, forger = world.phone(), world.phone()
+            forger.request("OPTIONS", headers=SCANNER)
+            forger.request("REGISTER", headers=SCANNER, call="2")
+            forger.request("INVITE", body=sdp(), call="3")
+            assert (await register(world, phone)).status == 200
+            counters = world.edge.guard.counters(world.edge.clock.monotonic_ms())
+            assert (counters["scanner"], counters["unheard"], counters["banned_now"]) == (2, 1, 0)
+            await answered(world, world.phone())
 
     asyncio.run(story())
 

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 from collections import OrderedDict
 
-from gateways.edge.guard.limits import FADE_MS, POINTS, POINTS_MAX, Kind
+from gateways.edge.guard.limits import FADE_MS, POINTS, POINTS_MAX, UNFORGEABLE, Kind
 
 
 class Record:
     """One source."""
 
-    __slots__ = ("at_ms", "banned_until_ms", "kinds", "points", "scanner")
+    __slots__ = ("at_ms", "banned_until_ms", "forgeable", "kinds", "points", "scanner")
 
     def __init__(self, now_ms: int) -> None:
         self.kinds: dict[str, int] = {}
         self.points = 0.0
         self.at_ms = now_ms  # of the last thing it did
         self.banned_until_ms = 0
+        self.forgeable = False  # what it is banned for, another may have sent in its name
         self.scanner = ""
 
 
@@ -52,7 +53,18 @@ class Bans:
             return False
         record.points = 0.0
         record.banned_until_ms = now_ms + self._ban_ms
+        record.forgeable = kind not in UNFORGEABLE
         return True
+
+    def is_forgeable(self, source: str) -> bool:
+        """Whether the ban of this source may be another's doing."""
+        record = self._records.get(source)
+        return record is not None and record.forgeable
+
+    def proved(self, source: str) -> None:
+        """It does receive what we send there: it need not have been the one who is banned in its name."""
+        if self.is_forgeable(source):
+            self.lift(source)
 
     def name_scanner(self, source: str, tool: str) -> None:
         """What the source gave itself away as."""
@@ -64,7 +76,7 @@ class Bans:
         record = self._records.get(source)
         if record is None or not record.banned_until_ms:
             return False
-        record.banned_until_ms, record.points = 0, 0.0
+        record.banned_until_ms, record.points, record.forgeable = 0, 0.0, False
         return True
 
     def banned(self, now_ms: int) -> int:

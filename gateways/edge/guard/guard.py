@@ -58,6 +58,7 @@ class Guard:
         self._strangers = RateLimiter(limits.stranger_per_second, limits.stranger_burst, limits.sources_max)
         self._all_strangers = RateLimiter(limits.strangers_per_second, limits.strangers_burst, 1)
         self._known = RateLimiter(limits.proved_per_second, limits.proved_burst, limits.sources_max)
+        self._proving = RateLimiter(limits.proving_per_second, limits.proving_burst, limits.sources_max)
         self._counters: Counter[str] = Counter()
         self._bans_made = self._unheard = 0
 
@@ -71,7 +72,7 @@ class Guard:
         if self._is_allowed(host):
             return True
         source = source_of(host)
-        if self._bans.is_banned(source, now_ms):
+        if self._bans.is_banned(source, now_ms) and not self._may_prove_itself(source, data, now_ms):
             self._unheard += 1
             return False
         if now_ms < self._proved.get(source, 0):
@@ -122,6 +123,7 @@ class Guard:
     def proved(self, host: str, now_ms: int) -> None:
         """The host was seen to receive what we send to it."""
         source = source_of(host)
+        self._bans.proved(source)
         self._proved.pop(source, None)
         self._proved[source] = now_ms + self._proved_for_ms
         if len(self._proved) > self._sources_max:
@@ -153,6 +155,11 @@ class Guard:
             )
             for source, record in self._bans.worst(ROWS_MAX, now_ms)
         )
+
+    def _may_prove_itself(self, source: str, data: bytes, now_ms: int) -> bool:
+        """By a registration, or one forged datagram would keep an office off that was closed over night."""
+        is_attempt = not data or data.startswith(b"REGISTER ")
+        return is_attempt and self._bans.is_forgeable(source) and self._proving.allow(source, now_ms)
 
     def _look_up(self, host: str) -> bool:
         if host in self._named or not self._networks:

@@ -50,4 +50,8 @@ class GuardLimits(msgspec.Struct, frozen=True, kw_only=True):
     proved_per_second: float = 10_000.0  # a carrier's proxy with 300 calls a second sends 3,000
     proved_burst: float = 20_000.0
     proved_for_s: float = 3_600.0
+    proving_per_second: float = (
+        10.0  # REGISTERs and connections of a host that is banned, maybe for what another sent
+    )
+    proving_burst: float = 50.0
     sources_max: int = 10_000
