@@ -13,6 +13,7 @@ from gateways.edge.admission import LOOKS, Signs
 from gateways.edge.phones import phones_path, set_phone_password
 from gateways.media import messages as engine
 from tests.edge.test_calls import EDGE, answered
+from tests.edge.test_hops import with_hops
 from tests.edge.test_sipp import answering, over_a_trunk, run_sipp, sipp
 from tests.edge.test_trunk_peers import sipp_callee
 from tests.edge.test_trunks import CALL, dial_out, trunked
@@ -276,5 +277,53 @@ def test_a_call_is_moved_to_nobody_elses_telephone(tmp_path: Path) -> None:
             assert (await world.core.expect(events.DialFailed)).status == 302
             assert await carrier.wait() == 0
             assert world.edge.point.statistics().requests_sent == 1
+
+    asyncio.run(story())
+
+
+def test_an_invite_that_comes_by_two_ways_is_one_call(tmp_path: Path) -> None:
+    async def story() -> None:
+        async with world_in(tmp_path) as world:
+            answering(world, commands.RingCaller)
+            caller = asyncio.create_task(sipp(world, "merged", tmp_path))
+            arrived = await world.core.expect(events.CallArrived)
+            async with asyncio.timeout(30):
+                while world.edge.point.statistics().requests_received < 2:  # noqa: ASYNC110 - the second way
+                    await asyncio.sleep(0.01)
+            world.core.send(commands.EndCall(edge=EDGE, call=arrived.call, cause="x"))
+            await caller
+            assert len(world.core.all(events.CallArrived)) == 1
+
+    asyncio.run(story())
+
+
+def test_a_phone_is_told_how_far_its_call_may_still_go(tmp_path: Path) -> None:
+    async def story() -> None:
+        async with world_in(tmp_path) as world:
+            set_phone_password(phones_path(world.config.data_path), "santral", "101", "secret")
+            at = ("-p", str(free_ports(2)))
+            await run_sipp(world, "register", tmp_path, *at, "-s", "101", "-ap", "secret")
+            phone = asyncio.create_task(run_sipp(world, "phone_hops", tmp_path, *at))
+            arrived = await world.arrive(with_hops(world.phone(), 12))
+            ring = commands.RingPhone(
+                edge=EDGE, call=arrived.call, agent="ayse", offer=1, user="101", caller="0532", service="Su"
+            )
+            world.core.send(ring)
+            assert (await world.core.expect(events.PhoneFailed)).status == 603
+            await phone
+
+    asyncio.run(story())
+
+
+def test_who_asks_an_exchange_for_privacy_is_nobody(tmp_path: Path) -> None:
+    async def story() -> None:
+        async with world_in(tmp_path, config=over_a_trunk(tmp_path)) as world:
+            answering(world, commands.AnswerCaller)
+            caller = asyncio.create_task(run_sipp(world, "told", tmp_path, "-key", "passed", "Privacy: id"))
+            arrived = await world.core.expect(events.CallArrived)
+            assert (arrived.caller, arrived.caller_name, arrived.number) == ("anonymous", "", "")
+            await world.engine.expect(engine.ConnectLeg)
+            world.core.send(commands.EndCall(edge=EDGE, call=arrived.call, cause="flow_ended"))
+            await caller
 
     asyncio.run(story())
