@@ -122,6 +122,37 @@ def test_sipp_calls_and_is_hung_up(tmp_path: Path, chance: random.Random) -> Non
     asyncio.run(story())
 
 
+def test_sipp_calls_and_is_refused(tmp_path: Path, chance: random.Random) -> None:
+    """Each end knows how it went: the caller by the 480, the edge by its ACK."""
+
+    async def story() -> None:
+        async with world_in(tmp_path) as world:
+            answering(world, commands.RingCaller, commands.EndCall)
+            port = free_ports(2)
+            async with bad_network(world, chance, port) as (there, back):
+                key = ("-key", "contact_port", str(back.port))
+                caller = Sipp(
+                    tmp_path,
+                    "relay_refused",
+                    there.port,
+                    *key,
+                    calls=CALLS,
+                    rate=20,
+                    port=port,
+                    patience_s=60,
+                )
+                try:
+                    await asyncio.to_thread(caller.finish)
+                finally:
+                    await asyncio.to_thread(caller.close)
+                assert there.counters.lost > 0
+            assert world.edge.statistics().calls.arrived == CALLS
+            nothing_is_left(world)
+            assert world.edge.point.statistics().acks_missing == 0
+
+    asyncio.run(story())
+
+
 async def rung(world: World, user: str, calls: int) -> None:
     """So many callers without a bad network are joined to this phone, and all are answered and hung up."""
     for number in range(calls):
