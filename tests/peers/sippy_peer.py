@@ -33,8 +33,12 @@ class Sippy:
         self._do("call", to=to, caller=caller, **more)
 
     def answer_with(self, how: str | int) -> None:
-        """How calls are taken from now on: "accept" at once, "ring" until `accept`, or a status that refuses."""
+        """How calls are taken from now on: "accept" at once, "ring" until `accept`, or a status that refuses.
+
+        Waits until it is so; events of calls that come before are passed over.
+        """
         self._do("answer", how=how)
+        self.wait_for("answers")
 
     def accept(self, call: int = 0) -> None:
         """Take a call that rings."""
@@ -54,7 +58,7 @@ class Sippy:
         self.wait_for("registered")
 
     def wait_for(self, *kinds: str, patience_s: float = PATIENCE_S) -> dict[str, Any]:
-        """The next event of one of these kinds: up, try, ring, connect, update, fail, disconnect, redirect, registered."""
+        """The next event of these kinds: up, answers, try, ring, connect, update, fail, disconnect, redirect, registered."""
         deadline = time.monotonic() + patience_s
         while True:
             match = self.program.wait_for(r"^\{\"event.*\}$", max(0.0, deadline - time.monotonic()))

@@ -1,8 +1,8 @@
 """A SIP user agent out of sippy, run by the Python of its own environment: commands come as JSON lines, events leave as such.
 
 Commands: `call` (to, and optionally user, password, headers, late), `answer` (how the next calls are taken: "accept", "ring",
-or a status), `accept`, `update`, `bye`, `register` (user, password). Events: `up`, then what happens to calls, each with its
-`status` where it has one, and `registered` or `register_failed`.
+or a status; `answers` says that it is so from now on), `accept`, `update`, `bye`, `register` (user, password). Events: `up`,
+then what happens to calls, each with its `status` where it has one, and `registered` or `register_failed`.
 """
 
 from __future__ import annotations
@@ -108,6 +108,7 @@ class Agent:
                 agent.recvEvent(attempt)
             case "answer":
                 self._how = command["how"]
+                say(event="answers")  # an INVITE sent after this meets it
             case "accept":
                 self._calls[command["call"]].recvEvent(CCEventConnect((200, "OK", self._body())))
             case "update":
