@@ -5,8 +5,10 @@ The calls block; a test whose edge runs in the same loop makes them with `asynci
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
+import signal
 import subprocess
 import threading
 import time
@@ -37,6 +39,7 @@ class Program:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
+            start_new_session=True,
         )
         self._reader = threading.Thread(target=self._read_lines, name=f"{self.name}-lines", daemon=True)
         self._reader.start()
@@ -79,15 +82,17 @@ class Program:
         return self._process.wait(patience_s)
 
     def close(self) -> None:
-        """End it."""
+        """End it, and whatever it started: a child that lives on would hold the pipe that the reader reads."""
         if self._process.poll() is None:
             self._process.terminate()
         try:
             self._process.wait(5)
         except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
-        self._reader.join(5)
+            pass
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self._process.pid, signal.SIGKILL)
+        self._process.wait()
+        self._reader.join()
         for stream in (self._process.stdin, self._process.stdout):
             assert stream is not None
             try:
