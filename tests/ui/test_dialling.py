@@ -11,7 +11,7 @@ from playwright.sync_api import expect
 from acd_core.domain import commands, events
 from tests.ui.stage import AGENT, Stage
 from tests.ui.test_looks import check
-from tests.ui.window import Window
+from tests.ui.window import GUARD_MS, Window
 from tests.web.test_board import AGENT as ROW
 from tests.web.test_board import CALL, CALLBACK, picture
 from tests.web.world import desk_call, replace
@@ -43,6 +43,8 @@ def operator(stage: Stage, staged_window: Callable[..., Window]) -> Window:
     one.log_in("ayse", "/desk")
     stage.operator_came()
     stage.show(state="ready")
+    expect(one.find("agent-state")).to_have_attribute("data-state", "ready", timeout=GUARD_MS)
+    expect(one.find("dial-number")).to_be_visible()
     return one
 
 

@@ -53,7 +53,13 @@ function Strip({ desk }: { readonly desk: Desk }) {
 /** From whatever page, to the field where a number is typed. */
 function toDial(): void {
   go('/desk')
-  requestAnimationFrame(() => document.querySelector<HTMLInputElement>(`#${DIAL_FIELD}`)?.select())
+  const select = (framesLeft: number): void => {
+    const field = document.querySelector<HTMLInputElement>(`#${DIAL_FIELD}`)
+    if (field) field.select()
+    // The page of the desk may take more than one frame to be there.
+    else if (framesLeft > 0) requestAnimationFrame(() => select(framesLeft - 1))
+  }
+  requestAnimationFrame(() => select(30))
 }
 
 /** By the key's place in the Latin layout, so that it is the same key on every keyboard. */
