@@ -43,6 +43,9 @@ DATAGRAMS_A_CALL = (
 REGISTER_AGAIN_S = 60.0
 _BUFFER_BYTES = 8 * 1024 * 1024
 _PICTURE_AGAIN_S = 10.0
+_MUSIC = commands.Prompt(
+    id="music", wav=str(Path(__file__).resolve().parents[1] / "examples" / "city-water" / "music.wav")
+)
 
 _START = """
 import sys, msgspec
@@ -445,7 +448,7 @@ class Rig:
     def _arrived(self, call: str, number: int) -> None:
         if number in self.parked:
             self._say(commands.AnswerCaller(edge=EDGE, call=call))
-            self._say(commands.PlayMusic(edge=EDGE, call=call))
+            self._say(commands.PlayMusic(edge=EDGE, call=call, music=_MUSIC))
             return
         self._offers += 1
         self._numbers[call] = self._offers
