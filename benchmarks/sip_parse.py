@@ -32,7 +32,7 @@ from gateways.sip.events import (
 )
 from gateways.sip.headers import NameAddr, Via
 from gateways.sip.layer import TransactionLayer
-from gateways.sip.message import parse_message
+from gateways.sip.parser import parse_message
 from gateways.sip.sdp import LocalMedia, answer_offer, make_offer, parse_sdp
 
 CALLER: Address = ("192.0.2.1", 5060)

@@ -45,8 +45,8 @@ answers 400, 405, 406, 414, 416, 420, 482, 503 and 505 where the RFC or a full t
 what cannot be answered. A message it hands out has been checked: none of the properties of `Request` and
 `Response` raises on it (`get_list` may).
 
-message.py, headers.py, uri.py, build.py: messages
---------------------------------------------------
+parser.py, message.py, headers.py, uri.py, build.py: messages
+-------------------------------------------------------------
 ::
 
     parse_message(data) -> Request | Response       # raises SipParseError(reason, where, status)

@@ -36,7 +36,8 @@ from gateways.sip.headers import MAGIC_COOKIE, Via, default_port
 from gateways.sip.limits import REASON_CHARS_MAX, LayerLimits
 from gateways.sip.machines import Machine, step
 from gateways.sip.matching import client_key, reply_address, server_key, stamp_via
-from gateways.sip.message import Request, Response, parse_message
+from gateways.sip.message import Request, Response
+from gateways.sip.parser import parse_message
 from gateways.sip.stun import is_stun, stun_answer
 from gateways.sip.tables import SharedTables, purpose_of
 from gateways.sip.timers import Timed

@@ -10,7 +10,8 @@ from gateways.edge.point import token
 from gateways.sip.auth import DigestClient
 from gateways.sip.dialog import Dialog
 from gateways.sip.events import ClientKey, Flow
-from gateways.sip.message import Request, Response, parse_message
+from gateways.sip.message import Request, Response
+from gateways.sip.parser import parse_message
 from tests.edge.world import Phone, World, world_in
 
 CHALLENGE = 'WWW-Authenticate: Digest realm="carrier", nonce="n{number}", qop="auth", algorithm=SHA-256{more}'

@@ -21,7 +21,8 @@ from gateways.sip.build import make_request, respond
 from gateways.sip.dialog import Dialog
 from gateways.sip.events import ClientKey, Flow, ServerKey
 from gateways.sip.headers import NameAddr
-from gateways.sip.message import Request, Response, parse_message
+from gateways.sip.message import Request, Response
+from gateways.sip.parser import parse_message
 
 PATIENCE_S = 5.0
 TIMER_M_MS = 32_000

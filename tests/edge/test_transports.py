@@ -14,7 +14,8 @@ from acd_core.config import Config
 from acd_core.domain import commands, events
 from gateways.edge.phones import phones_path, set_phone_password
 from gateways.media import messages as engine
-from gateways.sip.message import Request, Response, parse_message
+from gateways.sip.message import Request, Response
+from gateways.sip.parser import parse_message
 from gateways.sip.stream import Ping, StreamReader
 from tests.edge.test_calls import EDGE, answered
 from tests.edge.test_phones import register

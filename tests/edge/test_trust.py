@@ -15,7 +15,8 @@ from gateways.edge.trust import may_speak
 from gateways.media import messages as engine
 from gateways.sip.dialog import Dialog
 from gateways.sip.events import Flow
-from gateways.sip.message import Request, parse_message
+from gateways.sip.message import Request
+from gateways.sip.parser import parse_message
 from tests.edge.test_calls import EDGE, answered
 from tests.edge.world import Phone, World, sdp, world_in
 

@@ -26,7 +26,8 @@ from gateways.edge.edge import Edge
 from gateways.edge.limits import EdgeLimits, Timing
 from gateways.media import messages as engine
 from gateways.sip.events import Transport
-from gateways.sip.message import Request, Response, parse_message
+from gateways.sip.message import Request, Response
+from gateways.sip.parser import parse_message
 from gateways.sip.uri import bracket
 from gateways.speech import messages as speech
 from gateways.webrtc import messages as webrtc

@@ -15,7 +15,8 @@ from gateways.sip.build import make_request, respond
 from gateways.sip.errors import SipParseError
 from gateways.sip.events import Address, Transport
 from gateways.sip.headers import NameAddr, Via
-from gateways.sip.message import Request, Response, parse_message
+from gateways.sip.message import Request, Response
+from gateways.sip.parser import parse_message
 from gateways.sip.sdp import LocalMedia, make_offer
 from gateways.sip.uri import Uri
 

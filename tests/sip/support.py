@@ -11,7 +11,8 @@ from gateways.sip.events import Address, Output, Send, Transport
 from gateways.sip.headers import NameAddr, Via
 from gateways.sip.layer import TransactionLayer
 from gateways.sip.limits import LayerLimits
-from gateways.sip.message import Request, Response, parse_message
+from gateways.sip.message import Request, Response
+from gateways.sip.parser import parse_message
 from gateways.sip.tables import SharedTables
 
 CALLER: Address = ("192.0.2.1", 5060)

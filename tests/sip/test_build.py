@@ -6,7 +6,7 @@ import pytest
 
 from gateways.sip.build import reason_phrase, respond
 from gateways.sip.headers import NameAddr
-from gateways.sip.message import parse_message
+from gateways.sip.parser import parse_message
 from gateways.sip.uri import Uri
 from tests.sip.support import request, wire_request
 

@@ -15,7 +15,8 @@ from gateways.sip.events import (
 )
 from gateways.sip.headers import NameAddr
 from gateways.sip.limits import LayerLimits
-from gateways.sip.message import Request, Response, parse_message
+from gateways.sip.message import Request, Response
+from gateways.sip.parser import parse_message
 from tests.sip.support import CALLEE, CALLER, Agent, of, request, sends
 
 

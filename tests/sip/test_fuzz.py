@@ -12,7 +12,8 @@ from gateways.sip.build import respond
 from gateways.sip.errors import NoCommonCodecError, SdpError, SipParseError
 from gateways.sip.events import Flow, RequestReceived, ResponseReceived
 from gateways.sip.headers import NameAddr, Via
-from gateways.sip.message import Message, Request, Response, parse_message
+from gateways.sip.message import Message, Request, Response
+from gateways.sip.parser import parse_message
 from gateways.sip.registrar import Registrar
 from gateways.sip.sdp import LocalMedia, accept_answer, answer_offer, make_offer, parse_sdp
 from gateways.sip.uri import Uri

@@ -11,7 +11,8 @@ from gateways.sip.events import AckReceived, Refused, RequestReceived, Send
 from gateways.sip.headers import Via
 from gateways.sip.layer import TransactionLayer
 from gateways.sip.limits import LayerLimits
-from gateways.sip.message import Response, parse_message
+from gateways.sip.message import Response
+from gateways.sip.parser import parse_message
 from gateways.sip.tables import SharedTables
 from tests.sip.support import CALLEE, CALLER, Agent, Tokens, of, request, sends, wire_request
 

@@ -6,7 +6,8 @@ import pytest
 
 from gateways.sip.errors import SipParseError
 from gateways.sip.limits import HEADER_CHARS_MAX, HEADERS_MAX, MESSAGE_BYTES_MAX, URI_CHARS_MAX
-from gateways.sip.message import Request, Response, parse_message
+from gateways.sip.message import Request, Response
+from gateways.sip.parser import parse_message
 
 INVITE = (
     b"INVITE sip:185@192.0.2.2 SIP/2.0\r\n"

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateways.sip.message import parse_message
+from gateways.sip.parser import parse_message
 from gateways.sip.stream import Ping, StreamError, StreamReader
 
 

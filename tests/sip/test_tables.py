@@ -8,7 +8,8 @@ from gateways.sip.build import respond
 from gateways.sip.errors import TransactionsFullError
 from gateways.sip.events import AckReceived, RequestReceived, ResponseReceived, Send, TransportProblem
 from gateways.sip.limits import LayerLimits
-from gateways.sip.message import Request, Response, parse_message
+from gateways.sip.message import Request, Response
+from gateways.sip.parser import parse_message
 from gateways.sip.tables import SharedTables
 from tests.sip.support import CALLEE, CALLER, Agent, request, wire_request
 

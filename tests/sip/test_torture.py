@@ -13,7 +13,8 @@ from gateways.sip.body import session_part
 from gateways.sip.build import respond
 from gateways.sip.capabilities import ACCEPT
 from gateways.sip.events import Flow, RequestReceived, ResponseReceived
-from gateways.sip.message import Request, Response, parse_message
+from gateways.sip.message import Request, Response
+from gateways.sip.parser import parse_message
 from gateways.sip.registrar import Registrar
 from tests.sip.support import CALLEE, CALLER, Agent, Tokens, request
 

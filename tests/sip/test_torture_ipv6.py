@@ -10,7 +10,8 @@ import pytest
 from gateways.sip.build import respond
 from gateways.sip.errors import SipParseError
 from gateways.sip.events import Flow, RequestReceived, ResponseReceived, Send
-from gateways.sip.message import Request, parse_message
+from gateways.sip.message import Request
+from gateways.sip.parser import parse_message
 from gateways.sip.registrar import Registrar
 from gateways.sip.sdp import LocalMedia, accept_answer, answer_offer, make_offer, parse_sdp
 from gateways.sip.uri import Uri
