@@ -281,7 +281,7 @@ class Picture:
             longest_since_ms=self._longest_since_ms(queue.id),
             talking=queue.talking,
             agents=0 if crew is None else crew.staffed(),
-            ready=sum(len(line) for squad in serving for line in squad.lines.values()),
+            ready=sum(len(squad.line) for squad in serving),
             entered=day.entered,
             answered=day.answered,
             abandoned=day.abandoned,

@@ -37,6 +37,7 @@ class Ring(msgspec.Struct, frozen=True):
 
     offer: int
     audio: AudioKind
+    edge: str = ""  # that has it
 
 
 class Call(msgspec.Struct, kw_only=True):
@@ -91,6 +92,7 @@ class Call(msgspec.Struct, kw_only=True):
     agent: str = ""
     offer: int = 0
     audio: AudioKind = "none"  # how the agent takes part
+    audio_edge: str = ""  # the edge that has it, which need not be the call's own
     leg: str = ""  # the agent's browser leg while talking; empty for a phone
     part: int = 0  # recording parts begun
     unrecorded: tuple[int, ...] = ()  # parts whose recording is not yet reported to be on disk

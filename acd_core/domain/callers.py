@@ -97,7 +97,7 @@ def keep(turn: Turn, call: Call) -> None:
     if squad is None or turn.index.ways(call)[0].refuses(squad):
         return
     standing = turn.index.standing.get(id_)
-    at_hand = standing is not None and standing.edge == call.edge
+    at_hand = standing is not None and call.edge not in turn.index.away
     if not at_hand and not definition.preferred_hold_ms:
         return
     call.only, call.only_until_ms = id_, turn.now_ms + definition.preferred_hold_ms

@@ -78,13 +78,14 @@ class EndCall(EdgeCommand, frozen=True, kw_only=True):
 
 
 class RingPhone(EdgeCommand, frozen=True, kw_only=True):
-    """INVITE the operator's registered phone for this offer."""
+    """INVITE the operator's phone for this offer; `at` is the edge where it is registered."""
 
     agent: str
     offer: int
     user: str
     caller: str
     service: str = ""
+    at: str = ""
 
 
 class EndPhone(EdgeCommand, frozen=True, kw_only=True):
@@ -97,13 +98,14 @@ class EndPhone(EdgeCommand, frozen=True, kw_only=True):
 class Join(EdgeCommand, frozen=True, kw_only=True):
     """Connect caller and operator, both directions; stop prompts and music; record as `part` (1, 2 …).
 
-    `leg` is the operator's browser leg, or empty for the phone leg of `offer`.
+    `leg` is the operator's browser leg, which the edge `at` has, or empty for the phone leg of `offer`.
     """
 
     agent: str
     offer: int
     part: int
     leg: str = ""
+    at: str = ""
 
 
 class Part(EdgeCommand, frozen=True, kw_only=True):
@@ -327,7 +329,7 @@ Reject: TypeAlias = Literal[
     "wrap_up",
     "paused",
     "page_away",
-    "other_edge",
+    "edge_away",  # the call's own: nobody can be joined to it at present
     "level_too_low",
     "not_in_team",
     "kept_for_another",

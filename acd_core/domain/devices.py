@@ -13,6 +13,7 @@ from acd_core.domain.commands import DropAudio
 from acd_core.domain.ending import end, put_down
 from acd_core.domain.events import (
     AudioConnected,
+    AudioCutOff,
     AudioLost,
     PhoneAnswered,
     PhoneFailed,
@@ -23,11 +24,11 @@ from acd_core.domain.events import (
 from acd_core.domain.limits import AGENTS_MAX
 from acd_core.domain.offers import Failure, fail, take_back
 from acd_core.domain.order import audio_edge
-from acd_core.domain.shift import back_to_ready, check_audio, forget_leg, make_ready, on_roster, stop
+from acd_core.domain.outbound import without_audio
+from acd_core.domain.shift import check_audio, forget_leg, make_ready, on_roster, stop
 from acd_core.domain.talk import connect, hold, resume, switch_leg
 from acd_core.domain.turn import Turn
 
-AUDIO_MOVED = "audio_moved"
 # RFC 3261 21.4.24, 21.6.2: the operator, or the phone on their behalf, will not take it. All else is a phone out of reach.
 _DECLINED = frozenset({486, 603})
 
@@ -62,19 +63,10 @@ def take_leg(turn: Turn, agent: Agent, edge: str, leg: str) -> None:
     turn.touch(agent)
     call = turn.state.calls.get(agent.call)
     if call is not None and audio_in(call, agent) == "browser":
-        here = edge == call.edge
-        if call.state == "held" and here:
+        if call.state == "held":
             resume(turn, call, agent)
         elif call.state == "talking" and is_new:
-            if here:
-                switch_leg(turn, call, agent)
-            else:
-                hold(turn, call, agent)
-        elif call.state == "dialling" and not here:
-            end(turn, call, AUDIO_MOVED)
-        elif call.state == "ringing" and not here:
-            take_back(turn, call, agent, "withdrawn", detail=AUDIO_MOVED)
-            back_to_ready(turn, agent)
+            switch_leg(turn, call, agent)
     _audio_back(turn, agent)
 
 
@@ -185,6 +177,16 @@ def phone_hung_up(turn: Turn, agent: Agent, event: PhoneHungUp) -> None:
         turn.stale(event, "another call")
     else:
         put_down(turn, call, phone_is_gone=True)
+
+
+def audio_cut_off(turn: Turn, agent: Agent, event: AudioCutOff) -> None:
+    """The edge of the call can't reach their device at another edge, or no longer: the call goes back to where it was."""
+    call = turn.state.calls[agent.call]
+    if (event.call, event.offer) != (call.id, call.offer) or call.state != "talking":
+        turn.stale(event, "another call" if event.call != call.id else call.state)
+        return
+    turn.story(call, "unreachable", agent=agent.id, detail=event.cause)
+    without_audio(turn, call, phone_is_gone=True)
 
 
 def _is_rung(turn: Turn, agent: Agent, event: PhoneAnswered | PhoneFailed) -> bool:

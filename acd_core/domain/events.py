@@ -200,6 +200,15 @@ class AudioLost(Event, frozen=True, kw_only=True):
     leg: str
 
 
+class AudioCutOff(Event, frozen=True, kw_only=True):
+    """The operator's device is at another edge, which can't be reached, or no longer: for this `cause` there is no audio."""
+
+    agent: str
+    call: str
+    offer: int
+    cause: str
+
+
 class RecordingFinished(Event, frozen=True, kw_only=True):
     """One part of a conversation is on disk: left channel the caller, right channel the operator."""
 
@@ -391,6 +400,7 @@ EdgeEvent: TypeAlias = (
     | PhoneHungUp
     | AudioConnected
     | AudioLost
+    | AudioCutOff
     | RecordingFinished
     | DialProgress
     | DialAnswered

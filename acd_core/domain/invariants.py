@@ -11,7 +11,7 @@ from acd_core.domain.agent import Agent
 from acd_core.domain.call import Call
 from acd_core.domain.commands import AgentState
 from acd_core.domain.lines import Line
-from acd_core.domain.order import Index, audio_edge, standing_edge, taken_steps
+from acd_core.domain.order import Index, audio_edge, may_stand, taken_steps
 from acd_core.domain.roster import Agent as Entry
 from acd_core.domain.state import State
 from acd_core.domain.tables import AGENT_DEADLINES, CALL_DEADLINES, EDGE_DEADLINES
@@ -45,6 +45,7 @@ def check_index(state: State, index: Index) -> None:
     assert _lines(index) == _lines(derived), "lines of agents"
     assert _counts(index) == _counts(derived), "agents by state"
     assert index.standing.keys() == derived.standing.keys(), "standing agents"
+    assert index.away == derived.away, "edges that are away"
     assert index.look.numbers == derived.look.numbers, "numbers"
     assert index.look.callers == derived.look.callers, "callers"
     assert index.look.phone_owner == derived.look.phone_owner, "owners of phones"
@@ -62,11 +63,10 @@ def _ids(line: Line) -> list[tuple[str, object]]:
 
 def _lines(index: Index) -> dict[tuple[object, ...], list[tuple[object, str]]]:
     return {
-        (id_, signature, edge): line.members()
+        (id_, signature): squad.line.members()
         for id_, crew in index.crews.items()
         for signature, squad in crew.squads.items()
-        for edge, line in squad.lines.items()
-        if len(line)
+        if len(squad.line)
     }
 
 
@@ -89,6 +89,7 @@ def _call(state: State, call: Call) -> None:
         agent = state.agents[id_]
         assert (agent.call, agent.offer) == (call.id, ring.offer), f"{name}: call and agent name each other"
         assert agent.state == "ringing", f"{name}: agent's state"
+        assert ring.edge in state.edges, f"{name}: rings at an edge that is known"
     if paired:
         assert call.agent in state.agents, f"{name}: names an agent that exists"
         agent = state.agents[call.agent]
@@ -103,7 +104,8 @@ def _call(state: State, call: Call) -> None:
         if call.audio == "browser":
             agent = state.agents[call.agent]
             assert call.leg == agent.leg, f"{name}: joined to the agent's leg"
-            assert agent.leg_edge == call.edge, f"{name}: joined at its own edge"
+            assert call.audio_edge == agent.leg_edge, f"{name}: joined where the leg is"
+        assert call.audio_edge in state.edges, f"{name}: joined at an edge that is known"
     else:
         assert not call.leg, f"{name}: a leg only while talking"
     has_exit = call.state not in ("playing", "menu") or "flow" in call.deadlines
@@ -111,7 +113,7 @@ def _call(state: State, call: Call) -> None:
     if call.state == "dialling":
         assert call.outbound, f"{name}: dialled by an operator"
         assert "dial" in call.deadlines, f"{name}: dialling has a deadline"
-        assert call.audio == "phone" or state.agents[call.agent].leg_edge == call.edge, f"{name}: with audio"
+        assert call.audio == "phone" or state.agents[call.agent].leg, f"{name}: with audio"
     assert call.state != "held" or "held" in call.deadlines, f"{name}: a hold has a deadline"
     assert call.state != "waiting" or "wait" in call.deadlines, f"{name}: waiting has a deadline"
     assert call.state not in ("talking", "held") or "talk" in call.deadlines, (
@@ -194,14 +196,17 @@ def _deadlines(state: State) -> None:
 
 
 def _nobody_waits_beside_a_ready_agent(state: State) -> None:
-    ready = [agent for agent in state.agents.values() if standing_edge(state, agent)]
+    ready = [agent for agent in state.agents.values() if may_stand(state, agent)]
     for call in state.calls.values():
+        if not state.edges[call.edge].up:
+            continue
         if call.state == "waiting" or (
             call.state == "ringing" and len(call.ringing) < _ring_max(state, call)
         ):
             for agent in ready:
-                idle = standing_edge(state, agent) == call.edge and may_take(state, agent, call)
-                assert not idle, f"call {call.id} waits in {call.queue} beside ready agent {agent.id}"
+                assert not may_take(state, agent, call), (
+                    f"call {call.id} waits in {call.queue} beside ready agent {agent.id}"
+                )
 
 
 def _ring_max(state: State, call: Call) -> int:

@@ -2,10 +2,12 @@
 what we know.
 
 While a link is down nothing of its is offered, and what it holds is kept: an edge's calls for the plan's grace, a web's pages
-for the session's grace. The inventory comes behind everything that the peer had still to say. An edge process that is the same
-as before has heard, or is about to hear, all that we told it, also across a restart of the core: its link resumes by number.
-So only differences are mended, and what is under way already does no harm when it is said twice. A new one, should it hold
-calls nevertheless, is also told again what should be heard.
+for the session's grace. What rings at an edge that is away for a call of another is withdrawn at once, since the call need not
+wait for it; a conversation across the two goes on until it is known that the edge's process is gone. The inventory comes behind
+everything that the peer had still to say. An edge process that is the same as before has heard, or is about to hear, all that
+we told it, also across a restart of the core: its link resumes by number. So only differences are mended, and what is under way
+already does no harm when it is said twice. A new one, should it hold calls nevertheless, is also told again what should be
+heard.
 """
 
 from __future__ import annotations
@@ -27,16 +29,17 @@ from acd_core.domain.ending import end
 from acd_core.domain.events import EdgeDown, EdgeInventory, HeldCall, WebDown, WebInventory
 from acd_core.domain.limits import AGENTS_MAX
 from acd_core.domain.link_ends import Edge, Web
-from acd_core.domain.offers import ring_phone
+from acd_core.domain.offers import ring_phone, take_back
 from acd_core.domain.order import audio_edge
-from acd_core.domain.outbound import was_answered
+from acd_core.domain.outbound import was_answered, without_audio
 from acd_core.domain.plan import Plan
 from acd_core.domain.sessions import lose_page, open_page
-from acd_core.domain.shift import forget_leg
+from acd_core.domain.shift import back_to_ready, forget_leg
 from acd_core.domain.sound import sound_again
 from acd_core.domain.talk import say_join
 from acd_core.domain.turn import Turn
 
+EDGE_AWAY = "edge_away"
 LOST_AT_EDGE = "lost_at_edge"
 EDGE_LOST = "edge_lost"
 UNKNOWN_CALL = "unknown_call"
@@ -49,6 +52,7 @@ def edge_down(turn: Turn, event: EdgeDown) -> None:
         turn.stale(event, "unknown" if edge is None else "down")
     else:
         take_down(turn, edge)
+        _withdraw_across(turn, edge)
 
 
 def take_down(turn: Turn, edge: Edge) -> None:
@@ -57,6 +61,7 @@ def take_down(turn: Turn, edge: Edge) -> None:
     plan = turn.state.plan
     grace_ms = 0 if plan is None else plan.edge_grace_ms
     turn.set_deadline("edge", edge, "grace", turn.now_ms + grace_ms)
+    turn.index.set_away(edge.id, True, _calls_at(turn, edge))
     _touch_agents_at(turn, edge)
 
 
@@ -67,10 +72,29 @@ def edge_grace_over(turn: Turn, edge: Edge) -> None:
         _lose_call(turn, call, EDGE_LOST)
     for agent in _legs_at(turn, edge):
         _lose(turn, agent)
+    _cut_across(turn, edge)
     for user in sorted(user for user, at in state.phones.items() if at == edge.id):
         unregister(turn, user)
+    turn.index.set_away(edge.id, False, [])
     del state.edges[edge.id]
     turn.gone.append(EntityGone(entity="edge", id=edge.id))
+
+
+def _withdraw_across(turn: Turn, edge: Edge) -> None:
+    """Offers of other edges' calls to operators whose device is at this one, through no fault of theirs."""
+    for call in _calls_elsewhere(turn, edge):
+        for id_ in sorted(id_ for id_, ring in call.ringing.items() if ring.edge == edge.id):
+            agent = turn.state.agents[id_]
+            take_back(turn, call, agent, "withdrawn", detail=EDGE_AWAY)
+            back_to_ready(turn, agent)
+
+
+def _cut_across(turn: Turn, edge: Edge) -> None:
+    """The process is gone, and with it its part of what other edges' calls had there. Browsers' legs are seen to already."""
+    _withdraw_across(turn, edge)
+    for call in _calls_elsewhere(turn, edge):
+        if call.state == "talking" and call.audio == "phone" and call.audio_edge == edge.id:
+            without_audio(turn, call, phone_is_gone=False)
 
 
 def _lose_call(turn: Turn, call: Call, cause: str) -> None:
@@ -89,6 +113,7 @@ def edge_inventory(turn: Turn, event: EdgeInventory) -> None:
     turn.clear_deadline("edge", edge, "grace")
     sound = edge.instance != event.instance
     edge.instance, edge.up = event.instance, True
+    turn.fresh_calls.extend(turn.index.set_away(edge.id, False, _calls_at(turn, edge)))
     held = {call.call: call for call in event.calls}
     for call in _calls_at(turn, edge):
         # The same process may be about to hear that it is to dial; otherwise the call's deadline ends it.
@@ -97,6 +122,8 @@ def edge_inventory(turn: Turn, event: EdgeInventory) -> None:
             _lose_call(turn, call, LOST_AT_EDGE)
     known = {call.id: call for call in _calls_at(turn, edge)}
     _reconcile_legs(turn, edge, event)
+    if sound:
+        _cut_across(turn, edge)
     for id_ in sorted(held):
         ours = known.get(id_)
         if ours is None:
@@ -232,6 +259,11 @@ def _lose(turn: Turn, agent: Agent) -> None:
 def _calls_at(turn: Turn, edge: Edge) -> list[Call]:
     calls = turn.state.calls
     return [calls[id_] for id_ in sorted(calls) if calls[id_].edge == edge.id]
+
+
+def _calls_elsewhere(turn: Turn, edge: Edge) -> list[Call]:
+    calls = turn.state.calls
+    return [calls[id_] for id_ in sorted(calls) if calls[id_].edge != edge.id]
 
 
 def _legs_at(turn: Turn, edge: Edge) -> list[Agent]:

@@ -13,6 +13,7 @@ from typing import Literal, TypeAlias
 from acd_core.domain.agent import NO_ANSWER, PAGE_LOST, PHONE_UNREACHABLE, REJECTED, Agent
 from acd_core.domain.call import Call, Ring, move
 from acd_core.domain.commands import CallStep, Considered, EndPhone, OfferView, RingPhone
+from acd_core.domain.order import audio_edge
 from acd_core.domain.plan import AudioChannel, OfferRule
 from acd_core.domain.plan import Queue as Definition
 from acd_core.domain.reasons import score, tell_offer
@@ -55,7 +56,7 @@ def offer(turn: Turn, call: Call, agent: Agent) -> None:
         agent.rounds[way.crew.queue] = number
     if "wait" in call.deadlines:
         turn.clear_deadline("call", call, "wait")
-    call.ringing[agent.id] = Ring(number, audio)
+    call.ringing[agent.id] = Ring(number, audio, audio_edge(state, agent))
     if call.state == "waiting":
         move(call, "ringing", now)
     ring_max = queue.definition.ring_max if queue.definition.strategy == "ring_all" else 1
@@ -109,6 +110,7 @@ def ring_phone(turn: Turn, call: Call, agent: Agent) -> None:
             user=turn.state.roster.agents[agent.id].phone,
             caller=call.caller,
             service=call.service,
+            at=call.ringing[agent.id].edge,
         )
     )
 

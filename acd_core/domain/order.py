@@ -30,10 +30,10 @@ _SMALL = 64
 class Standing:
     """Where a ready agent stands: the lines they are in, and what put them there."""
 
-    __slots__ = ("edge", "idle_since_ms", "lines", "squads")
+    __slots__ = ("idle_since_ms", "lines", "squads")
 
-    def __init__(self, idle_since_ms: int, edge: str, squads: tuple[Squad, ...], lines: list[Line]) -> None:
-        self.idle_since_ms, self.edge, self.squads, self.lines = idle_since_ms, edge, squads, lines
+    def __init__(self, idle_since_ms: int, squads: tuple[Squad, ...], lines: list[Line]) -> None:
+        self.idle_since_ms, self.squads, self.lines = idle_since_ms, squads, lines
 
 
 class Index:
@@ -50,6 +50,7 @@ class Index:
             str, Bucket
         ] = {}  # of each call that waits, or rings and may ring further agents
         self.kept: dict[str, list[Bucket]] = {}  # for one agent
+        self.away: set[str] = set()  # edges whose link is down: their calls are offered to nobody
         self._buckets: dict[tuple[object, ...], Bucket] = {}
         self.rebuild(state)
 
@@ -60,6 +61,7 @@ class Index:
         self.crews = {id_: Crew(id_, queue.definition, asked) for id_, queue in state.queues.items()}
         self.squads_of, self._counts_of, self.standing = {}, {}, {}
         self.bucket_of, self.kept, self._buckets = {}, {}, {}
+        self.away = {id_ for id_, edge in state.edges.items() if not edge.up}
         for agent in state.agents.values():
             self.enrol(state, agent)
         for call in state.calls.values():
@@ -110,27 +112,23 @@ class Index:
         """Put a ready agent into the lines of their squads, or take out one who can't have a call; true when newly in."""
         id_ = agent.id
         before = self.standing.get(id_)
-        edge = "" if agent.state != "ready" else standing_edge(state, agent)
-        if not edge:
+        if not may_stand(state, agent):
             if before is not None:
                 self.remove_agent(id_)
             return False
         squads = self.squads_of[id_]
         if before is not None:
-            same = before.idle_since_ms == agent.idle_since_ms and before.edge == edge
-            if same and before.squads is squads:
+            if before.idle_since_ms == agent.idle_since_ms and before.squads is squads:
                 return False
             self.remove_agent(id_)
         entry = self.look.agents[id_]
         lines = []
         idle_since_ms = agent.idle_since_ms
         for squad in squads:
-            line = squad.lines.get(edge)
-            if line is None:
-                line = squad.line(edge)
+            line = squad.line
             line.join(idle_since_ms if squad.by_idle else squad.key(agent, entry), id_)
             lines.append(line)
-        self.standing[id_] = Standing(agent.idle_since_ms, edge, squads, lines)
+        self.standing[id_] = Standing(agent.idle_since_ms, squads, lines)
         return True
 
     def remove_agent(self, id_: str) -> None:
@@ -147,16 +145,29 @@ class Index:
 
     def add_call(self, call: Call) -> None:
         """A call waits, at the place that its arrival gives."""
-        key = (call.edge, call.queue, call.priority, call.hazard, call.skills, call.steps, call.only)
+        away = call.edge in self.away
+        key = (away, call.queue, call.priority, call.hazard, call.skills, call.steps, call.only)
         bucket = self._buckets.get(key)
         if bucket is None:
-            bucket = self._new_bucket(key, call)
+            bucket = self._new_bucket(key, call, away)
         bucket.calls.join(call.arrived_ms, call.id)
         self.bucket_of[call.id] = bucket
 
     def remove_call(self, call: Call) -> None:
         """A call no longer waits."""
         self.bucket_of.pop(call.id).calls.leave(call.id)
+
+    def set_away(self, edge: str, away: bool, calls: list[Call]) -> list[Call]:
+        """The link to an edge went or came, which has these calls; those of them that wait."""
+        if away:
+            self.away.add(edge)
+        else:
+            self.away.discard(edge)
+        waiting = [call for call in calls if call.id in self.bucket_of]
+        for call in waiting:
+            self.remove_call(call)
+            self.add_call(call)
+        return waiting
 
     def calls_of(self, queue: str) -> list[str]:
         """All calls that wait in a queue, by id."""
@@ -176,19 +187,19 @@ class Index:
             *(Way(other, 0, frozenset(), _needs(other.definition.skills, call.skills)) for other in crews),
         )
 
-    def _new_bucket(self, key: tuple[object, ...], call: Call) -> Bucket:
+    def _new_bucket(self, key: tuple[object, ...], call: Call, away: bool) -> Bucket:
         if len(self._buckets) > 2 * len(self.bucket_of) + _SMALL:
             self._forget_empty()
         definition = self.crews[call.queue].definition
-        bucket = self._buckets[key] = Bucket(key, call.edge, call.queue, definition, self.ways(call))
+        bucket = self._buckets[key] = Bucket(key, call.queue, definition, self.ways(call))
         bucket.base += call.priority * POINT
-        bucket.hazard, bucket.only = call.hazard, call.only
+        bucket.hazard, bucket.only, bucket.away = call.hazard, call.only, away
         for way in bucket.ways:
             way.crew.buckets.append(bucket)
-            if not call.only:
+            if not (call.only or away):
                 for squad in way.squads:
-                    squad.buckets.setdefault(call.edge, []).append(bucket)
-        if call.only:
+                    squad.buckets.append(bucket)
+        if call.only and not away:
             self.kept.setdefault(call.only, []).append(bucket)
         return bucket
 
@@ -197,8 +208,7 @@ class Index:
         for crew in self.crews.values():
             crew.buckets = [bucket for bucket in crew.buckets if len(bucket.calls)]
             for squad in crew.squads.values():
-                for edge, buckets in squad.buckets.items():
-                    squad.buckets[edge] = [bucket for bucket in buckets if len(bucket.calls)]
+                squad.buckets = [bucket for bucket in squad.buckets if len(bucket.calls)]
         kept = {id_: [b for b in buckets if len(b.calls)] for id_, buckets in self.kept.items()}
         self.kept = {id_: buckets for id_, buckets in kept.items() if buckets}
 
@@ -207,20 +217,21 @@ class Index:
     def first_agent(self, state: State, call: Call) -> str:
         """Which of the ready agents who may have this call the strategy names; empty when there is none."""
         bucket = self.bucket_of[call.id]
+        if bucket.away:
+            return ""
         if bucket.only:
             standing = self.standing.get(bucket.only)
-            at_hand = standing is not None and standing.edge == bucket.edge and bucket.admits(standing.squads)
+            at_hand = standing is not None and bucket.admits(standing.squads)
             return bucket.only if at_hand else ""
-        edge = bucket.edge
         for way in bucket.ways:
             if way.crew.strategy == "random":
-                drawn = self._drawn(state, call, way, edge)
+                drawn = self._drawn(state, call, way)
                 if drawn:
                     return drawn
                 continue
             best = None
             for squad in way.squads:
-                line = squad.lines.get(edge)
+                line = squad.line
                 if line:
                     front = line.heap[0]
                     if line.get(front[1]) != front[0]:
@@ -231,8 +242,8 @@ class Index:
                 return best[1]
         return ""
 
-    def _drawn(self, state: State, call: Call, way: Way, edge: str) -> str:
-        bags = [line for squad in way.squads if isinstance(line := squad.lines.get(edge), Bag)]
+    def _drawn(self, state: State, call: Call, way: Way) -> str:
+        bags = [line for squad in way.squads if isinstance(line := squad.line, Bag)]
         total = sum(len(bag) for bag in bags)
         if not total:
             return ""
@@ -242,16 +253,15 @@ class Index:
     def first_call(self, agent: str, now_ms: int) -> str:
         """The first call over all queues of a standing agent, in the one total order; empty when there is none."""
         standing = self.standing[agent]
-        edge = standing.edge
         best: Rank | None = None
         for squad in standing.squads:
-            for bucket in squad.buckets.get(edge, ()):
+            for bucket in squad.buckets:
                 if bucket.calls:
                     rank = bucket.rank(now_ms)
                     if best is None or rank < best:
                         best = rank
         for bucket in self.kept.get(agent, ()):
-            if bucket.calls and bucket.edge == edge and bucket.admits(standing.squads):
+            if bucket.calls and bucket.admits(standing.squads):
                 rank = bucket.rank(now_ms)
                 if best is None or rank < best:
                     best = rank
@@ -284,8 +294,8 @@ def audio_edge(state: State, agent: Agent) -> str:
     return "" if entry is None else state.phones.get(entry.phone, "")
 
 
-def standing_edge(state: State, agent: Agent) -> str:
-    """The edge at which this agent may be given a call now; empty when they may not."""
+def may_stand(state: State, agent: Agent) -> bool:
+    """Whether this agent may be given a call now: of any edge, as long as the one that has their audio can be told."""
     if (
         agent.state != "ready"
         or not agent.online
@@ -293,7 +303,6 @@ def standing_edge(state: State, agent: Agent) -> str:
         or state.roster is None
         or agent.id not in state.roster.agents
     ):
-        return ""
-    name = audio_edge(state, agent)
-    edge = state.edges.get(name)
-    return name if edge is not None and edge.up else ""
+        return False
+    edge = state.edges.get(audio_edge(state, agent))
+    return edge is not None and edge.up

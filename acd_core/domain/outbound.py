@@ -15,7 +15,7 @@ import msgspec
 
 from acd_core.domain.agent import NO_AUDIO, Agent
 from acd_core.domain.call import Call, move
-from acd_core.domain.commands import CallStory, DeskCall, DialOut, EntityGone, RefuseCall
+from acd_core.domain.commands import CallStory, DeskCall, DialOut, EndPhone, EntityGone, RefuseCall
 from acd_core.domain.desk import refuse
 from acd_core.domain.ending import end
 from acd_core.domain.events import (
@@ -29,7 +29,7 @@ from acd_core.domain.events import (
 from acd_core.domain.limits import CALLS_LIVE_MAX, RETRY_AFTER_S
 from acd_core.domain.order import audio_edge
 from acd_core.domain.shift import begin_dialling, dialled, end_interrupted, on_roster
-from acd_core.domain.talk import give_back, join
+from acd_core.domain.talk import give_back, hold, join
 from acd_core.domain.turn import Turn
 
 BUSY = "number_busy"
@@ -157,6 +157,7 @@ def _dial(
         agent=agent.id,
         offer=state.offers,
         audio="phone" if agent.phone_chosen else "browser",
+        audio_edge=edge,
     )
     state.calls[id_] = call
     agent.call, agent.offer = id_, call.offer
@@ -256,6 +257,16 @@ def cut_off(turn: Turn, call: Call) -> None:
         end(turn, call, NO_AUDIO)
     else:
         give_back(turn, call)
+
+
+def without_audio(turn: Turn, call: Call, *, phone_is_gone: bool) -> None:
+    """A conversation whose operator's device can't be had at its edge any more. Nobody hung up, so it need not be over."""
+    agent = turn.state.agents[call.agent]
+    if call.audio == "phone" and not phone_is_gone:
+        turn.emit(EndPhone(edge=call.edge, call=call.id, agent=agent.id, offer=call.offer))
+    hold(turn, call, agent)
+    turn.clear_deadline("call", call, "held")
+    cut_off(turn, call)
 
 
 def trunk_changed(turn: Turn, event: TrunkChanged) -> None:

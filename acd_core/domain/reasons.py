@@ -120,7 +120,6 @@ def score(turn: Turn, way: Way, agent: Agent) -> int:
 
 def _candidates(bucket: Bucket, chosen: str) -> tuple[int, tuple[Rejected, ...]]:
     """How many ready agents might have the call, and by squads how many might not; who serves two of the queues counts twice."""
-    edge = bucket.edge
     here = ready = not_ready = ringing = talking = wrap_up = 0
     refused: dict[Reject, int] = {}
     for way in bucket.ways:
@@ -131,31 +130,26 @@ def _candidates(bucket: Bucket, chosen: str) -> tuple[int, tuple[Rejected, ...]]
             ringing += counts["ringing"]
             talking += counts["talking"]
             wrap_up += counts["wrap_up"]
-            line = squad.lines.get(edge)
-            if line:
-                here += len(line)
+            here += len(squad.line)
         for why, squad in way.refused:
             counts = squad.counts
             refused[why] = refused.get(why, 0) + sum(counts.values()) - counts["logged_out"]
         if chosen and not bucket.only and way.crew.members.get(chosen) in way.squads:
             ready -= 1  # out of the lines already, and ready still
-    elsewhere = 0
-    if ready > here:
-        lines = [item for way in bucket.ways for squad in way.squads for item in squad.lines.items()]
-        elsewhere = sum([len(line) for place, line in lines if place != edge])
-    kept, may = (here, 0) if bucket.only else (0, here)
+    kept = here if bucket.only and not bucket.away else 0
+    away = here if bucket.away else 0
     told: tuple[tuple[Reject, int], ...] = (
+        ("edge_away", away),
         ("kept_for_another", kept),
         ("level_too_low", refused.get("level_too_low", 0)),
         ("not_in_team", refused.get("not_in_team", 0)),
         ("not_ready", not_ready),
-        ("other_edge", elsewhere),
-        ("paused", ready - here - elsewhere),
+        ("paused", ready - here),
         ("ringing", ringing),
         ("talking", talking),
         ("wrap_up", wrap_up),
     )
-    return may, tuple([Rejected(why=why, count=count) for why, count in told if count])
+    return here - kept - away, tuple([Rejected(why=why, count=count) for why, count in told if count])
 
 
 def _each(turn: Turn, bucket: Bucket, chosen: str) -> tuple[Rejected, ...]:
@@ -195,6 +189,6 @@ def _why(turn: Turn, way: Way, squad: Squad, bucket: Bucket, agent: Agent) -> Re
     standing = turn.index.standing.get(agent.id)
     if standing is None:
         return "paused"
-    if standing.edge != bucket.edge:
-        return "other_edge"
+    if bucket.away:
+        return "edge_away"
     return "kept_for_another" if bucket.only else None

@@ -1,9 +1,12 @@
 """Who may take whose calls: agents whom a queue can't tell apart are a squad of it, calls that ask for the same are in a bucket.
 
 An agent is in a squad of every queue they serve, or might serve once a step has widened the search. A squad has one line of
-ready agents for each edge, since a call can only be joined to audio at its own edge, and counts its agents by state. A bucket
-holds waiting calls of one queue at one edge with the same needs and the same standing, so among them the first to arrive is
-first whatever the time is. Whether a squad is admitted to a bucket is worked out once for the pair, not for each agent or call.
+ready agents, wherever their audio is, and counts its agents by state. A bucket holds waiting calls of one queue with the same
+needs and the same standing, so among them the first to arrive is first whatever the time is. Whether a squad is admitted to a
+bucket is worked out once for the pair, not for each agent or call.
+
+Calls of an edge whose link is down keep their place, but are offered to nobody: they are in buckets of their own (`away`), which
+no squad knows.
 """
 
 from __future__ import annotations
@@ -65,14 +68,14 @@ class Way:
 class Squad:
     """Agents who are the same to one queue."""
 
-    __slots__ = ("buckets", "by_idle", "counts", "crew", "levels", "lines", "score", "serves", "team")
+    __slots__ = ("buckets", "by_idle", "counts", "crew", "levels", "line", "score", "serves", "team")
 
     def __init__(self, crew: Crew, serves: bool, team: str, levels: dict[str, int]) -> None:
         self.crew, self.serves, self.team, self.levels = crew, serves, team, levels
         self.by_idle = crew.strategy in ("longest_idle", "ring_all", "random")
         self.score = sum(levels.get(skill, 0) for skill in crew.definition.skills)
-        self.lines: dict[str, Line] = {}  # by edge
-        self.buckets: dict[str, list[Bucket]] = {}  # by edge: whose calls they may have
+        self.line: Line = Bag() if crew.strategy == "random" else Line()  # of those who are ready
+        self.buckets: list[Bucket] = []  # whose calls they may have
         self.counts: dict[AgentState, int] = {
             "not_ready": 0,
             "ready": 0,
@@ -81,13 +84,6 @@ class Squad:
             "wrap_up": 0,
             "logged_out": 0,
         }
-
-    def line(self, edge: str) -> Line:
-        """Their line at this edge."""
-        line = self.lines.get(edge)
-        if line is None:
-            line = self.lines[edge] = Bag() if self.crew.strategy == "random" else Line()
-        return line
 
     def key(self, agent: Agent, entry: Entry) -> Key:
         """What the queue's strategy goes by, the lowest first; the id decides between equals."""
@@ -131,8 +127,8 @@ class Crew:
             squad = self.squads[signature] = Squad(self, serves, team, known)
             for bucket in self.buckets:
                 for way in bucket.ways:
-                    if way.crew is self and way.judge(squad) and not bucket.only:
-                        squad.buckets.setdefault(bucket.edge, []).append(bucket)
+                    if way.crew is self and way.judge(squad) and not (bucket.only or bucket.away):
+                        squad.buckets.append(bucket)
         return squad
 
     def count(self, state: AgentState) -> int:
@@ -149,14 +145,15 @@ class Crew:
 
 
 class Bucket:
-    """Waiting calls of one queue at one edge that ask for the same and stand the same."""
+    """Waiting calls of one queue that ask for the same and stand the same."""
 
-    __slots__ = ("aging", "base", "calls", "cap", "edge", "hazard", "key", "only", "queue", "ways")
+    __slots__ = ("aging", "away", "base", "calls", "cap", "hazard", "key", "only", "queue", "ways")
 
     def __init__(
-        self, key: tuple[object, ...], edge: str, queue: str, definition: Definition, ways: tuple[Way, ...]
+        self, key: tuple[object, ...], queue: str, definition: Definition, ways: tuple[Way, ...]
     ) -> None:
-        self.key, self.edge, self.queue, self.ways = key, edge, queue, ways
+        self.key, self.queue, self.ways = key, queue, ways
+        self.away = False  # their edge can't be told anything at present
         self.calls = Line()
         self.base = definition.priority * POINT
         self.aging = definition.aging_per_min

@@ -160,6 +160,14 @@ AGENTS: Mapping[type[ev.Event], Mapping[AgentState, AgentRule | Stale]] = {
         "talking": devices.audio_lost,
         "wrap_up": devices.audio_lost,
     },
+    ev.AudioCutOff: {
+        "logged_out": STALE,
+        "not_ready": STALE,
+        "ready": STALE,
+        "ringing": STALE,
+        "talking": devices.audio_cut_off,
+        "wrap_up": STALE,
+    },
     ev.PhoneAnswered: {
         "logged_out": STALE,
         "not_ready": STALE,

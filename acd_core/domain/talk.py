@@ -31,7 +31,8 @@ def connect(turn: Turn, call: Call, agent: Agent) -> None:
     if call.id in turn.index.bucket_of:
         turn.index.remove_call(call)
     ring = call.ringing.pop(agent.id)
-    call.agent, call.offer, call.audio = agent.id, ring.offer, ring.audio
+    call.agent, call.offer = agent.id, ring.offer
+    call.audio, call.audio_edge = ring.audio, ring.edge
     call.only, call.only_until_ms, call.callback_offered = "", 0, False
     if not call.answered_ms:
         call.answered_ms = turn.now_ms
@@ -63,15 +64,24 @@ def join(turn: Turn, call: Call, agent: Agent) -> None:
     """Connect the two as the next part of the recording."""
     call.part += 1
     call.unrecorded += (call.part,)
-    call.leg = "" if call.audio == "phone" else agent.leg
-    assert call.leg or call.audio == "phone"
+    if call.audio == "browser":
+        assert agent.leg
+        call.leg, call.audio_edge = agent.leg, agent.leg_edge
     say_join(turn, call)
 
 
 def say_join(turn: Turn, call: Call) -> None:
     """Tell the edge who is joined, now or once more."""
     turn.emit(
-        Join(edge=call.edge, call=call.id, agent=call.agent, offer=call.offer, part=call.part, leg=call.leg)
+        Join(
+            edge=call.edge,
+            call=call.id,
+            agent=call.agent,
+            offer=call.offer,
+            part=call.part,
+            leg=call.leg,
+            at=call.audio_edge,
+        )
     )
 
 
@@ -156,5 +166,5 @@ def leave_unanswered(turn: Turn, call: Call, *, phone_is_gone: bool) -> None:
 
 def _separate(call: Call, agent: Agent) -> None:
     assert (agent.call, call.agent) == (call.id, agent.id)
-    call.agent, call.offer, call.audio, call.leg = "", 0, "none", ""
+    call.agent, call.offer, call.audio, call.audio_edge, call.leg = "", 0, "none", "", ""
     agent.call, agent.offer = "", 0

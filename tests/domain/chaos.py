@@ -50,6 +50,7 @@ class Chaos:
             (8, self.page_gone),
             (12, self.audio),
             (10, self.audio_lost),
+            (4, self.audio_cut_off),
             (60, self.asked),
             (20, self.phone_registration),
             (20, self.phone_said),
@@ -217,6 +218,14 @@ class Chaos:
         known = self.state.agents.get(agent)
         current = known is not None and known.leg and chance.random() < 0.8
         return ev.AudioLost(agent=agent, leg=known.leg if current and known else chance.choice(LEGS))
+
+    def audio_cut_off(self, chance: random.Random) -> ev.AnyEvent:
+        """An edge can't reach the device of somebody who talks, or says so of somebody who does not."""
+        talking = [agent for agent in self.state.agents.values() if agent.state == "talking"]
+        if not talking or chance.random() < 0.1:
+            return ev.AudioCutOff(agent=chance.choice(AGENTS), call=self._call(chance), offer=1, cause="408")
+        one = chance.choice(talking)
+        return ev.AudioCutOff(agent=one.id, call=one.call, offer=one.offer, cause="408")
 
     def asked(self, chance: random.Random) -> ev.AnyEvent:
         agent = chance.choice(AGENTS)
@@ -392,7 +401,7 @@ class Chaos:
         return chance.choice(live) if live and chance.random() < 0.8 else chance.choice(CALLS)
 
     def _edge(self, chance: random.Random) -> str:
-        return EDGES[0] if chance.random() < 0.85 else chance.choice(EDGES[1:])
+        return EDGES[0] if chance.random() < 0.7 else chance.choice(EDGES[1:])
 
     def _session(self, chance: random.Random, agent: str) -> str:
         known = self.state.agents.get(agent)

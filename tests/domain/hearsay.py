@@ -118,11 +118,13 @@ class Hearsay:
     def _phones_gone(self, state: State, event: ev.AnyEvent, over: set[str]) -> None:
         """Phones that ring or talk no more without a word to their edge, because it is who said so."""
         for call, offer in tuple(self._phones):
-            said = isinstance(event, ev.PhoneFailed) and (call, offer) == (event.call, event.offer)
+            here = isinstance(event, ev.PhoneFailed | ev.AudioCutOff)
+            said = here and (call, offer) == (event.call, event.offer)
             if said and (call, offer) not in _standing(state):
                 self._phones.remove((call, offer))
             elif call in over:
-                known = isinstance(event, ev.PhoneHungUp | ev.EdgeInventory) or _is_edge_lost(event)
+                quits = isinstance(event, ev.PhoneHungUp | ev.EdgeInventory | ev.AudioCutOff)
+                known = quits or _is_edge_lost(event)
                 assert known, f"a phone of call {call} rings on for offer {offer}"
                 self._phones.remove((call, offer))
 

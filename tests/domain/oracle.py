@@ -228,19 +228,20 @@ class Oracle:
         if not offers:
             return
         now_ms = state.now_ms
-        stand = {agent.id: edge for agent in state.agents.values() if (edge := standing(state, agent))}
+        stand = {agent.id for agent in state.agents.values() if standing(state, agent)}
         for offer in offers:
             agent = state.agents[offer.agent]
             edge = audio_edge(state, agent)
             assert agent.online, f"agent {agent.id} is offered a call without a page"
             assert edge in state.edges, f"agent {agent.id} is offered a call without audio"
             assert state.edges[edge].up, f"agent {agent.id} is offered a call at an edge that is away"
-            stand[agent.id] = edge
+            stand.add(agent.id)
         to_come = Counter(offer.call for offer in offers)
         for offer in offers:
             call, agent = state.calls[offer.call], state.agents[offer.agent]
             assert call.ringing[agent.id].offer == agent.offer == offer.offer
-            assert call.edge == stand[agent.id], f"call {call.id} rings at {agent.id}, at another edge"
+            assert state.edges[call.edge].up, f"call {call.id} is offered while its edge is away"
+            assert call.ringing[agent.id].edge == audio_edge(state, agent), f"call {call.id} rings elsewhere"
             definition, audio = state.queues[call.queue].definition, call.ringing[agent.id].audio
             ends_ms = now_ms + definition.offer_timeout_ms
             if audio in definition.offer_timeout_by_channel_ms:
@@ -252,19 +253,17 @@ class Oracle:
                 order(state, other, now_ms)
                 for other in state.calls.values()
                 if other.state in IN_QUEUE
-                and other.edge == call.edge
+                and state.edges[other.edge].up
                 and len(other.ringing) - to_come[other.id] < ring_max(state, other)
                 and way_of(state, agent.id, other)
             )
             assert first[3] == call.id, f"{agent.id} is offered {call.id} before {first[3]}"
             self._judge_agent(state, call, offer, stand)
             to_come[call.id] -= 1
-            del stand[agent.id]
+            stand.remove(agent.id)
 
-    def _judge_agent(self, state: State, call: Call, offer: Decided, stand: dict[str, str]) -> None:
-        ways = {
-            id_: way for id_, edge in stand.items() if edge == call.edge and (way := way_of(state, id_, call))
-        }
+    def _judge_agent(self, state: State, call: Call, offer: Decided, stand: set[str]) -> None:
+        ways = {id_: way for id_ in stand if (way := way_of(state, id_, call))}
         assert offer.agent in ways, f"call {call.id} is offered to {offer.agent}, who may not take it"
         first_way = min(ways.values())
         group = sorted(id_ for id_, way in ways.items() if way == first_way)

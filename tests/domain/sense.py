@@ -91,7 +91,7 @@ def audio_edge(state: State, agent: Agent) -> str:
 
 
 def standing(state: State, agent: Agent) -> str:
-    """The edge at which an agent may be offered calls now."""
+    """The edge whose link is up and which has the audio of an agent who may be offered calls now."""
     roster = state.roster
     if agent.state != "ready" or not agent.online or "pause" in agent.deadlines:
         return ""

@@ -79,16 +79,6 @@ def test_audio_set_up_anew_while_ringing_is_what_is_joined() -> None:
     assert world.call("c1").leg == "second"
 
 
-def test_audio_that_moves_away_while_ringing_withdraws_the_offer() -> None:
-    world = World()
-    world.do(ev.EdgeInventory(edge="edge2", instance="x"))
-    world.make_ready("ann")
-    world.arrive("c1")
-    world.connect_audio("ann", leg="far", edge="edge2")
-    assert world.who("ann") == "ready"
-    assert world.call("c1").state == "waiting"
-
-
 def test_a_leg_that_is_no_longer_theirs_is_stale() -> None:
     world = World()
     world.make_ready("ann")

@@ -243,18 +243,6 @@ def test_a_phone_that_answers_for_another_offer_is_stale() -> None:
     assert world.who("ann") == "ringing"
 
 
-def test_a_call_is_only_offered_to_audio_at_its_own_edge() -> None:
-    world = World()
-    world.do(ev.EdgeInventory(edge="edge2", instance="x"))
-    world.log_in("ann")
-    world.connect_audio("ann", edge="edge2")
-    world.ask(ev.ReadyRequested, "ann")
-    world.arrive("c1")
-    assert world.call("c1").state == "waiting"
-    world.connect_audio("ann", leg="another")
-    assert world.agent("ann").call == "c1"
-
-
 RULES = {
     "on_declined": OfferRule(then="ready", pause_ms=2_000),
     "on_no_answer": OfferRule(then="logged_out"),

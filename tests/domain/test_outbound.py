@@ -347,18 +347,16 @@ def test_audio_that_goes_away_ends_it() -> None:
     assert world.who("ann") == "ready"
 
 
-def test_audio_that_moves_to_another_edge_ends_it_and_new_audio_here_does_not() -> None:
-    world = World()
-    world.make_ready("ann")
-    call = world.dial("ann")
-    world.connect_audio("ann", leg="new")
-    assert world.call(call).state == "dialling"
-    answered(world, call)
-    assert world.the(Join).leg == "new"
-    world.hang_up(call)
-    world.dial("ann")
-    world.connect_audio("ann", leg="other", edge="edge2")
-    assert world.the(EndCall).cause == "audio_moved"
+def test_audio_that_is_new_or_moves_to_another_edge_is_joined_in_the_end() -> None:
+    for leg, edge in (("new", EDGE), ("far", "edge2")):
+        world = World()
+        world.do(ev.EdgeInventory(edge="edge2", instance="x"))
+        world.make_ready("ann")
+        call = world.dial("ann")
+        world.connect_audio("ann", leg=leg, edge=edge)
+        assert world.call(call).state == "dialling"
+        answered(world, call)
+        assert (world.the(Join).edge, world.the(Join).leg, world.the(Join).at) == (EDGE, leg, edge)
 
 
 def test_a_phone_that_can_not_be_rung_ends_it() -> None:

@@ -267,19 +267,6 @@ def test_audio_set_up_anew_in_mid_call_is_joined_at_once() -> None:
     assert world.call("c1").state == "talking"
 
 
-def test_audio_that_moves_to_another_edge_can_not_be_joined() -> None:
-    world = World()
-    world.make_ready("ann")
-    world.talk("c1", "ann")
-    world.connect_audio("ann", leg="far", edge="edge2")
-    assert world.call("c1").state == "held"
-    world.lose_audio("ann")
-    world.connect_audio("ann", leg="far again", edge="edge2")
-    assert world.call("c1").state == "held"
-    world.connect_audio("ann", leg="near")
-    assert world.call("c1").state == "talking"
-
-
 def test_recordings_are_told_also_after_the_end_and_once() -> None:
     world = World()
     world.make_ready("ann")

@@ -102,7 +102,10 @@ EN: dict[str, str | tuple[str, ...]] = {
     "no_wrap_up": ("{n} in wrap-up", "{n} in wrap-up"),
     "no_paused": ("{n} pausing after an offer", "{n} pausing after an offer"),
     "no_page_away": ("{n} whose page is away", "{n} whose pages are away"),
-    "no_other_edge": ("{n} whose audio is elsewhere", "{n} whose audio is elsewhere"),
+    "no_edge_away": (
+        "{n} free, but the line to the caller is away",
+        "{n} free, but the line to the caller is away",
+    ),
     "no_level_too_low": ("{n} lacks the level asked for", "{n} lack the level asked for"),
     "no_not_in_team": ("{n} is in a team that is not let in yet", "{n} are in teams that are not let in yet"),
     "no_kept_for_another": (
@@ -138,7 +141,7 @@ EN: dict[str, str | tuple[str, ...]] = {
     "cause_page_lost": "the operator’s page went away",
     "cause_logged_out": "the operator logged out",
     "cause_no_audio": "the operator’s audio went away",
-    "cause_audio_moved": "the operator’s audio moved",
+    "cause_edge_away": "the operator’s telephone side was away",
     "cause_removed": "the operator was taken off the roster",
     "cause_talk_max": "it had gone on too long",
     "cause_lost_at_edge": "the telephone side no longer had it",

@@ -134,10 +134,10 @@ PL: dict[str, str | tuple[str, ...]] = {
         "{n} osoby bez otwartej strony",
         "{n} osób bez otwartej strony",
     ),
-    "no_other_edge": (
-        "{n} osoba z dźwiękiem gdzie indziej",
-        "{n} osoby z dźwiękiem gdzie indziej",
-        "{n} osób z dźwiękiem gdzie indziej",
+    "no_edge_away": (
+        "{n} osoba wolna, ale linia dzwoniącego jest niedostępna",
+        "{n} osoby wolne, ale linia dzwoniącego jest niedostępna",
+        "{n} osób wolnych, ale linia dzwoniącego jest niedostępna",
     ),
     "no_level_too_low": (
         "{n} osoba nie ma wymaganego poziomu",
@@ -191,7 +191,7 @@ PL: dict[str, str | tuple[str, ...]] = {
     "cause_page_lost": "strona operatora zniknęła",
     "cause_logged_out": "operator się wylogował",
     "cause_no_audio": "operator stracił dźwięk",
-    "cause_audio_moved": "dźwięk operatora został przeniesiony",
+    "cause_edge_away": "strona telefoniczna operatora jest niedostępna",
     "cause_removed": "operatora usunięto z listy",
     "cause_talk_max": "trwało zbyt długo",
     "cause_lost_at_edge": "strona telefoniczna już go nie miała",
