@@ -54,6 +54,7 @@ class Call(msgspec.Struct, kw_only=True):
     arrived_ms: int
     outbound: bool = False  # dialled by an operator ...
     request: str = ""  # ... with this of their page
+    early_max_ms: int = 0  # the caller's leg is not answered yet, and may stay so for so long; 0: it is
     state: CallState = "playing"
     since_ms: int = 0
     # Who calls, and what that means for the call's place.

@@ -50,8 +50,17 @@ class RingCaller(EdgeCommand, frozen=True, kw_only=True):
     """180 Ringing to the caller."""
 
 
+class ProgressCaller(EdgeCommand, frozen=True, kw_only=True):
+    """183 Session Progress with our session description: the caller hears what is played, unanswered for `max_ms` at most.
+
+    After that the edge answers by itself, as it does at once where there can be no early media, and reports `CallerAnswered`.
+    """
+
+    max_ms: int
+
+
 class AnswerCaller(EdgeCommand, frozen=True, kw_only=True):
-    """200 OK to the caller; audio starts."""
+    """200 OK to the caller; audio starts, unless there was early media."""
 
 
 class Play(EdgeCommand, frozen=True, kw_only=True):
@@ -405,6 +414,7 @@ ToEdge: TypeAlias = (
     | DialOut
     | DropAudio
     | PreparePrompts
+    | ProgressCaller
 )
 ToWeb: TypeAlias = DeskView | SessionReplaced | RequestRefused
 ToActors: TypeAlias = SetDeadline | ClearDeadline | EntityGone

@@ -131,6 +131,12 @@ class CallerHungUp(Event, frozen=True, kw_only=True):
     reason: str = ""
 
 
+class CallerAnswered(Event, frozen=True, kw_only=True):
+    """The edge answered a call by itself that was to be heard before the answer: its time was over, or it could not be heard."""
+
+    call: str
+
+
 class PlaybackDone(Event, frozen=True, kw_only=True):
     """Playback number `play` of this call ended; with `failed`, a prompt could not be played and was skipped."""
 
@@ -399,6 +405,7 @@ EdgeEvent: TypeAlias = (
     | TrunkChanged
 )
 WebEvent: TypeAlias = (
+    | CallerAnswered
     WebInventory
     | SessionOpened
     | SessionLost

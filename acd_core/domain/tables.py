@@ -12,6 +12,7 @@ from typing import Any, Literal, TypeAlias
 import msgspec
 
 from acd_core.domain import (
+    answer,
     arrival,
     changes,
     devices,
@@ -80,6 +81,15 @@ CALLS: Mapping[type[ev.Event], Mapping[CallState, CallRule | Stale]] = {
         "held": flow.hung_up,
     },
     ev.PlaybackDone: {
+    ev.CallerAnswered: {
+        "playing": answer.caller_answered,
+        "menu": answer.caller_answered,
+        "waiting": answer.caller_answered,
+        "ringing": answer.caller_answered,
+        "dialling": STALE,
+        "talking": STALE,
+        "held": STALE,
+    },
         "playing": flow.playback_done,
         "menu": flow.playback_done,
         "waiting": STALE,

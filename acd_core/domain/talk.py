@@ -7,6 +7,7 @@ dialled (outbound.py) is held and joined again like any other, but it has no que
 from __future__ import annotations
 
 from acd_core.domain.agent import NO_AUDIO, Agent
+from acd_core.domain.answer import answer
 from acd_core.domain.call import Call, move
 from acd_core.domain.callers import spoke
 from acd_core.domain.commands import EndPhone, Join, Part
@@ -40,6 +41,7 @@ def connect(turn: Turn, call: Call, agent: Agent) -> None:
     agent.calls += 1
     agent.desk = desk_call(turn.state, call, turn.now_ms)
     others = bool(call.ringing)
+    answer(turn, call)
     join(turn, call, agent)
     turn.story(call, "connected", agent=agent.id)
     turn.move_agent(agent, "talking")

@@ -47,6 +47,7 @@ class Chaos:
             (20, self.played),
             (25, self.key),
             (12, self.page_opened),
+            (6, self.answered_by_the_edge),
             (8, self.page_gone),
             (12, self.audio),
             (10, self.audio_lost),
@@ -175,6 +176,12 @@ class Chaos:
     def played(self, chance: random.Random) -> ev.AnyEvent:
         call = self.state.calls.get(self._call(chance))
         play = 1 if call is None else call.play - chance.choice((0, 0, 0, 1, -1))
+    def answered_by_the_edge(self, chance: random.Random) -> ev.AnyEvent:
+        early = [call.id for call in self.state.calls.values() if call.early_max_ms]
+        return ev.CallerAnswered(
+            call=chance.choice(early) if early and chance.random() < 0.5 else self._call(chance)
+        )
+
         return ev.PlaybackDone(call="c0" if call is None else call.id, play=play)
 
     def key(self, chance: random.Random) -> ev.AnyEvent:
@@ -403,4 +410,5 @@ def _held(call: Call) -> ev.HeldCall:
     agent = call.agent if call.state == "talking" else ""
     phones = tuple(ring.offer for ring in call.ringing.values() if ring.audio == "phone")
     dials = call.state == "dialling"
-    return ev.HeldCall(call=call.id, answered=not dials, agent=agent, ringing=phones, dialling=dials)
+    answered = not dials and not call.early_max_ms
+    return ev.HeldCall(call=call.id, answered=answered, agent=agent, ringing=phones, dialling=dials)

@@ -15,6 +15,7 @@ from acd_core.domain.agent import MOVES, Agent
 from acd_core.domain.call import Call
 from acd_core.domain.commands import (
     AgentStory,
+    AnswerCaller,
     AnyCommand,
     CallStory,
     ClearDeadline,
@@ -30,6 +31,7 @@ from acd_core.domain.commands import (
     Part,
     Play,
     PlayMusic,
+    ProgressCaller,
     RefuseCall,
     RingPhone,
     SetDeadline,
@@ -54,6 +56,7 @@ class Hearsay:
         self._sounds: dict[str, Command] = {}  # by call: what its caller was last to hear
         self._phones: set[Phone] = set()  # that ring or talk
         self._legs: set[Leg] = set()
+        self._early: dict[str, int] = {}  # callers who are not answered, and for how long they may stay so
         self._pages: dict[str, DeskView] = {}
         self._agents: dict[str, str] = {}
 
@@ -118,11 +121,16 @@ class Hearsay:
     def _phones_gone(self, state: State, event: ev.AnyEvent, over: set[str]) -> None:
         """Phones that ring or talk no more without a word to their edge, because it is who said so."""
         for call, offer in tuple(self._phones):
+        elif isinstance(event, ev.CallerAnswered):
+            self._early.pop(event.call, None)
             said = isinstance(event, ev.PhoneFailed) and (call, offer) == (event.call, event.offer)
             if said and (call, offer) not in _standing(state):
                 self._phones.remove((call, offer))
             elif call in over:
                 known = isinstance(event, ev.PhoneHungUp | ev.EdgeInventory) or _is_edge_lost(event)
+            for held in event.calls:
+                if held.answered and held.call in state.calls and state.calls[held.call].edge == event.edge:
+                    self._early.pop(held.call, None)
                 assert known, f"a phone of call {call} rings on for offer {offer}"
                 self._phones.remove((call, offer))
 
@@ -141,9 +149,12 @@ class Hearsay:
 
     def _hear_edge_command(self, command: EdgeCommand, over: set[str]) -> None:
         if isinstance(command, Play | PlayMusic | Join | Part):
+            if story.step == "arrived":
+                self._early[story.call] = -1
             assert command.call in self._arrivals, f"call {command.call} is over: {command}"
             self._sounds[command.call] = command
         elif isinstance(command, RingPhone):
+            self._early.pop(story.call, None)
             self._phones.add((command.call, command.offer))
         elif isinstance(command, DialOut):
             assert command.call not in self._sounds, f"call {command.call} is dialled again"
@@ -154,6 +165,11 @@ class Hearsay:
 
     def _compare(self, state: State) -> None:
         in_force = {(set_.entity, set_.id, set_.key): set_ for set_ in deadlines(state)}
+        elif isinstance(command, ProgressCaller):
+            assert command.call in self._early, f"call {command.call} is answered: {command}"
+            self._early[command.call] = command.max_ms
+        elif isinstance(command, AnswerCaller):
+            self._early.pop(command.call, None)
         assert self._agenda == in_force, "the agenda is that of the deadlines in force"
         assert self._arrivals == {call.id: call.arrived_ms for call in state.calls.values()}, "arrivals"
         for call in state.calls.values():
@@ -166,6 +182,8 @@ class Hearsay:
                 _is_shown(state, agent, self._pages[id_])
         theirs = {(agent.leg_edge, agent.id, agent.leg) for agent in state.agents.values() if agent.leg}
         assert self._legs <= theirs, f"audio of nobody: {self._legs - theirs}"
+        early = {call.id: call.early_max_ms for call in state.calls.values() if call.early_max_ms}
+        assert self._early == early, "who is not answered yet"
 
 
 def _is_edge_lost(event: ev.AnyEvent) -> bool:
