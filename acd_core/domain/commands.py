@@ -403,6 +403,7 @@ class StaleEvent(Command, frozen=True, kw_only=True):
 ToEdge: TypeAlias = (
     RefuseCall
     | RingCaller
+    | ProgressCaller
     | AnswerCaller
     | Play
     | PlayMusic
@@ -414,7 +415,6 @@ ToEdge: TypeAlias = (
     | DialOut
     | DropAudio
     | PreparePrompts
-    | ProgressCaller
 )
 ToWeb: TypeAlias = DeskView | SessionReplaced | RequestRefused
 ToActors: TypeAlias = SetDeadline | ClearDeadline | EntityGone

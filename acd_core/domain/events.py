@@ -388,6 +388,7 @@ EdgeEvent: TypeAlias = (
     EdgeInventory
     | CallArrived
     | CallerHungUp
+    | CallerAnswered
     | PlaybackDone
     | KeyPressed
     | PhoneRegistered
@@ -405,7 +406,6 @@ EdgeEvent: TypeAlias = (
     | TrunkChanged
 )
 WebEvent: TypeAlias = (
-    | CallerAnswered
     WebInventory
     | SessionOpened
     | SessionLost

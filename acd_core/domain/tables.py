@@ -80,7 +80,6 @@ CALLS: Mapping[type[ev.Event], Mapping[CallState, CallRule | Stale]] = {
         "talking": flow.hung_up,
         "held": flow.hung_up,
     },
-    ev.PlaybackDone: {
     ev.CallerAnswered: {
         "playing": answer.caller_answered,
         "menu": answer.caller_answered,
@@ -90,6 +89,7 @@ CALLS: Mapping[type[ev.Event], Mapping[CallState, CallRule | Stale]] = {
         "talking": STALE,
         "held": STALE,
     },
+    ev.PlaybackDone: {
         "playing": flow.playback_done,
         "menu": flow.playback_done,
         "waiting": STALE,

@@ -45,9 +45,9 @@ class Chaos:
             (80, self.arrived),
             (15, self.hung_up),
             (20, self.played),
+            (6, self.answered_by_the_edge),
             (25, self.key),
             (12, self.page_opened),
-            (6, self.answered_by_the_edge),
             (8, self.page_gone),
             (12, self.audio),
             (10, self.audio_lost),
@@ -173,15 +173,15 @@ class Chaos:
     def hung_up(self, chance: random.Random) -> ev.AnyEvent:
         return ev.CallerHungUp(call=self._call(chance))
 
-    def played(self, chance: random.Random) -> ev.AnyEvent:
-        call = self.state.calls.get(self._call(chance))
-        play = 1 if call is None else call.play - chance.choice((0, 0, 0, 1, -1))
     def answered_by_the_edge(self, chance: random.Random) -> ev.AnyEvent:
         early = [call.id for call in self.state.calls.values() if call.early_max_ms]
         return ev.CallerAnswered(
             call=chance.choice(early) if early and chance.random() < 0.5 else self._call(chance)
         )
 
+    def played(self, chance: random.Random) -> ev.AnyEvent:
+        call = self.state.calls.get(self._call(chance))
+        play = 1 if call is None else call.play - chance.choice((0, 0, 0, 1, -1))
         return ev.PlaybackDone(call="c0" if call is None else call.id, play=play)
 
     def key(self, chance: random.Random) -> ev.AnyEvent:

@@ -54,9 +54,9 @@ class Hearsay:
         self._agenda = {(set_.entity, set_.id, set_.key): set_ for set_ in deadlines(state)}
         self._arrivals: dict[str, int] = {}  # of calls told of and not over
         self._sounds: dict[str, Command] = {}  # by call: what its caller was last to hear
+        self._early: dict[str, int] = {}  # callers who are not answered, and for how long they may stay so
         self._phones: set[Phone] = set()  # that ring or talk
         self._legs: set[Leg] = set()
-        self._early: dict[str, int] = {}  # callers who are not answered, and for how long they may stay so
         self._pages: dict[str, DeskView] = {}
         self._agents: dict[str, str] = {}
 
@@ -110,27 +110,27 @@ class Hearsay:
                 del self._agenda[event.entity, event.id, event.key]
                 if event.entity == "edge":
                     self._legs = {leg for leg in self._legs if leg[0] != event.id}
+        elif isinstance(event, ev.CallerAnswered):
+            self._early.pop(event.call, None)
         elif isinstance(event, ev.AudioConnected):
             self._legs.add((event.edge, event.agent, event.leg))
         elif isinstance(event, ev.AudioLost):
             self._legs = {leg for leg in self._legs if leg[1:] != (event.agent, event.leg)}
         elif isinstance(event, ev.EdgeInventory):
+            for held in event.calls:
+                if held.answered and held.call in state.calls and state.calls[held.call].edge == event.edge:
+                    self._early.pop(held.call, None)
             self._legs = {leg for leg in self._legs if leg[0] != event.edge}
             self._legs.update((event.edge, leg.agent, leg.leg) for leg in event.browser_legs)
 
     def _phones_gone(self, state: State, event: ev.AnyEvent, over: set[str]) -> None:
         """Phones that ring or talk no more without a word to their edge, because it is who said so."""
         for call, offer in tuple(self._phones):
-        elif isinstance(event, ev.CallerAnswered):
-            self._early.pop(event.call, None)
             said = isinstance(event, ev.PhoneFailed) and (call, offer) == (event.call, event.offer)
             if said and (call, offer) not in _standing(state):
                 self._phones.remove((call, offer))
             elif call in over:
                 known = isinstance(event, ev.PhoneHungUp | ev.EdgeInventory) or _is_edge_lost(event)
-            for held in event.calls:
-                if held.answered and held.call in state.calls and state.calls[held.call].edge == event.edge:
-                    self._early.pop(held.call, None)
                 assert known, f"a phone of call {call} rings on for offer {offer}"
                 self._phones.remove((call, offer))
 
@@ -138,9 +138,12 @@ class Hearsay:
         if story.step in ("arrived", "dialled"):
             assert story.call not in self._arrivals, f"call {story.call} arrives twice"
             self._arrivals[story.call] = story.at_ms
+            if story.step == "arrived":
+                self._early[story.call] = -1
         elif story.step in ("ended", "refused"):
             assert story.detail, f"call {story.call} ends without a cause"
             del self._arrivals[story.call]
+            self._early.pop(story.call, None)
             if story.step == "ended":
                 over.add(story.call)
                 self._sounds.pop(story.call, None)
@@ -149,12 +152,14 @@ class Hearsay:
 
     def _hear_edge_command(self, command: EdgeCommand, over: set[str]) -> None:
         if isinstance(command, Play | PlayMusic | Join | Part):
-            if story.step == "arrived":
-                self._early[story.call] = -1
             assert command.call in self._arrivals, f"call {command.call} is over: {command}"
             self._sounds[command.call] = command
+        elif isinstance(command, ProgressCaller):
+            assert command.call in self._early, f"call {command.call} is answered: {command}"
+            self._early[command.call] = command.max_ms
+        elif isinstance(command, AnswerCaller):
+            self._early.pop(command.call, None)
         elif isinstance(command, RingPhone):
-            self._early.pop(story.call, None)
             self._phones.add((command.call, command.offer))
         elif isinstance(command, DialOut):
             assert command.call not in self._sounds, f"call {command.call} is dialled again"
@@ -165,12 +170,9 @@ class Hearsay:
 
     def _compare(self, state: State) -> None:
         in_force = {(set_.entity, set_.id, set_.key): set_ for set_ in deadlines(state)}
-        elif isinstance(command, ProgressCaller):
-            assert command.call in self._early, f"call {command.call} is answered: {command}"
-            self._early[command.call] = command.max_ms
-        elif isinstance(command, AnswerCaller):
-            self._early.pop(command.call, None)
         assert self._agenda == in_force, "the agenda is that of the deadlines in force"
+        early = {call.id: call.early_max_ms for call in state.calls.values() if call.early_max_ms}
+        assert self._early == early, "who is not answered yet"
         assert self._arrivals == {call.id: call.arrived_ms for call in state.calls.values()}, "arrivals"
         for call in state.calls.values():
             sound = self._sounds.get(call.id)
@@ -182,8 +184,6 @@ class Hearsay:
                 _is_shown(state, agent, self._pages[id_])
         theirs = {(agent.leg_edge, agent.id, agent.leg) for agent in state.agents.values() if agent.leg}
         assert self._legs <= theirs, f"audio of nobody: {self._legs - theirs}"
-        early = {call.id: call.early_max_ms for call in state.calls.values() if call.early_max_ms}
-        assert self._early == early, "who is not answered yet"
 
 
 def _is_edge_lost(event: ev.AnyEvent) -> bool:
