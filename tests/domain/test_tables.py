@@ -159,10 +159,10 @@ def test_every_event_in_every_state_of_a_call(kind: type[ev.Event], state: str) 
     world = World() if state == "gone" else in_call_state(state)
     if state != "gone":
         world.call("c1").callback_offered = True
-    before = plain(world.state)
-    world.do(sample(kind, world))
         if kind is ev.CallerAnswered and state in ("playing", "menu", "waiting", "ringing"):
             world.call("c1").early_max_ms = 1
+    before = plain(world.state)
+    world.do(sample(kind, world))
     row: Any = tables.CALLS.get(kind)
     if kind is ev.DeadlinePassed or (row is not None and (state == "gone" or row[state] == tables.STALE)):
         assert world.names() == ["StaleEvent"]
