@@ -142,6 +142,16 @@ class DialOut(EdgeCommand, frozen=True, kw_only=True):
     caller: str = ""
 
 
+class TransferAnswered(EdgeCommand, frozen=True, kw_only=True):
+    """What has become of `TransferAsked` number `transfer`: 180 (it rings there), 200 (the caller is handed on), else why not."""
+
+    agent: str
+    offer: int
+    transfer: int
+    status: int
+    reason: str = ""
+
+
 class DropAudio(Command, frozen=True, kw_only=True):
     """Close an operator's browser leg (page taken over, logged out)."""
 
@@ -295,6 +305,7 @@ CallStep: TypeAlias = Literal[
     "held",
     "resumed",
     "requeued",
+    "transferred",
     "recorded",
     "preferred",
     "released",
@@ -413,6 +424,7 @@ ToEdge: TypeAlias = (
     | Join
     | Part
     | DialOut
+    | TransferAnswered
     | DropAudio
     | PreparePrompts
 )

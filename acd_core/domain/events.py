@@ -190,6 +190,23 @@ class PhoneHungUp(Event, frozen=True, kw_only=True):
     call: str
 
 
+class TransferAsked(Event, frozen=True, kw_only=True):
+    """The operator's phone asks, within the call of this offer, to hand the caller on to `target` (REFER, RFC 3515).
+
+    `transfer` numbers what is asked in this edge's phones; `to`, `trunks` and `barred` of the target as in `DialRequested`.
+    """
+
+    agent: str
+    call: str
+    offer: int
+    transfer: int
+    target: str
+    at_ms: int
+    to: str = ""
+    trunks: tuple[str, ...] = ()
+    barred: str = ""
+
+
 class AudioConnected(Event, frozen=True, kw_only=True):
     """The operator's browser audio flows (ICE, DTLS and first packets seen). Replaces an older leg of the same agent."""
 
@@ -396,6 +413,7 @@ EdgeEvent: TypeAlias = (
     | PhoneAnswered
     | PhoneFailed
     | PhoneHungUp
+    | TransferAsked
     | AudioConnected
     | AudioLost
     | RecordingFinished

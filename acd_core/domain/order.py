@@ -147,7 +147,8 @@ class Index:
 
     def add_call(self, call: Call) -> None:
         """A call waits, at the place that its arrival gives."""
-        key = (call.edge, call.queue, call.priority, call.hazard, call.skills, call.steps, call.only)
+        handed = bool(call.only) and call.only == call.handed_to
+        key = (call.edge, call.queue, call.priority, call.hazard, call.skills, call.steps, call.only, handed)
         bucket = self._buckets.get(key)
         if bucket is None:
             bucket = self._new_bucket(key, call)
@@ -183,6 +184,7 @@ class Index:
         bucket = self._buckets[key] = Bucket(key, call.edge, call.queue, definition, self.ways(call))
         bucket.base += call.priority * POINT
         bucket.hazard, bucket.only = call.hazard, call.only
+        bucket.handed = bool(call.only) and call.only == call.handed_to
         for way in bucket.ways:
             way.crew.buckets.append(bucket)
             if not call.only:

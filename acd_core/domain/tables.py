@@ -24,6 +24,7 @@ from acd_core.domain import (
     requests,
     sessions,
     shift,
+    transfer,
 )
 from acd_core.domain import events as ev
 from acd_core.domain.agent import Agent
@@ -192,6 +193,14 @@ AGENTS: Mapping[type[ev.Event], Mapping[AgentState, AgentRule | Stale]] = {
         "ready": STALE,
         "ringing": STALE,
         "talking": devices.phone_hung_up,
+        "wrap_up": STALE,
+    },
+    ev.TransferAsked: {
+        "logged_out": STALE,
+        "not_ready": STALE,
+        "ready": STALE,
+        "ringing": STALE,
+        "talking": transfer.asked,
         "wrap_up": STALE,
     },
 }

@@ -128,12 +128,13 @@ def give_back(turn: Turn, call: Call) -> None:
         log_out(turn, agent)
 
 
-def leave(turn: Turn, call: Call, *, phone_is_gone: bool) -> None:
-    """The call ends out of a conversation: the agent goes to wrap-up."""
+def leave(turn: Turn, call: Call, *, phone_is_gone: bool, hands_on: bool = False) -> None:
+    """The call ends out of a conversation, or its agent hands it on: the agent goes to wrap-up."""
     agent = turn.state.agents[call.agent]
     if call.audio == "phone" and not phone_is_gone:
         turn.emit(EndPhone(edge=call.edge, call=call.id, agent=agent.id, offer=call.offer))
-    spoke(turn, call)
+    if not hands_on:
+        spoke(turn, call)  # of several, the one who saw to the end of it
     assert agent.desk is not None
     talk_ms = turn.now_ms - agent.desk.answered_ms
     if call.outbound:
@@ -143,6 +144,7 @@ def leave(turn: Turn, call: Call, *, phone_is_gone: bool) -> None:
         queue.talking -= 1
         queue.day.handled += 1
         queue.day.talk_ms += talk_ms
+        queue.day.transferred += hands_on
     _separate(call, agent)
     begin_wrap_up(turn, agent, manner(turn.state, call.queue).wrap_up_ms)
 

@@ -35,6 +35,8 @@ from acd_core.domain.commands import (
     RefuseCall,
     RingPhone,
     SetDeadline,
+    StaleEvent,
+    TransferAnswered,
 )
 from acd_core.domain.state import State, deadlines
 
@@ -96,8 +98,17 @@ class Hearsay:
         for id_ in over:
             told = id_ in ends or lost or isinstance(event, ev.CallerHungUp | ev.DialFailed)
             assert told, f"call {id_} is over and its edge is not told"
+        if isinstance(event, ev.TransferAsked):
+            answers = [command.status for command in commands if isinstance(command, TransferAnswered)]
+            stale = any(isinstance(command, StaleEvent) for command in commands)
+            assert len(answers) == (not stale), f"{event} is answered {answers}"
+            assert (answers == [200]) == (self._said(commands, "transferred") == 1), f"{event}: {answers}"
         self._phones_gone(state, event, over)
         self._compare(state)
+
+    @staticmethod
+    def _said(commands: Sequence[AnyCommand], step: str) -> int:
+        return sum(isinstance(command, CallStory) and command.step == step for command in commands)
 
     @staticmethod
     def _refused(commands: Sequence[AnyCommand]) -> set[str]:

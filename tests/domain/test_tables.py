@@ -112,6 +112,8 @@ def sample(kind: type[ev.Event], world: World) -> Any:
         "by": "caller",
         "to": "+903121234567",
         "trunks": ("carrier",),
+        "transfer": 1,
+        "target": "186",
     }
     if kind is ev.DeadlinePassed:
         return ev.DeadlinePassed(entity="call", id="c1", key="flow", generation=0)
