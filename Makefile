@@ -60,7 +60,7 @@ asterisk: tools
 	@$(VENV_PYTHON) scripts/asterisk.py
 	$(VENV_PYTHON) -m pytest tests/peers/with_asterisk.py
 
-# After a change of agent_web/wire.py: the page's types.
+# After a change of agent_web/wire: the page's types.
 wire: ready-dev
 	$(VENV_PYTHON) scripts/wire_types.py
 

@@ -1,6 +1,6 @@
 """Writes the page's TypeScript types from the wire's structs, so that a message is defined once.
 
-`make wire` after a change of `agent_web/wire.py`; a test holds the committed file in step with it.
+`make wire` after a change of `agent_web/wire`; a test holds the committed file in step with it.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
 TARGET = ROOT / "agent_web" / "ui" / "src" / "wire.gen.ts"
-_HEAD = "// Made by scripts/wire_types.py from agent_web/wire.py; not to be edited.\n"
+_HEAD = "// Made by scripts/wire_types.py from agent_web/wire; not to be edited.\n"
 
 
 def typescript(document: dict[str, Any]) -> str:

@@ -20,6 +20,7 @@ from acd_core.domain.events import (
     Event,
     ModeChanged,
     PhoneDialled,
+    TransferAsked,
     WebDown,
     WebEvent,
 )
@@ -51,6 +52,7 @@ _EVENTS: dict[str, tuple[type, ...]] = {
     "web": typing.get_args(WebEvent),
     "store": (),
     "control": (ModeChanged,),
+    "probe": (),
 }
 
 
@@ -82,7 +84,7 @@ class Reception:
                 self._change_mode(peer, message)
             else:
                 assert isinstance(message, Event)
-                if isinstance(message, DialRequested | PhoneDialled):
+                if isinstance(message, DialRequested | PhoneDialled | TransferAsked):
                     message = self._judged(message)
                 elif isinstance(message, AudioConnected):
                     self._spread.settled(message.edge)
@@ -92,17 +94,18 @@ class Reception:
 
     def on_up(self, peer: CorePeer, fresh: bool) -> None:
         """A peer connected; its inventory follows. A web process is told the whole picture."""
+        if self._peers.passes(peer):
+            return
         _log.info("%s %s connected%s", peer.role, peer.name, ", new" if fresh else "")
         if peer.role == "web":
             self._board.welcome(peer.name)
         elif peer.role == "edge":
             self._spread.began(peer.name)
-        if peer.role != "control":
-            self._board.touch()
+        self._board.touch()
 
     def on_down(self, peer: CorePeer) -> None:
         """A peer's connection ended; one that we end ourselves on our way out says nothing about the peer."""
-        if peer.role == "control":
+        if self._peers.passes(peer):
             self._peers.forget(peer)
             return
         if self._engine.stopped:
@@ -114,9 +117,15 @@ class Reception:
             self._engine.handle(WebDown(web=peer.name))
         self._board.touch()
 
-    def _judged(self, event: DialRequested | PhoneDialled) -> DialRequested | PhoneDialled:
+    def _judged(
+        self, event: DialRequested | PhoneDialled | TransferAsked
+    ) -> DialRequested | PhoneDialled | TransferAsked:
         """Dial rules are no part of the state, so what they come to is written down with the event; no peer says it for us."""
-        verdict = self._judge(event.number if isinstance(event, DialRequested) else event.dialled)
+        if isinstance(event, DialRequested):
+            typed = event.number
+        else:
+            typed = event.dialled if isinstance(event, PhoneDialled) else event.target
+        verdict = self._judge(typed)
         if isinstance(verdict, Barred):
             return msgspec.structs.replace(event, to="", trunks=(), barred=verdict.reason)
         return msgspec.structs.replace(event, to=verdict.number, trunks=verdict.trunks, barred="")

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from acd_core.documents.calendars import zone_of
 from acd_core.documents.ranges import DAY_MS
-from acd_core.domain.plan import HoursStep, Plan, Queue, QueueStep, Step
+from acd_core.domain.plan import HoursStep, Number, Plan, Queue, QueueStep, Step
 from acd_core.domain.roster import LEVEL_MIN, Roster
 
 _ENDS_SOON_DAYS = 90
@@ -53,6 +53,10 @@ def _unreached(plan: Plan) -> Iterator[str]:
 
 def _dead_keys(plan: Plan) -> Iterator[str]:
     """What is written and never comes to pass."""
+    unset = Number(dialled="", service="", flow="").early_media_max_ms
+    for index, number in enumerate(plan.numbers, 1):
+        if number.answer == "at_once" and number.early_media_max_ms != unset:
+            yield f'numbers[{index}].early_media_max_ms: without answer = "when_connected" there is no early media'
     for id_, queue in plan.queues.items():
         for index, step in enumerate(queue.steps[:-1]):
             if step.move_to and step.when == type(step.when)():

@@ -36,9 +36,11 @@ _ORDER: Range = (0, 1_000_000)
 _PRIORITY: Range = (-1_000_000, 1_000_000)
 _SPAN: Range = (1, DAY_MS)
 _SPAN_OR_NONE: Range = (0, DAY_MS)
+# Less than the three minutes after which a proxy may give up an INVITE (RFC 3261 16.6 (11), timer C).
+_UNANSWERED: Range = (1_000, 170_000)
 
 RANGES: dict[type[Document], dict[str, Range]] = {
-    Number: {"priority": _PRIORITY},
+    Number: {"priority": _PRIORITY, "early_media_max_ms": _UNANSWERED},
     Caller: {"priority": _PRIORITY},
     MenuStep: {"timeout_ms": _SPAN, "repeats": (0, 100)},
     QueueStep: {"priority": _PRIORITY},

@@ -1,10 +1,11 @@
-"""A call arrives: refused at the door, or answered and led into its flow."""
+"""A call arrives: refused at the door, or let in, now answered or later, and led into its flow."""
 
 from __future__ import annotations
 
+from acd_core.domain import answer
 from acd_core.domain.call import Call
 from acd_core.domain.callers import recognise
-from acd_core.domain.commands import AnswerCaller, CallStory, EntityGone, RefuseCall, RingCaller
+from acd_core.domain.commands import CallStory, EntityGone, RefuseCall
 from acd_core.domain.events import CallArrived, RecordingFinished
 from acd_core.domain.flow import begin
 from acd_core.domain.limits import CALLS_LIVE_MAX, RETRY_AFTER_S
@@ -12,7 +13,7 @@ from acd_core.domain.turn import Turn
 
 
 def arrived(turn: Turn, event: CallArrived) -> None:
-    """Answer the call, or refuse it; once."""
+    """Let the call in, or refuse it; once."""
     state = turn.state
     if event.call in state.calls or event.call in state.ended:
         turn.stale(event, "known")
@@ -45,9 +46,7 @@ def arrived(turn: Turn, event: CallArrived) -> None:
     )
     state.calls[call.id] = call
     recognise(turn, call, event, number)
-    turn.emit(RingCaller(edge=call.edge, call=call.id))
-    turn.emit(AnswerCaller(edge=call.edge, call=call.id))
-    turn.story(call, "answered")
+    answer.begin(turn, call, number)
     begin(turn, call)
 
 

@@ -27,7 +27,7 @@ MOVES: dict[CallState, frozenset[CallState]] = {
     "waiting": frozenset({"waiting", "ringing", "playing", "menu"}),
     "ringing": frozenset({"waiting", "talking"}),
     "dialling": frozenset({"talking"}),
-    "talking": frozenset({"held"}),
+    "talking": frozenset({"held", "waiting", "playing"}),
     "held": frozenset({"talking", "waiting"}),
 }
 
@@ -55,6 +55,7 @@ class Call(msgspec.Struct, kw_only=True):
     arrived_ms: int
     outbound: bool = False  # dialled by an operator ...
     request: str = ""  # ... with this of their page
+    early_max_ms: int = 0  # the caller's leg is not answered yet, and may stay so for so long; 0: it is
     state: CallState = "playing"
     since_ms: int = 0
     # Who calls, and what that means for the call's place.
@@ -64,6 +65,10 @@ class Call(msgspec.Struct, kw_only=True):
     preferred: str = ""  # the agent the plan gives this caller
     asked_priority: int = 0  # by number, caller and event; the flow step's and the queue's come on top
     asked_skills: tuple[tuple[str, int], ...] = ()  # likewise
+    own_priority: int = (
+        0  # of them, what the dialled number does not ask for: it stays when the caller is handed on
+    )
+    own_skills: tuple[tuple[str, int], ...] = ()
     # The flow. `saying` are the ids of the prompts of playback number `play`, until it is reported done.
     flow: str = ""
     step: str = ""
@@ -97,6 +102,10 @@ class Call(msgspec.Struct, kw_only=True):
     part: int = 0  # recording parts begun
     unrecorded: tuple[int, ...] = ()  # parts whose recording is not yet reported to be on disk
     answered_ms: int = 0  # the first conversation began
+    # Handed on (transfer.py).
+    transfers: int = 0  # so often
+    handed_by: str = ""  # by this agent at last, whom it is not kept for ...
+    handed_to: str = ""  # ... to this one, if to one alone: they may have it whatever they serve, while it is kept for them
     deadlines: dict[str, Deadline] = {}
 
 

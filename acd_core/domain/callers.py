@@ -16,22 +16,28 @@ from acd_core.domain.turn import Turn
 
 def recognise(turn: Turn, call: Call, event: CallArrived, number: Number) -> None:
     """Note what the dialled number, the caller and the event ask for."""
-    call.asked_priority = number.priority + event.priority
-    if not call.number and not number.skills and not event.skills:
-        return
-    skills = dict(number.skills)
+    call.own_priority = event.priority
+    skills: dict[str, int] = {}
     if call.number:
         caller = turn.index.look.callers.get(call.number)
         if caller is not None:
             call.vip = caller.vip
             call.preferred = caller.agent
-            call.asked_priority += caller.priority
+            call.own_priority += caller.priority
             call.caller_name = call.caller_name or caller.name
             ask_more(skills, caller.skills)
         _remember(turn, call)
     if event.skills:
         ask_more(skills, _known(turn, event.skills))
-    call.asked_skills = tuple(sorted(skills.items()))
+    if skills:
+        call.own_skills = tuple(sorted(skills.items()))
+    ask_as(call, number)
+
+
+def ask_as(call: Call, number: Number) -> None:
+    """The call asks for what it brings along itself, and for what this number of the plan does."""
+    call.asked_priority = call.own_priority + number.priority
+    call.asked_skills = merged(call.own_skills, number.skills)
 
 
 def ask_more(skills: dict[str, int], more: dict[str, int]) -> None:
@@ -90,7 +96,7 @@ def keep(turn: Turn, call: Call) -> None:
         return
     id_ = call.preferred or _last_operator(turn, call, definition.last_operator_ms)
     agent = turn.state.agents.get(id_) if id_ and not call.hazard else None
-    if agent is None or agent.state in ("logged_out", "not_ready"):
+    if agent is None or agent.state in ("logged_out", "not_ready") or id_ == call.handed_by:
         return
     crew = turn.index.crews[call.queue]
     squad = crew.members.get(id_)

@@ -50,8 +50,17 @@ class RingCaller(EdgeCommand, frozen=True, kw_only=True):
     """180 Ringing to the caller."""
 
 
+class ProgressCaller(EdgeCommand, frozen=True, kw_only=True):
+    """183 Session Progress with our session description: the caller hears what is played, unanswered for `max_ms` at most.
+
+    After that the edge answers by itself, as it does at once where there can be no early media, and reports `CallerAnswered`.
+    """
+
+    max_ms: int
+
+
 class AnswerCaller(EdgeCommand, frozen=True, kw_only=True):
-    """200 OK to the caller; audio starts."""
+    """200 OK to the caller; audio starts, unless there was early media."""
 
 
 class Play(EdgeCommand, frozen=True, kw_only=True):
@@ -133,6 +142,16 @@ class DialOut(EdgeCommand, frozen=True, kw_only=True):
     service: str = ""
     trunks: tuple[str, ...] = ()
     caller: str = ""
+
+
+class TransferAnswered(EdgeCommand, frozen=True, kw_only=True):
+    """What has become of `TransferAsked` number `transfer`: 180 (it rings there), 200 (the caller is handed on), else why not."""
+
+    agent: str
+    offer: int
+    transfer: int
+    status: int
+    reason: str = ""
 
 
 class DropAudio(Command, frozen=True, kw_only=True):
@@ -288,6 +307,7 @@ CallStep: TypeAlias = Literal[
     "held",
     "resumed",
     "requeued",
+    "transferred",
     "recorded",
     "preferred",
     "released",
@@ -396,6 +416,7 @@ class StaleEvent(Command, frozen=True, kw_only=True):
 ToEdge: TypeAlias = (
     RefuseCall
     | RingCaller
+    | ProgressCaller
     | AnswerCaller
     | Play
     | PlayMusic
@@ -405,6 +426,7 @@ ToEdge: TypeAlias = (
     | Join
     | Part
     | DialOut
+    | TransferAnswered
     | DropAudio
     | PreparePrompts
 )

@@ -36,6 +36,7 @@ class QueueCounters(msgspec.Struct, kw_only=True):
     talk_ms: int = 0  # with holds
     wrap_up_ms: int = 0
     wrapped_up: int = 0
+    transferred: int = 0  # of those handled: the operator handed the caller on
 
 
 class DialCounters(msgspec.Struct, kw_only=True):

@@ -131,6 +131,12 @@ class CallerHungUp(Event, frozen=True, kw_only=True):
     reason: str = ""
 
 
+class CallerAnswered(Event, frozen=True, kw_only=True):
+    """The edge answered a call by itself that was to be heard before the answer: its time was over, or it could not be heard."""
+
+    call: str
+
+
 class PlaybackDone(Event, frozen=True, kw_only=True):
     """Playback number `play` of this call ended; with `failed`, a prompt could not be played and was skipped."""
 
@@ -182,6 +188,23 @@ class PhoneHungUp(Event, frozen=True, kw_only=True):
 
     agent: str
     call: str
+
+
+class TransferAsked(Event, frozen=True, kw_only=True):
+    """The operator's phone asks, within the call of this offer, to hand the caller on to `target` (REFER, RFC 3515).
+
+    `transfer` numbers what is asked in this edge's phones; `to`, `trunks` and `barred` of the target as in `DialRequested`.
+    """
+
+    agent: str
+    call: str
+    offer: int
+    transfer: int
+    target: str
+    at_ms: int
+    to: str = ""
+    trunks: tuple[str, ...] = ()
+    barred: str = ""
 
 
 class AudioConnected(Event, frozen=True, kw_only=True):
@@ -391,6 +414,7 @@ EdgeEvent: TypeAlias = (
     EdgeInventory
     | CallArrived
     | CallerHungUp
+    | CallerAnswered
     | PlaybackDone
     | KeyPressed
     | PhoneRegistered
@@ -398,6 +422,7 @@ EdgeEvent: TypeAlias = (
     | PhoneAnswered
     | PhoneFailed
     | PhoneHungUp
+    | TransferAsked
     | AudioConnected
     | AudioLost
     | AudioCutOff

@@ -114,6 +114,9 @@ def _call(state: State, call: Call) -> None:
         assert call.outbound, f"{name}: dialled by an operator"
         assert "dial" in call.deadlines, f"{name}: dialling has a deadline"
         assert call.audio == "phone" or state.agents[call.agent].leg, f"{name}: with audio"
+    early_states = ("playing", "menu", "waiting", "ringing")
+    may_be_early = call.state in early_states and not call.outbound and not call.answered_ms
+    assert may_be_early or not call.early_max_ms, f"{name}: who talks, or was dialled, is answered"
     assert call.state != "held" or "held" in call.deadlines, f"{name}: a hold has a deadline"
     assert call.state != "waiting" or "wait" in call.deadlines, f"{name}: waiting has a deadline"
     assert call.state not in ("talking", "held") or "talk" in call.deadlines, (
@@ -220,6 +223,8 @@ def may_take(state: State, agent: Agent, call: Call) -> bool:
     entry = state.roster.agents.get(agent.id)
     if entry is None or (call.only and call.only != agent.id):
         return False
+    if call.only and call.only == call.handed_to:
+        return True
     taken = taken_steps(state.queues[call.queue].definition.steps, call.steps)
     lowered = sum(step.lower_levels for step in taken)
     teams = {team for step in taken for team in step.add_teams}

@@ -13,6 +13,7 @@ heard.
 from __future__ import annotations
 
 from acd_core.domain.agent import Agent
+from acd_core.domain.answer import is_answered, let_hear
 from acd_core.domain.call import Call
 from acd_core.domain.commands import (
     AnswerCaller,
@@ -151,9 +152,14 @@ def _mend(turn: Turn, call: Call, held: HeldCall, sound: bool) -> None:
         if held.answered:
             was_answered(turn, call, "")
         return
+    if held.answered and call.early_max_ms:
+        is_answered(turn, call)
     if not held.answered and not call.outbound:
-        turn.emit(AnswerCaller(edge=call.edge, call=call.id))
-        sound = True
+        if call.early_max_ms:
+            let_hear(turn, call)
+        else:
+            turn.emit(AnswerCaller(edge=call.edge, call=call.id))
+            sound = True
     if call.state == "talking":
         if held.agent != call.agent:
             say_join(turn, call)

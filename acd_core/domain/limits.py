@@ -16,6 +16,10 @@ CALLBACKS_MAX = 10_000  # callbacks asked for and not made; full: no more are of
 SEARCH_STEPS_MAX = 16  # of a queue
 REJECTED_NAMED_MAX = 12  # agents a decision names; the rest is counted
 CREW_NAMED_MAX = 64  # a queue with more agents names none
+TRANSFERS_A_CALL_MAX = 8  # a caller is handed on so often, then no more
+TRANSFER_LATE_MS = (
+    30_000  # what an operator asked so long ago (the core was away) is not done behind their back now
+)
 # A playback that is not reported done by then counts as done: no caller hears silence for ever.
 PLAYBACK_MAX_MS = 300_000
 

@@ -77,7 +77,7 @@ def offer(turn: Turn, call: Call, agent: Agent) -> None:
         vip=call.vip,
         hazard=call.hazard,
         repeat=call.repeat,
-        kept=call.only == agent.id,
+        kept=call.only == agent.id != call.handed_to,
         shared=ring_max - 1,
     )
     tell_offer(turn, call, bucket, chosen, next_one)

@@ -146,7 +146,8 @@ class Index:
     def add_call(self, call: Call) -> None:
         """A call waits, at the place that its arrival gives."""
         away = call.edge in self.away
-        key = (away, call.queue, call.priority, call.hazard, call.skills, call.steps, call.only)
+        handed = bool(call.only) and call.only == call.handed_to
+        key = (away, call.queue, call.priority, call.hazard, call.skills, call.steps, call.only, handed)
         bucket = self._buckets.get(key)
         if bucket is None:
             bucket = self._new_bucket(key, call, away)
@@ -194,6 +195,7 @@ class Index:
         bucket = self._buckets[key] = Bucket(key, call.queue, definition, self.ways(call))
         bucket.base += call.priority * POINT
         bucket.hazard, bucket.only, bucket.away = call.hazard, call.only, away
+        bucket.handed = bool(call.only) and call.only == call.handed_to
         for way in bucket.ways:
             way.crew.buckets.append(bucket)
             if not (call.only or away):

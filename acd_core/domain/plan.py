@@ -22,6 +22,10 @@ class PromptText(Document, frozen=True, kw_only=True):
     wav: str = ""  # relative to the plan's file when written, absolute once loaded
 
 
+# When a call is answered, and its costs begin: as it comes, or when somebody is there. Until then it hears early media.
+Answer: TypeAlias = Literal["at_once", "when_connected"]
+
+
 class Number(Document, frozen=True, kw_only=True):
     """A dialled number and the flow it starts. `service` is what the operator's pop-up says."""
 
@@ -31,6 +35,8 @@ class Number(Document, frozen=True, kw_only=True):
     language: str = "tr"
     priority: int = 0  # added to that of the queue
     skills: dict[str, int] = {}  # what its calls need of an operator, and at which level at least
+    answer: Answer = "at_once"
+    early_media_max_ms: int = 50_000  # with "when_connected": answered after this time anyway
 
 
 class Caller(Document, frozen=True, kw_only=True):

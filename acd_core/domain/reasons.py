@@ -15,6 +15,8 @@ from acd_core.domain.queue import Queue
 from acd_core.domain.squads import POINT, Bucket, Squad, Way
 from acd_core.domain.turn import Turn
 
+HANDED_ON = "handed_on"  # a colleague named this agent
+
 
 def decided(
     turn: Turn,
@@ -93,6 +95,7 @@ def _tell(
             rejected=rejected,
             asked=bucket.ways[0].asks() if lacking else (),
             until_ms=call.only_until_ms,
+            detail=HANDED_ON if bucket.handed else "",
         )
     )
 

@@ -147,7 +147,19 @@ class Crew:
 class Bucket:
     """Waiting calls of one queue that ask for the same and stand the same."""
 
-    __slots__ = ("aging", "away", "base", "calls", "cap", "hazard", "key", "only", "queue", "ways")
+    __slots__ = (
+        "aging",
+        "away",
+        "base",
+        "calls",
+        "cap",
+        "handed",
+        "hazard",
+        "key",
+        "only",
+        "queue",
+        "ways",
+    )
 
     def __init__(
         self, key: tuple[object, ...], queue: str, definition: Definition, ways: tuple[Way, ...]
@@ -159,7 +171,10 @@ class Bucket:
         self.aging = definition.aging_per_min
         self.cap = definition.aging_max * POINT
         self.hazard = False
-        self.only = ""  # the agent its calls are kept for
+        self.only = ""  # the agent its calls are kept for ...
+        self.handed = (
+            False  # ... because a colleague handed them on to that agent, who need not serve the queue
+        )
 
     def points(self, arrived_ms: int, now_ms: int) -> int:
         """The effective priority of a call here: base and what waiting has added."""
@@ -176,5 +191,5 @@ class Bucket:
         return (not self.hazard, -self.base - (aged if aged < self.cap else self.cap), front[0], front[1])
 
     def admits(self, squads: tuple[Squad, ...]) -> bool:
-        """Whether an agent of these squads may have its calls."""
-        return any(squad in way.squads for way in self.ways for squad in squads)
+        """Whether an agent of these squads, or whom its calls are kept for, may have its calls."""
+        return self.handed or any(squad in way.squads for way in self.ways for squad in squads)

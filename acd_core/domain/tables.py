@@ -12,6 +12,7 @@ from typing import Any, Literal, TypeAlias
 import msgspec
 
 from acd_core.domain import (
+    answer,
     arrival,
     changes,
     devices,
@@ -23,6 +24,7 @@ from acd_core.domain import (
     requests,
     sessions,
     shift,
+    transfer,
 )
 from acd_core.domain import events as ev
 from acd_core.domain.agent import Agent
@@ -78,6 +80,15 @@ CALLS: Mapping[type[ev.Event], Mapping[CallState, CallRule | Stale]] = {
         "dialling": flow.hung_up,
         "talking": flow.hung_up,
         "held": flow.hung_up,
+    },
+    ev.CallerAnswered: {
+        "playing": answer.caller_answered,
+        "menu": answer.caller_answered,
+        "waiting": answer.caller_answered,
+        "ringing": answer.caller_answered,
+        "dialling": STALE,
+        "talking": STALE,
+        "held": STALE,
     },
     ev.PlaybackDone: {
         "playing": flow.playback_done,
@@ -190,6 +201,14 @@ AGENTS: Mapping[type[ev.Event], Mapping[AgentState, AgentRule | Stale]] = {
         "ready": STALE,
         "ringing": STALE,
         "talking": devices.phone_hung_up,
+        "wrap_up": STALE,
+    },
+    ev.TransferAsked: {
+        "logged_out": STALE,
+        "not_ready": STALE,
+        "ready": STALE,
+        "ringing": STALE,
+        "talking": transfer.asked,
         "wrap_up": STALE,
     },
 }

@@ -7,6 +7,7 @@ dialled (outbound.py) is held and joined again like any other, but it has no que
 from __future__ import annotations
 
 from acd_core.domain.agent import NO_AUDIO, Agent
+from acd_core.domain.answer import answer
 from acd_core.domain.call import Call, move
 from acd_core.domain.callers import spoke
 from acd_core.domain.commands import EndPhone, Join, Part
@@ -41,6 +42,7 @@ def connect(turn: Turn, call: Call, agent: Agent) -> None:
     agent.calls += 1
     agent.desk = desk_call(turn.state, call, turn.now_ms)
     others = bool(call.ringing)
+    answer(turn, call)
     join(turn, call, agent)
     turn.story(call, "connected", agent=agent.id)
     turn.move_agent(agent, "talking")
@@ -136,12 +138,13 @@ def give_back(turn: Turn, call: Call) -> None:
         log_out(turn, agent)
 
 
-def leave(turn: Turn, call: Call, *, phone_is_gone: bool) -> None:
-    """The call ends out of a conversation: the agent goes to wrap-up."""
+def leave(turn: Turn, call: Call, *, phone_is_gone: bool, hands_on: bool = False) -> None:
+    """The call ends out of a conversation, or its agent hands it on: the agent goes to wrap-up."""
     agent = turn.state.agents[call.agent]
     if call.audio == "phone" and not phone_is_gone:
         turn.emit(EndPhone(edge=call.edge, call=call.id, agent=agent.id, offer=call.offer))
-    spoke(turn, call)
+    if not hands_on:
+        spoke(turn, call)  # of several, the one who saw to the end of it
     assert agent.desk is not None
     talk_ms = turn.now_ms - agent.desk.answered_ms
     if call.outbound:
@@ -151,6 +154,7 @@ def leave(turn: Turn, call: Call, *, phone_is_gone: bool) -> None:
         queue.talking -= 1
         queue.day.handled += 1
         queue.day.talk_ms += talk_ms
+        queue.day.transferred += hands_on
     _separate(call, agent)
     begin_wrap_up(turn, agent, manner(turn.state, call.queue).wrap_up_ms)
 

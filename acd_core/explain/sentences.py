@@ -93,7 +93,7 @@ class _Teller:
     # --- the story ---
 
     def _step(self, story: CallStory) -> str:
-        plain = story.step in ("arrived", "dialled", "flow")
+        plain = story.step in ("arrived", "dialled", "flow", "transferred")
         shown = story.detail if plain else self._detail(story.detail)
         queue = story.detail if story.step == "moved" else story.queue
         text = self.words.say(
@@ -135,7 +135,8 @@ class _Teller:
         agent, strategy = self.agent(reason.agent), reason.strategy
         considered = reason.considered
         if reason.until_ms:  # it was kept for them
-            return self.words.say("chosen_why", agent=agent, why=self.words.say("why_preferred"))
+            why = "why_handed_on" if reason.detail else "why_preferred"
+            return self.words.say("chosen_why", agent=agent, why=self.words.say(why))
         if self.words.find(f"why_{strategy}") is None or not considered:
             return self.words.say("chosen", agent=agent)
         why = self.words.say(f"why_{strategy}", score=self._score(strategy, considered[0].score))

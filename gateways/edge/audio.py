@@ -102,9 +102,14 @@ class Audio:
             self._restarts,
         )
 
-    def allocate(self, leg: str, local_host: str, user: AudioUser, *, loopback: bool = False) -> AudioLeg:
-        """A new leg; its user hears `audio_bound` or `audio_refused` later, never from within this call."""
-        handle = AudioLeg(self, leg, local_host, loopback, user)
+    def allocate(
+        self, leg: str, local_host: str, user: AudioUser, *, loopback: bool = False, stranger: bool = False
+    ) -> AudioLeg:
+        """A new leg; its user hears `audio_bound` or `audio_refused` later, never from within this call.
+
+        `stranger`: asked for by nobody we know; until `AudioLeg.prove` it may be a forger who asked.
+        """
+        handle = AudioLeg(self, leg, local_host, loopback, user, stranger=stranger)
         self._legs[leg] = handle
         self._ask_ports(handle)
         handle.timer = asyncio.get_running_loop().call_later(
@@ -201,7 +206,13 @@ class Audio:
 
     def _ask_ports(self, leg: AudioLeg) -> None:
         self.link.send(
-            engine.AllocateLeg(leg=leg.id, local_host=leg.local_host, port=leg.port, loopback=leg.loopback)
+            engine.AllocateLeg(
+                leg=leg.id,
+                local_host=leg.local_host,
+                port=leg.port,
+                loopback=leg.loopback,
+                stranger=leg.stranger,
+            )
         )
 
     def _allocated(self, message: engine.LegAllocated) -> None:
@@ -212,6 +223,8 @@ class Audio:
             leg.timer.cancel()
         moved = leg.port != message.port
         leg.bound, leg.port = True, message.port
+        if leg.proved:
+            self.link.send(engine.ProveLeg(leg=leg.id))
         for told in (leg.connection, leg.playing):
             if told is not None:
                 self.link.send(told)

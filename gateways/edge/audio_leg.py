@@ -39,7 +39,9 @@ class AudioUser(Protocol):
 class AudioLeg:
     """One leg in the engine. All methods are allowed at any time; after `free` they do nothing."""
 
-    def __init__(self, audio: Audio, leg: str, local_host: str, loopback: bool, user: AudioUser) -> None:
+    def __init__(
+        self, audio: Audio, leg: str, local_host: str, loopback: bool, user: AudioUser, *, stranger: bool
+    ) -> None:
         """Made by `Audio.allocate`."""
         self.id = leg
         self.port = 0
@@ -48,6 +50,7 @@ class AudioLeg:
         self.made = False  # an engine had it, be it one that is gone
         self.user = user
         self.local_host, self.loopback = local_host, loopback
+        self.stranger, self.proved = stranger, False
         self.connection: engine.ConnectLeg | None = None
         self.playing: engine.PlayFiles | engine.PlayLoop | None = None
         self.attempts = 0
@@ -79,6 +82,12 @@ class AudioLeg:
         if connection != self.connection:
             self.connection = connection
             self._audio.say(self, connection)
+
+    def prove(self) -> None:
+        """The stranger who signals was seen to receive what we send there."""
+        if self.stranger and not self.proved:
+            self.proved = True
+            self._audio.say(self, engine.ProveLeg(leg=self.id))
 
     def play(self, play: int, paths: tuple[str, ...]) -> None:
         """Play files once, then the user hears `audio_played`."""

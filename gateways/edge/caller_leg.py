@@ -111,8 +111,10 @@ class CallerLeg:
         invitation: Invitation,
         source: Flow,
         tag: str,
+        *,
+        known: bool,
     ) -> None:
-        """Takes ports; the call arrives when they are there."""
+        """Takes ports; the call arrives when they are there. `known`: a trunk, or a phone of ours with its password."""
         self._parts, self._calls = parts, calls
         self._key, self._invitation, self._source, self._tag = key, invitation, source, tag
         self._invite = invitation.request
@@ -127,7 +129,10 @@ class CallerLeg:
         self._answer_due = self._ended = False
         self.answered = False
         self.hops = hops_onward(self._invite)
-        self.audio = parts.audio.allocate(call_id, parts.addresses.rtp_listen(source.host), self)
+        listen_host = parts.addresses.rtp_listen(source.host)
+        self.audio = parts.audio.allocate(call_id, listen_host, self, stranger=not known)
+        if source.transport != "UDP":  # nobody connects in another's name
+            self.audio.prove()
         parts.point.watch(key, self)
         parts.trace.party(call_id, "caller", self._invite.call_id)
         if invitation.expires_s is not None:

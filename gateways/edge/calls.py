@@ -124,7 +124,14 @@ class Calls:
         if trunk is not None:
             self._lines[call_id] = trunk
         self._callers_coming[call_id] = CallerLeg(
-            self._parts, self, call_id, key, invitation, source, token(_TAG_CHARS)
+            self._parts,
+            self,
+            call_id,
+            key,
+            invitation,
+            source,
+            token(_TAG_CHARS),
+            known=trunk is not None or bool(user),
         )
 
     def turn_away(self, key: ServerKey, invite: Request, source: Flow, reason: str) -> None:

@@ -56,7 +56,7 @@ class DiallingPhone:
         self._call: Call | None = None
         self.agent, self.offer = "", 0
         self.answered = False
-        self._leg = CallerLeg(parts, self, call_id, key, invitation, source, tag)
+        self._leg = CallerLeg(parts, self, call_id, key, invitation, source, tag, known=True)
 
     @property
     def audio(self) -> AudioLeg:

@@ -1,9 +1,8 @@
 """The SIP point of an edge: all its listeners, each with the sans-IO transaction layer of its transport, as one.
 
-Whole messages and due timers go into a layer; what comes out is put on the wire or handed to whoever owns the transaction. A
-*server user* answers a request, a *client user* hears the responses to one; a request that opens a transaction goes to the
-point's handler. Whoever acts on a layer from within such a call only adds output, which the running loop takes up in order:
-nothing here is entered twice.
+Whole messages and due timers go into a layer; what comes out is put on the wire or handed to whoever owns the transaction
+(`user_table.py`); a request that opens a transaction goes to the point's handler. Whoever acts on a layer from within such a call
+only adds output, which the running loop takes up in order: nothing here is entered twice.
 
 A `Flow` names the way: the door is that of its transport and of its address' family. Responses go back by the door that the
 request came by. A request too large for a datagram goes by TCP, and back to UDP when there is nobody (`large.py`).
@@ -22,21 +21,18 @@ from gateways.edge.admission import receive_backlog
 from gateways.edge.clock import Clock
 from gateways.edge.door import Door
 from gateways.edge.guard.guard import Guard
-from gateways.edge.large import LargeRequests, is_large
+from gateways.edge.large import is_large
 from gateways.edge.listeners.opening import listener_at
 from gateways.edge.listeners.place import Place, is_ipv6
 from gateways.edge.listeners.stream import StreamLimits, StreamListener
 from gateways.edge.listeners.tls import TlsContexts
 from gateways.edge.listeners.udp import UdpListener
 from gateways.edge.trace import Trace
+from gateways.edge.user_table import UserTable
 from gateways.edge.users import ClientUser, RequestHandler, ServerUser
 from gateways.sip.dialog import Dialog
-from gateways.sip.errors import TransactionsFullError
 from gateways.sip.events import (
-    AckReceived,
-    AckTimedOut,
     Address,
-    CancelReceived,
     ClientKey,
     Flow,
     InviteEnded,
@@ -91,9 +87,7 @@ class SipPoint:
         self._tables = SharedTables()
         self._doors: dict[str, Door] = {}
         self._handler: RequestHandler | None = None
-        self._servers: dict[ServerKey, ServerUser] = {}
-        self._clients: dict[ClientKey, ClientUser] = {}
-        self._large = LargeRequests(clock.monotonic_ms)
+        self._users = UserTable(clock, guard, self._send_by)
         self._output: deque[tuple[Door, Output]] = (
             deque()
         )  # of the layers, not yet handled; empty between turns
@@ -226,9 +220,9 @@ class SipPoint:
         `believes`: whether an ACK from this host is one.
         """
         if user is not None:
-            self._servers[key] = user
+            self._users.servers[key] = user
         elif response.status >= 200:
-            self._servers.pop(key, None)
+            self._users.servers.pop(key, None)
         door = self._door_of(key)
         now_ms = self._clock.monotonic_ms()
         sent = door.layer.send_response(door.server_key(key), response, now_ms, believes)
@@ -249,7 +243,7 @@ class SipPoint:
 
     def watch(self, key: ServerKey, user: ServerUser) -> None:
         """`user` hears of the CANCEL of an INVITE that is not answered yet."""
-        self._servers[key] = user
+        self._users.servers[key] = user
 
     # --- client users -----------------------------------------------------------------------------
 
@@ -258,29 +252,29 @@ class SipPoint:
         way = to
         if to.transport == "UDP" and is_large(request):
             by_tcp = Flow("TCP", to.host, to.port)
-            if self._door(to) and self._door(by_tcp) and self._large.may_go_by_tcp(to.host):
+            if self._door(to) and self._door(by_tcp) and self._users.large.may_go_by_tcp(to.host):
                 way = by_tcp
         door = self._door(way)
         if door is None:
             return self._cannot_send(to, user)
         again = request.copy() if way is not to else None
         key = self._send(door, request, way)
-        self._clients[key] = user
+        self._users.clients[key] = user
         if again is not None:
-            self._large.sent(key, again, to)
+            self._users.large.sent(key, again, to)
         self._pump()
         return key
 
     def cancel(self, key: ClientKey, headers: Iterable[tuple[str, str]] = ()) -> None:
         """Take an INVITE back; `headers` go with the CANCEL."""
-        key = self._large.current(key)
+        key = self._users.large.current(key)
         if door := self._door_of_client(key):
             door.layer.cancel(door.client_key(key), self._clock.monotonic_ms(), headers)
             self._pump()
 
     def acknowledge(self, key: ClientKey, ack: Request, to: Flow) -> None:
         """ACK a 2xx."""
-        key = self._large.current(key)
+        key = self._users.large.current(key)
         door, way = self._door_of_client(key), self._door(to)
         if door is None:
             return
@@ -290,18 +284,23 @@ class SipPoint:
 
     def forget(self, key: ClientKey) -> None:
         """The client user is no longer interested."""
-        self._clients.pop(key, None)
+        self._users.clients.pop(key, None)
 
     def _send(self, door: Door, request: Request, to: Flow) -> ClientKey:
         key = door.layer.send_request(request, to.address, self._clock.monotonic_ms())
         return ClientKey(door.outer(key))
 
+    def _send_by(self, request: Request, to: Flow) -> ClientKey:
+        door = self._door(to)
+        assert door is not None, "a request that may go by TCP instead has a door of its own"
+        return self._send(door, request, to)
+
     def _cannot_send(self, to: Flow, user: ClientUser) -> ClientKey:
         """No listener of ours has this transport and family."""
         key = ClientKey(f"none {next(self._unsendable)}")
-        self._clients[key] = user
+        self._users.clients[key] = user
         self._guard.unsent(to.host, f"no {to.transport} listener for it")
-        asyncio.get_running_loop().call_soon(self._client_failed, key, 503)
+        asyncio.get_running_loop().call_soon(self._users.client_failed, key, 503)
         return key
 
     # --- doors ------------------------------------------------------------------------------------
@@ -410,76 +409,11 @@ class SipPoint:
             case Refused(source=source, status=status, reason=reason):
                 self._guard.refused(source[0], status, reason, self._clock.monotonic_ms())
             case ResponseReceived() | TransportProblem() | InviteEnded():
-                self._take_client(door, item)
-            case TransactionTimedOut(key=key):
-                outer = door.outer(key)
-                if server := self._servers.pop(ServerKey(outer), None):
-                    server.answered_for(ServerKey(outer))
-                else:
-                    self._client_failed(self._large.original(ClientKey(outer)), 408)
+                self._users.client_told(door, item)
+            case TransactionTimedOut():
+                self._users.timed_out(door, item)
             case _:
-                self._take_server(door, item)
-
-    def _take_client(self, door: Door, item: ResponseReceived | TransportProblem | InviteEnded) -> None:
-        current = ClientKey(door.outer(item.key))
-        key = self._large.original(current)
-        match item:
-            case ResponseReceived(response=response, source=source, proves=proves):
-                if proves:
-                    self._guard.proved(source[0], self._clock.monotonic_ms())
-                if client := self._clients.get(key):
-                    if response.status >= 300 or (
-                        response.status >= 200 and response.cseq.method != "INVITE"
-                    ):
-                        self._done(key)
-                    client.response(key, response, door.flow(source))
-            case TransportProblem():
-                if not self._by_udp_instead(key):
-                    self._client_failed(key, 503)
-            case InviteEnded():
-                # Not of an attempt by TCP that was given up for one by UDP.
-                if current == self._large.current(key) and (client := self._done(key)):
-                    client.ended(key)
-
-    def _by_udp_instead(self, key: ClientKey) -> bool:
-        """A large request found nobody on TCP."""
-        kept = self._large.refused(key)
-        if kept is None or key not in self._clients:
-            return False
-        request, to = kept
-        door = self._door(to)
-        assert door is not None, "it would have gone that way at once"
-        try:
-            self._large.moved(key, self._send(door, request, to))
-        except TransactionsFullError:
-            return False
-        return True
-
-    def _take_server(self, door: Door, item: CancelReceived | AckReceived | AckTimedOut) -> None:
-        key = ServerKey(door.outer(item.key))
-        server = self._servers.get(key)
-        if server is None:
-            return
-        match item:
-            case CancelReceived(request=request):
-                server.cancelled(key, request)
-            case AckReceived(request=request, source=source, proves=proves):
-                if proves:
-                    self._guard.proved(source[0], self._clock.monotonic_ms())
-                del self._servers[key]
-                server.acknowledged(key, request)
-            case AckTimedOut():
-                del self._servers[key]
-                server.not_acknowledged(key)
-
-    def _client_failed(self, key: ClientKey, status: int) -> None:
-        if client := self._done(key):
-            client.failed(key, status)
-
-    def _done(self, key: ClientKey) -> ClientUser | None:
-        """Nothing more is told of it; to whom it would have been."""
-        self._large.forget(key)
-        return self._clients.pop(key, None)
+                self._users.server_told(door, item)
 
 
 def _transport_of(uri: Uri) -> Transport | None:

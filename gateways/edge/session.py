@@ -270,6 +270,7 @@ class Session:
         if not self._may_speak(source, request.method):
             parts.point.respond(key, refused(request, NO_SUCH_DIALOG))
             return
+        self.audio.prove()  # our tag came back
         refusal = self._dialog.judge(request)
         self._dialog.accept(request)
         if refusal is not None:
@@ -381,6 +382,7 @@ class Session:
     def acknowledged(self, key: ServerKey, request: Request) -> None:
         """The ACK; it carries the answer when the offer was ours (RFC 3261 13.3.1.4)."""
         self._dialog.ack_received(request)
+        self.audio.prove()
         if not self._first_is_over(key) and key == self._answer_in_ack and not self._closed:
             self._answer_in_ack = None
             self._take_answer(request)

@@ -37,6 +37,10 @@ _CSEQ_METHOD = re.compile(r"^cseq[ \t]*:[ \t]*\d+[ \t]+(\S+)", re.IGNORECASE | r
 _SAID_ELSEWHERE = frozenset(("call", "edge", "at_ms", "type", "step"))
 
 
+class UnknownCallError(Exception):
+    """Neither trace nor journal know the call; the text says which there are."""
+
+
 class _Line(msgspec.Struct, frozen=True):
     """One line of the ladder: an arrow of a party, or a note at the edge's column."""
 
@@ -47,12 +51,12 @@ class _Line(msgspec.Struct, frozen=True):
 
 
 def render(config: Config, call: str) -> str:
-    """The ladder; for an unknown call, what the latest calls are."""
+    """The ladder. Raises `UnknownCallError`."""
     parties = parties_of(config.traces_path, call)
     lines, peers = _arrows(messages_of(config.traces_path, parties))
     notes, arrived, problem = _notes(config.journal_path, call)
     if not lines and not notes:
-        return _unknown(config, call, problem)
+        raise _unknown(config, call, problem)
     # The journal's clock is the core's; a message that caused an event goes before it.
     ladder = sorted([*lines, *notes], key=lambda line: (line.at_ms, line.party == ""))
     text = [*_head(call, ladder[0].at_ms, arrived, peers), ""]
@@ -68,7 +72,10 @@ def render(config: Config, call: str) -> str:
 
 
 def capture(config: Config, call: str, path: Path) -> int:
-    """Write the messages of a call to `path` as a packet capture; how many there were. None: no file."""
+    """Write the messages of a call to `path` as a packet capture; how many there were. None: no file.
+
+    Raises `UnknownCallError`.
+    """
     folder, addresses = config.traces_path, LocalAddresses(config)
     found = sorted(messages_of(folder, parties_of(folder, call)), key=lambda one: one.message.at_ms)
 
@@ -79,7 +86,19 @@ def capture(config: Config, call: str, path: Path) -> int:
             host = addresses.towards(peer)  # the other family's
         return host, _port_of(config, one)
 
-    return write_pcap(path, [(one.message, here(one)) for one in found]) if found else 0
+    if not found:
+        check_known(config, call)
+        return 0
+    return write_pcap(path, [(one.message, here(one)) for one in found])
+
+
+def check_known(config: Config, call: str) -> None:
+    """Raises `UnknownCallError`."""
+    parties = parties_of(config.traces_path, call)
+    if next(messages_of(config.traces_path, parties), None) is None:
+        notes, _, problem = _notes(config.journal_path, call)
+        if not notes:
+            raise _unknown(config, call, problem)
 
 
 def _port_of(config: Config, one: Traced) -> int:
@@ -219,15 +238,15 @@ def _draw(line: _Line, columns: list[str], began_ms: int) -> str:
     return (seconds + "".join(row)).rstrip()
 
 
-def _unknown(config: Config, call: str, problem: str) -> str:
-    """What there is instead."""
+def _unknown(config: Config, call: str, problem: str) -> UnknownCallError:
+    """With what there is instead."""
     lines = [f"There is no call {call} in the trace or the journal."]
     latest = _latest(config)
     if latest:
         lines += ["The latest calls:", *(f"  {line}" for line in latest)]
     if problem:
         lines.append(f"The journal can't be read: {problem}")
-    return "\n".join(lines)
+    return UnknownCallError("\n".join(lines))
 
 
 def _latest(config: Config) -> list[str]:

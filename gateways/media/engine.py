@@ -29,6 +29,7 @@ from gateways.media.messages import (
     PlaybackDone,
     PlayFiles,
     PlayLoop,
+    ProveLeg,
     RecordingDone,
     SetGains,
     StartRecording,
@@ -84,6 +85,7 @@ class Engine:
         self._commands: dict[type, Callable[[str, Any], None]] = {
             AllocateLeg: self._allocate,
             ConnectLeg: self._connect,
+            ProveLeg: self._prove,
             PlayFiles: self._play_files,
             PlayLoop: self._play_loop,
             StopPlay: self._stop_play,
@@ -155,7 +157,9 @@ class Engine:
             self._release(pair)
             raise RefusedError(command.leg, f"{self._legs_max} legs are in use")
         row, ssrc, outgoing = place
-        leg = self._legs[key] = Leg(owner, command.leg, row, pair, ssrc, outgoing, self._tell)
+        leg = self._legs[key] = Leg(
+            owner, command.leg, row, pair, ssrc, outgoing, self._tell, stranger=command.stranger
+        )
         self._readers[pair.rtp.fileno()] = pair.rtp.recvfrom, leg.receive
         self._readers[pair.rtcp.fileno()] = pair.rtcp.recvfrom, leg.receive_rtcp
         self._epoll.register(pair.rtp.fileno(), select.EPOLLIN)
@@ -178,11 +182,14 @@ class Engine:
         if not -1 <= command.dtmf_payload_type <= 127:
             raise RefusedError(command.leg, f"{command.dtmf_payload_type} is no payload type")
         begins = command.send and not leg.sending
-        leg.connect(command, _address(leg, command))
+        leg.connect(command, _address(leg, command), self._now)
         if not leg.receiving:
             self._mixer.silence(leg.row)
         self._mixer.set_payload_type(leg.row, leg.payload_type, begins)
         self._regroup = True
+
+    def _prove(self, owner: str, command: ProveLeg) -> None:
+        self._leg(owner, command.leg).prove(self._now)
 
     def _play_files(self, owner: str, command: PlayFiles) -> None:
         leg = self._leg(owner, command.leg)

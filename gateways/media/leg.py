@@ -4,8 +4,12 @@ Everything from the network passes here and none of it is trusted: a datagram is
 is counted and forgotten. The peer's address comes from signalling first; then the first valid packet's source
 takes over, for a peer behind address translation knows not its own address. Once latched, other sources are
 dropped, so that nobody can talk into a call or draw its audio away by guessing a port; another takes over
-only if it is the address that was signalled or when the leg has been silent. A guess that came before the
-peer's own packets loses the leg to them, when they come from a host that signalling knows.
+only if it is the address that was signalled or when the leg has been silent. A host that signalling does not know
+has to send for a while on a leg that is silent, and loses it to one that it does know at once.
+
+Whoever signals may name somebody else as the one to send to (RFC 3264 has nothing against it), or forge who signals:
+one small message would have us send 50 packets a second to a victim. So a stranger's leg sends to an address that
+no packet came from for a short time at most; `_waits_since` is when that began.
 """
 
 from __future__ import annotations
@@ -18,7 +22,7 @@ from typing import Any, TypeAlias
 from gateways.media import rtp, telephone_event
 from gateways.media.g711 import TO_LAW
 from gateways.media.jitter import JitterBuffer
-from gateways.media.limits import LEG_SILENT_MS
+from gateways.media.limits import LATCH_UNKNOWN_PACKETS, LEG_SILENT_MS, UNHEARD_MS, UNPROVED_MS
 from gateways.media.messages import ConnectLeg, FromEngine, Key, LegFreed, LegHeard, LegSilent
 from gateways.media.player import Playback
 from gateways.media.ports import Pair
@@ -57,6 +61,8 @@ class Leg:
         ssrc: int,
         outgoing: memoryview,
         tell: Callable[[str, FromEngine], None],
+        *,
+        stranger: bool = False,
     ) -> None:
         """`outgoing` is the leg's packet in the array of all; `tell` reports to the owner."""
         self.owner, self.name, self.row, self.pair = owner, name, row, pair
@@ -78,20 +84,33 @@ class Leg:
         self._kinds: dict[int, _Kind] = {}
         self._signalled: Address = None
         self._hosts: set[str] = set()  # from which the peer's packets are expected
+        self._peer_host = ""
         self._source: Address = None
+        self._stranger, self._proved = stranger, False
+        self._waits_since: float | None = (
+            None  # sent to an address that nothing came from; None: something did
+        )
+        self._candidate: Address = None  # of a host that signalling does not know
+        self._candidate_packets = 0
         self._heard = False
-        self._heard_at = 0.0
+        self._heard_at = self._changed_at = 0.0
         self._reception: Reception | None = None
         self._received_before = self._lost_before = 0  # of earlier sources on this leg
         self._keys = telephone_event.KeyDetector()
         self._rtcp_source: Address = None
 
-    def connect(self, command: ConnectLeg, address: Address) -> None:
+    def connect(self, command: ConnectLeg, address: Address, now: float) -> None:
         """Take over what signalling agreed; a changed address must be latched anew."""
+        self._peer_host = command.peer_host
         if self._signalled != address or not self.connected:
             self._signalled = address
             self._source = self._rtcp_source = None
-            self.destination = address
+            self._changed_at = now
+            if (
+                self._waits_since is None and address is not None
+            ):  # else it would begin anew with every change
+                self._waits_since = now
+            self.destination = address if self._may_wait(now) else None
         if command.payload_type != self.payload_type:
             self.payload_type = command.payload_type
             self._forget_audio()  # what is buffered is in the other law
@@ -105,6 +124,27 @@ class Leg:
         self._kinds[command.payload_type] = _Kind.AUDIO
         self.connected = True
         self.sending, self.receiving = command.send, command.receive
+
+    def prove(self, now: float) -> None:
+        """Who signals is no forger; whom they named may still have asked for nothing."""
+        if not self._proved:
+            self._proved = True
+            if self._source is None and self._waits_since is not None:
+                self._waits_since = now
+                self.destination = self._signalled
+
+    def _may_wait(self, now: float) -> bool:
+        """Whether to go on sending to an address that no packet came from."""
+        if not self._stranger or self._waits_since is None or self._signalled is None:
+            return True
+        at_home = self._signalled[0] == self._peer_host
+        if self._proved and at_home:
+            return True
+        if self._proved:
+            limit_ms = UNHEARD_MS
+        else:
+            limit_ms = UNPROVED_MS if at_home else 0
+        return (now - self._waits_since) * 1_000 < limit_ms
 
     def _forget_audio(self) -> None:
         self.jitter.reset()
@@ -167,10 +207,21 @@ class Leg:
             expected = source[0] in self._hosts and self._source[0] not in self._hosts
             if not expected and source != self._signalled:
                 return False
+        if self._hosts and source[0] not in self._hosts and not self._has_persisted(source, now):
+            return False
         self._source = self.destination = source
+        self._waits_since = None
         if taken:
             self._forget_audio()
         return True
+
+    def _has_persisted(self, source: Address, now: float) -> bool:
+        """Whoever sprays packets at our ports moves on; a peer whose media come from an unknown host goes on."""
+        if source != self._candidate:
+            self._candidate, self._candidate_packets = source, 0
+        self._candidate_packets += 1
+        quiet_s = now - max(self._heard_at, self._changed_at)  # the peer's own packets may be on their way
+        return quiet_s >= _SILENT_S and self._candidate_packets >= LATCH_UNKNOWN_PACKETS
 
     def _begin_reception(self, ssrc: int, sequence: int) -> Reception:
         """Another synchronization source: its numbers have nothing to do with those before (RFC 3550, section 8)."""
@@ -202,6 +253,8 @@ class Leg:
         """What time alone brings: silence, a key whose end was lost. Called several times a second."""
         if self._keys.down:
             self._tell_presses(self._keys.check(now))
+        if self._source is None and self.destination is not None and not self._may_wait(now):
+            self.destination = None
         if self._heard and now - self._heard_at >= _SILENT_S:
             self._heard = False
             silent_ms = int((now - self._heard_at) * 1_000)
@@ -209,10 +262,13 @@ class Leg:
 
     def receive_rtcp(self, data: bytes, source: Address, now: float) -> None:
         """Take a datagram that came to the RTCP port, or RTCP that came to the RTP port (RFC 5761)."""
-        if self._source is None or source[0] != self._source[0]:
+        known = self._source or self._signalled
+        if known is None or source[0] != known[0]:
             self.foreign += 1
         elif self.reports.receive(data, now):
             self._rtcp_source = source
+            if self._source is None:  # who only listens reports all the same
+                self._waits_since, self.destination = None, self._signalled
         else:
             self.malformed += 1
 

@@ -20,6 +20,13 @@ JITTER_PACKETS_MAX = 64  # held for one leg; full: the buffer starts again from 
 TICKS_LATE_MAX = 5  # later than this, ticks are skipped and counted instead of caught up
 
 LEG_SILENT_MS = 1_500  # without a packet: LegSilent, and another source may take the leg over
+LATCH_UNKNOWN_PACKETS = (
+    25  # in a row, before a host that signalling does not know has a leg that nobody speaks on
+)
+UNPROVED_MS = 2_000  # a stranger who may not have asked at all is sent to for so long, until a packet comes
+UNHEARD_MS = (
+    5_000  # the same to an address elsewhere that a stranger named; then nothing is sent until one comes
+)
 RTCP_INTERVAL_S = 5.0
 OWNER_ABSENT_MAX_S = 600  # an edge that stays away longer loses its legs
 

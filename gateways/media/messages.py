@@ -22,6 +22,9 @@ class AllocateLeg(Message, frozen=True, kw_only=True):
     local_host: str
     port: int = 0
     loopback: bool = False  # towards the WebRTC process: outside the public range, on 127.0.0.1
+    stranger: bool = (
+        False  # asked for by nobody we know: little is sent to where no packet came from, see `ProveLeg`
+    )
 
 
 class ConnectLeg(Message, frozen=True, kw_only=True):
@@ -37,6 +40,12 @@ class ConnectLeg(Message, frozen=True, kw_only=True):
     send: bool = True
     receive: bool = True
     peer_host: str = ""
+
+
+class ProveLeg(Message, frozen=True, kw_only=True):
+    """The stranger whose leg this is was seen to receive what is sent to where the signalling comes from."""
+
+    leg: str
 
 
 class PlayFiles(Message, frozen=True, kw_only=True):
@@ -166,6 +175,7 @@ class LegFreed(Message, frozen=True, kw_only=True):
 ToEngine: TypeAlias = (
     AllocateLeg
     | ConnectLeg
+    | ProveLeg
     | PlayFiles
     | PlayLoop
     | StopPlay

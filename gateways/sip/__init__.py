@@ -8,8 +8,8 @@ driven by a test with a fake clock, and by any event loop.
 An address is `(host, port)`; IPv6 hosts are written without brackets. One `TransactionLayer` serves one
 listening point (one transport, one advertised address).
 
-layer.py, events.py: the transaction layer
-------------------------------------------
+layer.py, receiver.py, transaction_table.py, events.py: the transaction layer
+-----------------------------------------------------------------------------
 ::
 
     layer = TransactionLayer(token, sent_by=("192.0.2.10", 5060))   # what our Via says; transport="UDP"

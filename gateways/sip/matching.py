@@ -43,6 +43,14 @@ def reply_address(via: Via, source: Address) -> Address:
     return source[0], via.port or default_port(via.transport)
 
 
+def reply_addresses(request: Request, source: Address, *, reliable: bool) -> tuple[Address, Address | None]:
+    """Where responses go, and where else when that is a connection which is gone (RFC 3261 18.2.2)."""
+    via = request.via
+    if reliable:
+        return source, (source[0], via.port or default_port(via.transport))
+    return reply_address(via, source), None
+
+
 def stamp_via(request: Request, source: Address) -> bool:
     """Note in the top Via where it came from (RFC 3261 18.2.1, RFC 3581 4); False: no readable Via."""
     try:
@@ -58,3 +66,8 @@ def stamp_via(request: Request, source: Address) -> bool:
     if changes:
         request.replace_top_via(via.with_params(**changes))
     return True
+
+
+def call_of(request: Request) -> tuple[str, str, int]:
+    """What a CANCEL has in common with its INVITE, besides the branch (RFC 3261 9.1)."""
+    return request.call_id, request.from_.tag or "", request.cseq.number

@@ -71,6 +71,9 @@ SHAPE: dict[str, Bad] = {
         'strategy = "fastest"',
         f"{WATER}.strategy: 'fastest' is not one of longest_idle, fewest_calls, ",
     ),
+    "unknown way to answer": _add(
+        "number", 'answer = "never"', "numbers[1].answer: 'never' is not one of at_once, when_connected"
+    ),
     "unknown channel": _add(
         "queue",
         "offer_timeout_by_channel_ms = { fax = 1 }",

@@ -109,6 +109,11 @@ def test_what_is_odd_in_the_usual_plan(tmp_path: Path) -> None:
             'when_unstaffed = { prompts = ["hello"] }\n',
             "queues.late.when_unstaffed: without unstaffed_max_ms nobody is ever sent there",
         ),
+        (
+            "# number\n",
+            "early_media_max_ms = 9_000\n",
+            'numbers[1].early_media_max_ms: without answer = "when_connected" there is no early media',
+        ),
         ("# calendar\n", "[calendars.spare]\n", "calendars.spare: nothing asks for it"),
         ("# calendar\n", "[calendars.spare]\n", "calendars.spare: it is never open"),
     ],

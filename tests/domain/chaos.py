@@ -13,6 +13,7 @@ import msgspec
 from acd_core.domain import events as ev
 from acd_core.domain.call import Call
 from acd_core.domain.commands import AnyCommand
+from acd_core.domain.roster import Agent as Entry
 from acd_core.domain.router import Router
 from acd_core.domain.state import State, deadlines, decode_state, encode_state
 from tests.domain.chaos_documents import ANNS_FRIEND, ENGLISH, OLD_CUSTOMER, PLANS, ROSTERS
@@ -26,6 +27,7 @@ WEBS = ("web1", "web2")
 LEGS = tuple(f"leg{number}" for number in range(6))
 PAGES = ("page1", "page2")
 PHONES = ("201", "202", "203", "299")
+TARGETS = ("185", "186", "186", "187", "190", "191", "999", *PHONES)
 DIALLED = ("185", "185", "185", "1850", "186", "186", "187", "188", "189", "190", "190", "191", "999")
 CALLERS = ("", "", OLD_CUSTOMER, ANNS_FRIEND, ENGLISH, *(f"+90533000000{number}" for number in range(5)))
 LATER_MS = (0, 0, 0, 0, 1, 1, 10, 10, 400, 400, 2_500, 2_500, -7)  # a clock that goes back stands still
@@ -45,6 +47,7 @@ class Chaos:
             (80, self.arrived),
             (15, self.hung_up),
             (20, self.played),
+            (6, self.answered_by_the_edge),
             (25, self.key),
             (12, self.page_opened),
             (8, self.page_gone),
@@ -54,6 +57,7 @@ class Chaos:
             (60, self.asked),
             (20, self.phone_registration),
             (20, self.phone_said),
+            (20, self.transfer_asked),
             (130, self.deadline),
             (20, self.recorded),
             (4, self.edge_down),
@@ -173,6 +177,12 @@ class Chaos:
     def hung_up(self, chance: random.Random) -> ev.AnyEvent:
         return ev.CallerHungUp(call=self._call(chance))
 
+    def answered_by_the_edge(self, chance: random.Random) -> ev.AnyEvent:
+        early = [call.id for call in self.state.calls.values() if call.early_max_ms]
+        return ev.CallerAnswered(
+            call=chance.choice(early) if early and chance.random() < 0.5 else self._call(chance)
+        )
+
     def played(self, chance: random.Random) -> ev.AnyEvent:
         call = self.state.calls.get(self._call(chance))
         play = 1 if call is None else call.play - chance.choice((0, 0, 0, 1, -1))
@@ -279,6 +289,28 @@ class Chaos:
         if kind == 2:
             return ev.PhoneFailed(agent=agent, call=call, offer=offer, status=chance.choice((480, 486, 603)))
         return ev.PhoneHungUp(agent=agent, call=call)
+
+    def transfer_asked(self, chance: random.Random) -> ev.AnyEvent:
+        """At a phone that is in a conversation, where there is one."""
+        at_phones = [call.agent for call in self.state.calls.values() if call.audio == "phone"]
+        agent = chance.choice(at_phones) if at_phones and chance.random() < 0.9 else chance.choice(AGENTS)
+        known = self.state.agents.get(agent)
+        call, offer = ("c0", 1) if known is None or chance.random() < 0.1 else (known.call, known.offer)
+        ready = [
+            entry.phone for id_, entry in self._entries() if id_ in self.router.index.standing and entry.phone
+        ]
+        target = chance.choice(ready) if ready and chance.random() < 0.4 else chance.choice(TARGETS)
+        return ev.TransferAsked(
+            agent=agent,
+            call=call,
+            offer=offer,
+            transfer=chance.randrange(100),
+            target=target,
+            at_ms=self.now_ms - chance.choice((0, 0, 0, 0, 40_000)),
+        )
+
+    def _entries(self) -> list[tuple[str, Entry]]:
+        return [] if self.state.roster is None else list(self.state.roster.agents.items())
 
     # --- time ---
 
@@ -412,4 +444,5 @@ def _held(call: Call) -> ev.HeldCall:
     agent = call.agent if call.state == "talking" else ""
     phones = tuple(ring.offer for ring in call.ringing.values() if ring.audio == "phone")
     dials = call.state == "dialling"
-    return ev.HeldCall(call=call.id, answered=not dials, agent=agent, ringing=phones, dialling=dials)
+    answered = not dials and not call.early_max_ms
+    return ev.HeldCall(call=call.id, answered=answered, agent=agent, ringing=phones, dialling=dials)

@@ -15,6 +15,7 @@ from acd_core.domain.agent import MOVES, Agent
 from acd_core.domain.call import Call
 from acd_core.domain.commands import (
     AgentStory,
+    AnswerCaller,
     AnyCommand,
     CallStory,
     ClearDeadline,
@@ -30,9 +31,12 @@ from acd_core.domain.commands import (
     Part,
     Play,
     PlayMusic,
+    ProgressCaller,
     RefuseCall,
     RingPhone,
     SetDeadline,
+    StaleEvent,
+    TransferAnswered,
 )
 from acd_core.domain.state import State, deadlines
 
@@ -52,6 +56,7 @@ class Hearsay:
         self._agenda = {(set_.entity, set_.id, set_.key): set_ for set_ in deadlines(state)}
         self._arrivals: dict[str, int] = {}  # of calls told of and not over
         self._sounds: dict[str, Command] = {}  # by call: what its caller was last to hear
+        self._early: dict[str, int] = {}  # callers who are not answered, and for how long they may stay so
         self._phones: set[Phone] = set()  # that ring or talk
         self._legs: set[Leg] = set()
         self._pages: dict[str, DeskView] = {}
@@ -93,8 +98,17 @@ class Hearsay:
         for id_ in over:
             told = id_ in ends or lost or isinstance(event, ev.CallerHungUp | ev.DialFailed)
             assert told, f"call {id_} is over and its edge is not told"
+        if isinstance(event, ev.TransferAsked):
+            answers = [command.status for command in commands if isinstance(command, TransferAnswered)]
+            stale = any(isinstance(command, StaleEvent) for command in commands)
+            assert len(answers) == (not stale), f"{event} is answered {answers}"
+            assert (answers == [200]) == (self._said(commands, "transferred") == 1), f"{event}: {answers}"
         self._phones_gone(state, event, over)
         self._compare(state)
+
+    @staticmethod
+    def _said(commands: Sequence[AnyCommand], step: str) -> int:
+        return sum(isinstance(command, CallStory) and command.step == step for command in commands)
 
     @staticmethod
     def _refused(commands: Sequence[AnyCommand]) -> set[str]:
@@ -107,11 +121,16 @@ class Hearsay:
                 del self._agenda[event.entity, event.id, event.key]
                 if event.entity == "edge":
                     self._legs = {leg for leg in self._legs if leg[0] != event.id}
+        elif isinstance(event, ev.CallerAnswered):
+            self._early.pop(event.call, None)
         elif isinstance(event, ev.AudioConnected):
             self._legs.add((event.edge, event.agent, event.leg))
         elif isinstance(event, ev.AudioLost):
             self._legs = {leg for leg in self._legs if leg[1:] != (event.agent, event.leg)}
         elif isinstance(event, ev.EdgeInventory):
+            for held in event.calls:
+                if held.answered and held.call in state.calls and state.calls[held.call].edge == event.edge:
+                    self._early.pop(held.call, None)
             self._legs = {leg for leg in self._legs if leg[0] != event.edge}
             self._legs.update((event.edge, leg.agent, leg.leg) for leg in event.browser_legs)
 
@@ -132,9 +151,12 @@ class Hearsay:
         if story.step in ("arrived", "dialled"):
             assert story.call not in self._arrivals, f"call {story.call} arrives twice"
             self._arrivals[story.call] = story.at_ms
+            if story.step == "arrived":
+                self._early[story.call] = -1
         elif story.step in ("ended", "refused"):
             assert story.detail, f"call {story.call} ends without a cause"
             del self._arrivals[story.call]
+            self._early.pop(story.call, None)
             if story.step == "ended":
                 over.add(story.call)
                 self._sounds.pop(story.call, None)
@@ -145,6 +167,11 @@ class Hearsay:
         if isinstance(command, Play | PlayMusic | Join | Part):
             assert command.call in self._arrivals, f"call {command.call} is over: {command}"
             self._sounds[command.call] = command
+        elif isinstance(command, ProgressCaller):
+            assert command.call in self._early, f"call {command.call} is answered: {command}"
+            self._early[command.call] = command.max_ms
+        elif isinstance(command, AnswerCaller):
+            self._early.pop(command.call, None)
         elif isinstance(command, RingPhone):
             self._phones.add((command.call, command.offer))
         elif isinstance(command, DialOut):
@@ -157,6 +184,8 @@ class Hearsay:
     def _compare(self, state: State) -> None:
         in_force = {(set_.entity, set_.id, set_.key): set_ for set_ in deadlines(state)}
         assert self._agenda == in_force, "the agenda is that of the deadlines in force"
+        early = {call.id: call.early_max_ms for call in state.calls.values() if call.early_max_ms}
+        assert self._early == early, "who is not answered yet"
         assert self._arrivals == {call.id: call.arrived_ms for call in state.calls.values()}, "arrivals"
         for call in state.calls.values():
             sound = self._sounds.get(call.id)

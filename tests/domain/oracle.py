@@ -148,7 +148,7 @@ class Oracle:
             visited = self._visited.setdefault(story.call, set())
             assert story.queue not in visited, f"call {story.call} comes into {story.queue} by itself again"
             visited.add(story.queue)
-        elif story.step == "ended":
+        elif story.step in ("ended", "transferred"):
             self._visited.pop(story.call, None)
         elif story.step == "dialled" and story.agent:
             self._dialled[story.agent, "dialled"] += 1

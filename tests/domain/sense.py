@@ -55,6 +55,8 @@ def way_of(state: State, agent: str, call: Call) -> tuple[int] | None:
     """By the how manieth of the call's queues this agent may have it, from 1; `None` when by none."""
     if call.only and call.only != agent:
         return None
+    if call.only and call.only == call.handed_to:
+        return (1,)  # a colleague named them, whatever they serve
     entry = entry_of(state, agent)
     for number, (queue, lowered, teams) in enumerate(ways_of(state, call), 1):
         if admitted(state, entry, call, queue, lowered, teams):

@@ -112,6 +112,8 @@ def sample(kind: type[ev.Event], world: World) -> Any:
         "by": "caller",
         "to": "+903121234567",
         "trunks": ("carrier",),
+        "transfer": 1,
+        "target": "186",
     }
     if kind is ev.DeadlinePassed:
         return ev.DeadlinePassed(entity="call", id="c1", key="flow", generation=0)
@@ -159,6 +161,8 @@ def test_every_event_in_every_state_of_a_call(kind: type[ev.Event], state: str) 
     world = World() if state == "gone" else in_call_state(state)
     if state != "gone":
         world.call("c1").callback_offered = True
+        if kind is ev.CallerAnswered and state in ("playing", "menu", "waiting", "ringing"):
+            world.call("c1").early_max_ms = 1
     before = plain(world.state)
     world.do(sample(kind, world))
     row: Any = tables.CALLS.get(kind)

@@ -101,6 +101,7 @@ RULES: dict[str, tuple[str, ...]] = {
         "dialled_edge_killed",
         "dialled_no_reply",
     ),
+    "callers who are handed on": ("transferred_to_a_colleague", "transferred_to_a_number"),
     "processes that die": ("core_killed", "edge_killed", "edge_link_blinks", "edge_stays_away", "web_killed"),
     "documents that change": ("agent_removed", "plan_changed"),
 }

@@ -167,7 +167,7 @@ def test_every_call_ends_once_and_leaves_nothing_behind(tmp_path: Path, chance: 
             assert statistics.audio.legs == 0
             assert (statistics.sip.clients_live, statistics.sip.servers_live) == (0, 0)
             point = world.edge.point
-            assert (point._servers, point._clients, list(point._output)) == ({}, {}, [])
+            assert (point._users.servers, point._users.clients, list(point._output)) == ({}, {}, [])
             assert world.edge.audio._gains == {}
             assert world.edge.audio._recordings == {}
 

@@ -123,7 +123,7 @@ def test_every_callee_is_heard_until_the_invite_has_ended() -> None:
             assert desk.heard == [(200, "b", flow), (200, "c", flow)]
             desk.jump(TIMER_M_MS)
             assert desk.heard[2:] == [("ended", key)]
-            assert desk.point._clients == {}
+            assert desk.point._users.clients == {}
 
     asyncio.run(story())
 
@@ -136,7 +136,7 @@ def test_a_refusal_is_the_last_that_is_heard() -> None:
             await desk.hear(1)
             desk.jump(TIMER_M_MS)
             assert desk.heard == [(486, "b", flow)]
-            assert desk.point._clients == {}
+            assert desk.point._users.clients == {}
             assert desk.point.statistics().clients_live == 0
 
     asyncio.run(story())
@@ -174,7 +174,7 @@ def test_a_large_invite_that_went_by_udp_after_all_is_one_invite_to_its_sender()
             assert (await received(phone)).to_bytes() == ack.to_bytes(), "its copy is acknowledged again"
             desk.jump(TIMER_M_MS)
             assert desk.heard == [(200, "b", flow), ("ended", key)]
-            assert len(desk.point._large) == 0
+            assert len(desk.point._users.large) == 0
             assert desk.point.statistics().clients_live == 0
 
     asyncio.run(story())
@@ -204,7 +204,7 @@ def test_nobody_hears_of_a_large_request_that_was_forgotten_before_it_failed() -
             again.headers = [field for field in again.headers if field[0] != "Via"]
             desk.point.forget(desk.point.request(again, to, desk))
             async with asyncio.timeout(PATIENCE_S):
-                while desk.point._large:  # noqa: ASYNC110 - nobody is told
+                while desk.point._users.large:  # noqa: ASYNC110 - nobody is told
                     await asyncio.sleep(0.001)
             assert desk.heard == []
 

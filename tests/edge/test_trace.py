@@ -20,10 +20,10 @@ from acd_core.link.trace_lines import TraceMessage, TraceParty
 from gateways.edge import trace as trace_module
 from gateways.edge.clock import Clock
 from gateways.edge.trace import FILES_MAX, Trace, read_lines, trace_files
-from gateways.edge.trace_view import follow, render
+from gateways.edge.trace_view import UnknownCallError, follow, render
 from gateways.sip.events import Flow
 from santral.trace import run_trace
-from tests.edge.test_calls import EDGE, answered
+from tests.edge.test_calls import answered
 from tests.edge.world import config_for, world_in
 
 PEER = Flow("TCP", "192.0.2.1", 5060)
@@ -167,9 +167,11 @@ def test_the_ladder_of_a_call_with_its_journal(tmp_path: Path) -> None:
         "CallerHungUp",
     ]
     capture_of_the_call(config, call, tmp_path / "call.pcap")
-    unknown = render(config, "c-nothing")
-    assert unknown.startswith("There is no call c-nothing in the trace or the journal.\nThe latest calls:\n")
-    assert call in unknown
+    with pytest.raises(UnknownCallError) as unknown:
+        render(config, "c-nothing")
+    said = str(unknown.value)
+    assert said.startswith("There is no call c-nothing in the trace or the journal.\nThe latest calls:\n")
+    assert call in said
 
 
 def capture_of_the_call(config: Config, call: str, file: Path) -> None:
@@ -180,8 +182,6 @@ def capture_of_the_call(config: Config, call: str, file: Path) -> None:
     assert [start.split(" sip:")[0] for start in starts] == [
         *("INVITE", "SIP/2.0 100", "SIP/2.0 200", "ACK", "BYE", "SIP/2.0 200")
     ]
-    assert run_trace(config, "c-nothing", file.with_name("none.pcap"), live=False) == 1
-    assert not file.with_name("none.pcap").exists()
     assert run_trace(config, call, file.with_name("no folder") / "x", live=False) == 2
     assert run_trace(config, call, file, live=True) == 2
     assert run_trace(config, "", None, live=False) == 2
@@ -260,7 +260,17 @@ def write_journal(folder: Path, arrived: events.CallArrived, gone: events.Caller
     journal.close()
 
 
-def test_a_call_that_nothing_is_known_of(tmp_path: Path) -> None:
-    text = render(config_for(tmp_path), "c-x")
-    assert text == "There is no call c-x in the trace or the journal."
-    assert EDGE not in text
+@pytest.mark.parametrize("view", ["ladder", "pcap", "live"])
+def test_a_call_that_nothing_is_known_of(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], view: str
+) -> None:
+    """However one looks, a script learns it by the status, and a person on the error stream."""
+
+    def never(seconds: float) -> None:
+        raise AssertionError("a live view of nothing")
+
+    file = tmp_path / "none.pcap" if view == "pcap" else None
+    assert run_trace(config_for(tmp_path), "c-x", file, live=view == "live", pause=never) == 1
+    said = capsys.readouterr()
+    assert (said.out, said.err) == ("", "There is no call c-x in the trace or the journal.\n")
+    assert file is None or not file.exists()

@@ -326,9 +326,9 @@ def test_a_large_request_goes_by_tcp_and_by_udp_when_nobody_is_there(tmp_path: P
             receiver.reply(bye, 200)
         assert point.sends_failed == 1
         async with asyncio.timeout(5):
-            while point._large or point._clients:  # noqa: ASYNC110 - nobody is told
+            while point._users.large or point._users.clients:  # noqa: ASYNC110 - nobody is told
                 await asyncio.sleep(0.001)
-        assert not point._large.may_go_by_tcp("127.0.0.1")
+        assert not point._users.large.may_go_by_tcp("127.0.0.1")
 
     play(tmp_path, story)
 

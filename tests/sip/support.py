@@ -97,7 +97,7 @@ class Agent:
         assert (statistics.clients_live, statistics.servers_live) == (0, 0)
         assert self.tables.unacknowledged == {}
         assert self.tables.merging == {}
-        assert self.layer._by_connection == {}
+        assert self.layer._transactions._by_connection == {}
         assert (self.tables._live, self.tables._others, self.tables._received_bytes) == (0, 0, 0)
 
 

@@ -42,6 +42,7 @@ PL: dict[str, str | tuple[str, ...]] = {
     "held": "Zanikł dźwięk po stronie operatora ({agent}); dzwoniący słyszy muzykę.",
     "resumed": "Dźwięk operatora wrócił ({agent}); rozmowa trwa.",
     "requeued": "Operator nie wrócił: połączenie znów czeka w kolejce {queue}, na dawnym miejscu.",
+    "transferred": "{agent} przekazuje rozmówcę dalej: {detail}.",
     "recorded": "Nagrano część rozmowy.",
     "preferred": "Połączenie czeka na operatora, który zna dzwoniącego: {agent}.",
     "released": "Połączenie nie jest już zarezerwowane; może je odebrać każdy z obsługi kolejki.",
@@ -80,6 +81,7 @@ PL: dict[str, str | tuple[str, ...]] = {
     "why_proficiency": "najwyższe umiejętności ({score})",
     "why_ring_all": "kolejka dzwoni u kilku osób naraz, od najdłużej wolnych ({score})",
     "why_preferred": "zna dzwoniącego",
+    "why_handed_on": "wskazane przez poprzedniego operatora",
     "score_calls": ("{n} połączenie", "{n} połączenia", "{n} połączeń"),
     "score_order": "miejsce {n}",
     "score_offers": (

@@ -1,4 +1,4 @@
-// Made by scripts/wire_types.py from agent_web/wire.py; not to be edited.
+// Made by scripts/wire_types.py from agent_web/wire; not to be edited.
 
 /** The body of every answer of 400 and above. `error` is a key of the page's texts, `text` is for people who read the API. */
 export type Problem = {

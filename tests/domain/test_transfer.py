@@ -1,0 +1,262 @@
+"""Callers who are handed on from a phone: to a number of the plan, to a colleague, and what is refused."""
+
+from __future__ import annotations
+
+import itertools
+from typing import Any
+
+import pytest
+from msgspec.structs import replace as changed
+
+from acd_core.domain import events as ev
+from acd_core.domain.commands import Decided, EndPhone, Part, Play, PlayMusic, RingPhone, TransferAnswered
+from acd_core.domain.limits import TRANSFER_LATE_MS, TRANSFERS_A_CALL_MAX
+from acd_core.domain.plan import Number
+from acd_core.domain.roster import Agent as Entry
+from acd_core.domain.roster import Roster
+from tests.domain.world import PLAN, ROSTER, World
+
+NUMBERS = itertools.count(1)
+
+
+def at_the_phone(world: World, agent: str = "ann", call: str = "c1", dialled: str = "186") -> None:
+    """A call arrives, and this agent takes it at their phone."""
+    if agent not in world.state.agents:
+        world.use_phone(agent)
+    world.ask(ev.ReadyRequested, agent)
+    world.arrive(call, dialled)
+    pick_up(world, agent)
+
+
+def pick_up(world: World, agent: str) -> None:
+    known = world.agent(agent)
+    world.do(ev.PhoneAnswered(agent=agent, call=known.call, offer=known.offer))
+
+
+def transfer(world: World, agent: str, target: str, **fields: Any) -> TransferAnswered:
+    known = world.agent(agent)
+    fields = {"call": known.call, "offer": known.offer, "at_ms": world.now_ms, **fields}
+    world.do(ev.TransferAsked(agent=agent, transfer=next(NUMBERS), target=target, **fields))
+    return world.the(TransferAnswered)
+
+
+def refused(world: World, agent: str, target: str, **fields: Any) -> tuple[int, str]:
+    answer = transfer(world, agent, target, **fields)
+    assert world.names() == ["TransferAnswered"]
+    assert world.agent(agent).state == "talking"
+    return answer.status, answer.reason
+
+
+def test_a_number_of_the_plan_takes_the_caller_through_its_flow_from_the_start() -> None:
+    world = World()
+    at_the_phone(world)
+    arrived_ms = world.call("c1").arrived_ms
+    answer = transfer(world, "ann", "1850")
+    assert (answer.call, answer.agent, answer.status) == ("c1", "ann", 200)
+    names = world.names()
+    assert names.index("TransferAnswered") < names.index("EndPhone") < names.index("Play")
+    assert world.the(EndPhone).offer == answer.offer
+    call = world.call("c1")
+    assert (call.state, call.queue, call.agent) == ("playing", "", "")
+    assert (call.dialled, call.service, call.language) == ("1850", "Water (English)", "tr")
+    assert call.arrived_ms == arrived_ms
+    assert (world.steps()[0], world.who("ann")) == ("transferred", "wrap_up")
+    day = world.state.queues["water"].day
+    assert (day.entered, day.answered, day.handled, day.transferred) == (1, 1, 1, 1)
+    world.press("c1", "2")
+    assert (call.queue, world.state.queues["bills"].day.entered) == ("bills", 0)
+    world.make_ready("cem")
+    world.accept("cem")
+    assert (call.agent, call.part, world.agent("cem").desk.service) == ("cem", 2, "Water (English)")  # type: ignore[union-attr]
+    world.hang_up("c1")
+    day = world.state.queues["bills"].day
+    assert (day.answered, day.handled, day.transferred) == (0, 1, 0)
+    assert (world.state.calls_arrived, world.state.calls_ended) == (1, 1)
+
+
+def test_who_is_handed_on_goes_before_those_who_called_later() -> None:
+    world = World()
+    at_the_phone(world)
+    world.arrive("c2")
+    world.arrive("c3")
+    transfer(world, "ann", "186")
+    assert world.call("c1").state == "waiting"
+    world.make_ready("bob")
+    assert world.agent("bob").call == "c1"
+
+
+def test_what_the_number_before_asked_for_is_asked_no_longer() -> None:
+    numbers = (
+        Number(dialled="185", service="Gas", flow="straight", priority=4, skills={"gas": 2, "english": 1}),
+        Number(dialled="186", service="Water", flow="straight", priority=1, skills={"water": 1}),
+    )
+    skills = {"gas": "Gas", "water": "Water", "english": "English"}
+    world = World(plan=changed(PLAN, numbers=numbers, skills=skills), roster=_skilled())
+    world.use_phone("ann")
+    world.ask(ev.ReadyRequested, "ann")
+    world.arrive("c1", "185", priority=2, skills={"english": 3})
+    pick_up(world, "ann")
+    call = world.call("c1")
+    assert (call.priority, call.skills) == (6, (("english", 3), ("gas", 2)))
+    transfer(world, "ann", "186")
+    assert (call.priority, call.skills) == (3, (("english", 3), ("water", 1)))
+
+
+def _skilled() -> Roster:
+    everything = {"gas": 5, "water": 5, "english": 5}
+    ann = changed(ROSTER.agents["ann"], skills=everything)
+    return changed(ROSTER, agents={**ROSTER.agents, "ann": ann})
+
+
+def test_nobody_gets_a_caller_back_whom_they_know_and_have_handed_on() -> None:
+    queues = {**PLAN.queues, "water": changed(PLAN.queues["water"], last_operator_ms=600_000, wrap_up_ms=10)}
+    world = World(plan=changed(PLAN, queues=queues))
+    at_the_phone(world)
+    world.hang_up("c1")
+    world.deadline("agent", "ann", "wrap_up")
+    world.arrive("c2", number="+905551234567")
+    pick_up(world, "ann")
+    world.hang_up("c2")  # from now on this caller is one of hers
+    world.deadline("agent", "ann", "wrap_up")
+    world.arrive("c3", number="+905551234567")
+    assert world.call("c3").only == "ann"
+    pick_up(world, "ann")
+    transfer(world, "ann", "186")
+    assert (world.call("c3").state, world.call("c3").only) == ("waiting", "")
+
+
+def test_a_colleague_is_rung_alone_whatever_they_serve() -> None:
+    roster = changed(
+        ROSTER, agents={**ROSTER.agents, "cem": Entry(name="Cem", queues=("bills",), phone="203")}
+    )
+    world = World(roster=roster)
+    at_the_phone(world)
+    world.use_phone("cem")
+    world.ask(ev.ReadyRequested, "cem")
+    world.make_ready("bob")  # who serves the queue and is not asked
+    assert transfer(world, "ann", "203").status == 200
+    ring = world.the(RingPhone)
+    assert (ring.user, ring.call) == ("203", "c1")
+    assert world.said(PlayMusic)
+    assert (world.who("ann"), world.who("bob"), world.who("cem")) == ("wrap_up", "ready", "ringing")
+    assert world.the(Decided).detail == "handed_on"
+    view = world.agent("cem").offered
+    assert view is not None
+    assert not view.kept
+    pick_up(world, "cem")
+    call = world.call("c1")
+    assert (call.agent, call.queue, call.only) == ("cem", "water", "")
+    assert world.state.queues["water"].day.handled == 1
+
+
+@pytest.mark.parametrize("how", ["rings_out", "declines", "logs_out"])
+def test_a_colleague_who_does_not_take_it_leaves_it_to_the_queue_it_came_from(how: str) -> None:
+    world = World()
+    at_the_phone(world)
+    arrived_ms = world.call("c1").arrived_ms
+    world.use_phone("bob")
+    world.ask(ev.ReadyRequested, "bob")
+    transfer(world, "ann", "202")
+    world.arrive("c2")
+    bob = world.agent("bob")
+    if how == "rings_out":
+        world.deadline("agent", "bob", "offer")
+    elif how == "declines":
+        world.do(ev.PhoneFailed(agent="bob", call="c1", offer=bob.offer, status=603))
+    else:
+        world.do(ev.SessionClosed(agent="bob", session="bob-page"))
+    call = world.call("c1")
+    assert (call.state, call.queue, call.only, call.arrived_ms) == ("waiting", "water", "", arrived_ms)
+    world.ask(ev.WrapUpFinished, "ann")
+    assert world.agent("ann").call == "c1", "first in line, and hers as anybody's"
+
+
+def test_a_colleague_who_cannot_be_rung_now_is_refused() -> None:
+    world = World()
+    at_the_phone(world)
+    assert refused(world, "ann", "202") == (480, "colleague_away")
+    world.log_in("bob")
+    assert refused(world, "ann", "202") == (486, "colleague_busy")
+    assert refused(world, "ann", "201") == (486, "colleague_busy"), "nor does anybody hand on to themselves"
+
+
+def test_what_is_not_handed_on() -> None:
+    world = World()
+    at_the_phone(world)
+    assert refused(world, "ann", "999") == (404, "unknown_number")
+    latest_ms = world.now_ms + 20 - TRANSFER_LATE_MS
+    assert refused(world, "ann", "186", at_ms=latest_ms - 11) == (408, "too_late")
+    assert transfer(world, "ann", "186", at_ms=latest_ms).status == 200
+
+
+def test_a_caller_is_handed_on_so_often_and_no_more() -> None:
+    world = World()
+    at_the_phone(world)
+    for _ in range(TRANSFERS_A_CALL_MAX):
+        transfer(world, "ann", "186")
+        world.ask(ev.WrapUpFinished, "ann")
+        pick_up(world, "ann")
+    assert refused(world, "ann", "186") == (403, "too_many_transfers")
+    assert world.state.queues["water"].day.transferred == TRANSFERS_A_CALL_MAX
+
+
+def test_who_was_dialled_is_not_handed_on() -> None:
+    world = World()
+    world.use_phone("ann")
+    world.dial_at_phone("201", "c1")
+    world.do(ev.DialAnswered(call="c1", trunk="carrier"))
+    assert refused(world, "ann", "186") == (403, "dialled_call")
+
+
+@pytest.mark.parametrize("fields", [{"call": "c2"}, {"offer": 77}], ids=str)
+def test_a_transfer_of_another_call_is_stale(fields: dict[str, Any]) -> None:
+    world = World()
+    at_the_phone(world)
+    known = world.agent("ann")
+    values = {"call": known.call, "offer": known.offer, **fields}
+    world.do(ev.TransferAsked(agent="ann", transfer=1, target="186", at_ms=world.now_ms, **values))
+    assert world.names() == ["StaleEvent"]
+
+
+def test_at_the_page_nothing_is_handed_on_by_a_phone() -> None:
+    world = World()
+    world.make_ready("ann")
+    world.talk("c1", "ann")
+    world.do(
+        ev.TransferAsked(
+            agent="ann",
+            call="c1",
+            offer=world.agent("ann").offer,
+            transfer=1,
+            target="186",
+            at_ms=world.now_ms,
+        )
+    )
+    assert world.names() == ["StaleEvent"]
+
+
+def test_a_flow_that_hangs_up_ends_the_call() -> None:
+    world = World()
+    at_the_phone(world)
+    assert transfer(world, "ann", "187").status == 200
+    assert (world.state.calls, world.who("ann")) == ({}, "wrap_up")
+    assert not world.said(Play)
+    assert not world.said(Part)
+
+
+def test_a_retired_queue_goes_with_the_last_call_that_is_handed_on() -> None:
+    world = World()
+    at_the_phone(world, dialled="185")
+    world.played("c1")
+    world.press("c1", "1")
+    pick_up(world, "ann")
+    queues = {"bills": PLAN.queues["bills"]}
+    flow = changed(
+        PLAN.flows["straight"], steps={"water": changed(PLAN.flows["straight"].steps["water"], queue="bills")}
+    )
+    plan = changed(PLAN, queues=queues, flows={"straight": flow}, numbers=(PLAN.numbers[2],))
+    world.do(ev.PlanChanged(version=2, plan=plan))
+    assert world.state.queues["water"].retired
+    transfer(world, "ann", "186")
+    assert set(world.state.queues) == {"bills"}
+    assert world.call("c1").queue == "bills"

@@ -1,0 +1,157 @@
+"""What a leg sends to an address that nothing came from, when nobody we know asked for it."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from gateways.media import messages as m
+from gateways.media import rtcp
+from gateways.media.limits import LATCH_UNKNOWN_PACKETS, UNHEARD_MS, UNPROVED_MS
+from tests.media.harness import Bench, bench
+from tests.support.rtp_phone import RtpPhone
+
+TICKS_A_SECOND = 50
+LONG = 20 * TICKS_A_SECOND
+ELSEWHERE = "127.0.0.2"
+
+
+@contextmanager
+def victim() -> Iterator[RtpPhone]:
+    phone = RtpPhone(seed=9, host=ELSEWHERE)
+    yield phone
+    phone.close()
+
+
+def tick(b: Bench, elsewhere: RtpPhone, ticks: int = LONG) -> int:
+    """How many packets got there meanwhile."""
+    before = len(elsewhere.packets)
+    for _ in range(ticks):
+        b.tick()
+        elsewhere.receive()
+    return len(elsewhere.packets) - before
+
+
+def stranger(b: Bench, remote_host: str, remote_port: int) -> RtpPhone:
+    """A leg whose peer signals from 127.0.0.1 and has said nothing."""
+    phone = RtpPhone(seed=1)
+    b.do(m.AllocateLeg(leg="a", local_host="127.0.0.1", loopback=True, stranger=True))
+    phone.target = ("127.0.0.1", b.messages(m.LegAllocated)[-1].port)
+    b.phones["a"] = phone
+    b.on_tick = b.silent
+    connect(b, remote_host, remote_port or phone.port)
+    return phone
+
+
+def connect(b: Bench, remote_host: str, remote_port: int) -> None:
+    b.do(m.ConnectLeg(leg="a", remote_host=remote_host, remote_port=remote_port, peer_host="127.0.0.1"))
+
+
+def test_nothing_goes_elsewhere_before_it_is_proved_who_signals() -> None:
+    with bench() as b, victim() as elsewhere:
+        stranger(b, ELSEWHERE, elsewhere.port)
+        assert tick(b, elsewhere) == 0
+        b.do(m.FreeLeg(leg="a"))
+        assert b.messages(m.LegFreed)[-1].packets_sent == 0
+
+
+def test_who_is_proved_has_little_sent_elsewhere_until_something_comes_from_there() -> None:
+    with bench() as b, victim() as elsewhere:
+        phone = stranger(b, ELSEWHERE, elsewhere.port)
+        b.do(m.ProveLeg(leg="a"))
+        assert 0 < tick(b, elsewhere) <= UNHEARD_MS // 20 + 15
+        # To name it again, or another port of it, or to say again who one is, gains nothing.
+        b.do(m.ProveLeg(leg="a"))
+        connect(b, ELSEWHERE, elsewhere.port + 1)
+        connect(b, ELSEWHERE, elsewhere.port)
+        assert tick(b, elsewhere) == 0
+        elsewhere.target = phone.target
+        elsewhere.send_frame()
+        assert tick(b, elsewhere) == LONG
+
+
+def test_a_report_from_there_is_enough_for_who_only_listens() -> None:
+    with bench() as b, victim() as elsewhere:
+        phone = stranger(b, ELSEWHERE, elsewhere.port)
+        b.do(m.ProveLeg(leg="a"))
+        tick(b, elsewhere)
+        assert phone.target is not None
+        control = (phone.target[0], phone.target[1] + 1)
+        elsewhere.socket.sendto(rtcp.build(7, b"listener", None, None), control)
+        assert tick(b, elsewhere) >= LONG - 1
+
+
+def test_where_the_signalling_comes_from_is_sent_to_for_a_moment_until_it_is_proved() -> None:
+    with bench() as b:
+        phone = stranger(b, "127.0.0.1", 0)
+        b.tick(LONG)
+        assert 0 < len(phone.packets) <= UNPROVED_MS // 20 + 15
+        before = len(phone.packets)
+        b.do(m.ProveLeg(leg="a"))
+        b.tick(LONG)
+        assert len(phone.packets) == before + LONG
+
+
+def test_who_was_heard_and_then_names_somebody_else_is_a_stranger_again() -> None:
+    with bench() as b, victim() as elsewhere:
+        phone = stranger(b, "127.0.0.1", 0)
+        b.do(m.ProveLeg(leg="a"))
+        phone.send_frame()
+        b.tick(10)
+        connect(b, ELSEWHERE, elsewhere.port)
+        assert 0 < tick(b, elsewhere) <= UNHEARD_MS // 20 + 15
+
+
+def test_a_trunk_may_have_its_media_anywhere() -> None:
+    with bench() as b, victim() as elsewhere:
+        b.leg("a", remote_host=ELSEWHERE, remote_port=elsewhere.port, peer_host="127.0.0.1")
+        b.on_tick = b.silent
+        assert tick(b, elsewhere) == LONG
+
+
+def test_packets_sprayed_at_all_ports_catch_no_leg() -> None:
+    """Whoever comes from a host that signalling does not know has to go on for a while on a leg that is silent."""
+    with bench() as b:
+        phone = b.leg("a", peer_host="127.0.0.1")
+        sprayer = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        sprayer.bind((ELSEWHERE, 0))
+        sprayer.setblocking(False)
+        other = RtpPhone(seed=9)
+        assert phone.target is not None
+        target = phone.target
+
+        def spray() -> None:
+            sprayer.sendto(other.next_packet(), target)
+
+        b.on_tick = b.silent
+        b.tick(LONG)
+        phone.packets.clear()
+        for _ in range(LATCH_UNKNOWN_PACKETS - 1):
+            spray()
+        b.tick(20)
+        assert len(phone.packets) == 20
+        # The peer speaks; from now on no number of packets from elsewhere moves its audio.
+        phone.send_frame()
+        b.tick(1)
+
+        def both() -> None:
+            spray()
+            phone.send_frame()
+
+        b.on_tick = both
+        b.tick(LONG)
+        assert len(phone.packets) == 21 + LONG
+        sprayer.close()
+        other.close()
+
+
+def test_a_peer_whose_media_come_from_an_unknown_host_is_heard_after_a_while() -> None:
+    """A phone behind a translator whose proxy is elsewhere: neither address that signalling has is where it speaks from."""
+    with bench() as b, victim() as elsewhere:
+        phone = b.leg("a", remote_host="10.1.1.1", remote_port=9, peer_host="127.0.0.1")
+        elsewhere.target = phone.target
+        b.on_tick = elsewhere.send_frame
+        tick(b, elsewhere, 2 * TICKS_A_SECOND)
+        assert tick(b, elsewhere, 10) == 10
+        assert b.messages(m.LegHeard)
