@@ -79,7 +79,9 @@ from agent_web.wire.sockets import Error as Error
 from agent_web.wire.sockets import Ping as Ping
 from agent_web.wire.sockets import Pong as Pong
 from agent_web.wire.telephony import Edges as Edges
+from agent_web.wire.telephony import EdgeSource as EdgeSource
 from agent_web.wire.telephony import EdgeState as EdgeState
+from agent_web.wire.telephony import EdgeTrunk as EdgeTrunk
 from agent_web.wire.telephony import LiftBan as LiftBan
 from agent_web.wire.telephony import TelephonyToPage as TelephonyToPage
 from agent_web.wire.telephony import TelephonyToServer as TelephonyToServer

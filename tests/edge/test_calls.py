@@ -8,9 +8,7 @@ from pathlib import Path
 from acd_core.domain import commands, events
 from gateways.edge.limits import Timing
 from gateways.media import messages as engine
-from tests.edge.world import Phone, World, config_for, sdp, world_in
-
-EDGE = "edge1"
+from tests.edge.world import EDGE, Phone, World, config_for, sdp, world_in
 
 
 def test_a_call_rings_is_answered_hears_a_prompt_presses_a_key_and_hangs_up(tmp_path: Path) -> None:

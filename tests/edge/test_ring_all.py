@@ -18,10 +18,10 @@ from gateways.edge.phones import set_phone_password
 from gateways.media import messages as engine
 from gateways.sip.message import Request
 from tests.e2e.phone import Baresip
+from tests.edge.foreign import run_sipp
 from tests.edge.test_browsers import speaking
 from tests.edge.test_calls import EDGE, answered
 from tests.edge.test_phones import phone_file, register
-from tests.edge.test_sipp import run_sipp
 from tests.edge.world import Phone, Scripted, World, sdp, world_in
 from tests.support.ports import free_port, free_ports
 

@@ -15,8 +15,8 @@ from acd_core.domain import commands, events
 from acd_core.telephony import Trunk
 from gateways.edge.phones import phones_path, set_phone_password
 from tests.e2e.phone import Baresip
+from tests.edge.foreign import SCENARIOS, answering
 from tests.edge.test_calls import EDGE, answered
-from tests.edge.test_sipp import SCENARIOS, answering
 from tests.edge.test_transports import config
 from tests.edge.test_trunks import dial_out, trunked
 from tests.edge.world import World, world_in

@@ -11,11 +11,10 @@ import pytest
 
 from acd_core.domain import commands, events
 from acd_core.telephony import Transport, Trunk
-from tests.edge.test_calls import EDGE
-from tests.edge.test_sipp import SCENARIOS
+from tests.edge.foreign import sipp_callee
 from tests.edge.test_trunk_care import QUICK, came_up, changed, secret_at
 from tests.edge.test_trunks import CALL, dial_out, trunked
-from tests.edge.world import Phone, World, config_for, world_in
+from tests.edge.world import EDGE, Phone, World, config_for, world_in
 from tests.peers.kamailio import Kamailio
 from tests.peers.sippy_peer import Sippy
 from tests.support.certificates import Authority
@@ -67,26 +66,6 @@ modparam("usrloc", "db_mode", 0)
 
 
 @contextlib.asynccontextmanager
-async def sipp_callee(scenario: str, folder: Path, port: int) -> AsyncIterator[asyncio.subprocess.Process]:
-    """One call, taken as the scenario has it; whoever waits for its end looks at the exit code."""
-    process = await asyncio.create_subprocess_exec(
-        *("sipp", "-sf", str(SCENARIOS / f"{scenario}.xml"), "-i", "127.0.0.1", "-p", str(port)),
-        *("-m", "1", "-nostdin", "-timeout", "60s", "-timeout_error", "-trace_err"),
-        *("-error_file", str(folder / f"{scenario}.log")),
-        cwd=folder,
-        stdin=asyncio.subprocess.DEVNULL,
-        stdout=asyncio.subprocess.DEVNULL,
-        stderr=asyncio.subprocess.DEVNULL,
-    )
-    try:
-        yield process
-    finally:
-        if process.returncode is None:
-            process.kill()
-            await process.wait()
-
-
-@contextlib.asynccontextmanager
 async def carrier(
     folder: Path, subscriber: int, algorithm: str = "MD5", certificate: tuple[Path, Path] | None = None
 ) -> AsyncIterator[Kamailio]:
@@ -108,7 +87,7 @@ async def carrier(
 @pytest.mark.parametrize(
     ("transport", "algorithm"), [("UDP", "MD5"), ("UDP", "SHA-256"), ("TCP", "MD5"), ("TLS", "SHA-256")]
 )
-def test_kamailio_registers_us_and_carries_calls_both_ways(
+async def test_kamailio_registers_us_and_carries_calls_both_ways(
     tmp_path: Path, transport: Transport, algorithm: str
 ) -> None:
     """It challenges both, wants longer registrations than we ask for (423), and stays in the dialog."""
@@ -116,103 +95,89 @@ def test_kamailio_registers_us_and_carries_calls_both_ways(
     subscriber, ours = free_ports(2), free_ports(4)
     authority = Authority(tmp_path)
     files, own = authority.issue("kamailio"), authority.issue("edge")
-
-    async def story() -> None:
-        async with (
-            carrier(tmp_path, subscriber, algorithm, files) as server,
-            sipp_callee("trunk_answers", tmp_path, subscriber) as called,
-        ):
-            trunk = Trunk(
-                host="127.0.0.1",
-                port=server.tls_port if transport == "TLS" else server.port,
-                transport=transport,
-                user="santral",
-                register=True,
-                health_s=0,
-            )
-            settings = config_for(
-                tmp_path,
-                listen_port=ours,
-                tcp_port=ours,
-                tls_port=ours + 1,
-                tls_certificate_file=str(own.certificate),
-                tls_key_file=str(own.key),
-            )
-            config = trunked(settings, carrier=trunk)
-            async with world_in(tmp_path, config=config) as world:
-                await came_up(world, "carrier")
-                world.core.send(dial_out())
-                assert (await world.core.expect(events.DialProgress)).status == 180
-                assert (await world.core.expect(events.DialAnswered)).trunk == "carrier"
-                world.core.send(commands.EndCall(edge=EDGE, call=CALL, cause="agent_hung_up"))
-                assert await called.wait() == 0
-                citizen = Phone(server.port)
-                try:
-                    uri = f"sip:santral@127.0.0.1:{server.port}"
-                    await citizen.call(uri=uri, to="sip:185@carrier.example", caller="citizen")
-                    arrived = await world.core.expect(events.CallArrived)
-                    assert (arrived.trunk, arrived.dialled) == ("carrier", "185")
-                    assert world.edge.trunks.rows()[0].live == 1
-                    world.core.send(commands.RefuseCall(edge=EDGE, call=arrived.call, status=486, reason=""))
-                    await citizen.response(486, "INVITE")
-                finally:
-                    citizen.close()
-
-    asyncio.run(story())
+    async with (
+        carrier(tmp_path, subscriber, algorithm, files) as server,
+        sipp_callee("trunk_answers", tmp_path, subscriber) as called,
+    ):
+        trunk = Trunk(
+            host="127.0.0.1",
+            port=server.tls_port if transport == "TLS" else server.port,
+            transport=transport,
+            user="santral",
+            register=True,
+            health_s=0,
+        )
+        settings = config_for(
+            tmp_path,
+            listen_port=ours,
+            tcp_port=ours,
+            tls_port=ours + 1,
+            tls_certificate_file=str(own.certificate),
+            tls_key_file=str(own.key),
+        )
+        config = trunked(settings, carrier=trunk)
+        async with world_in(tmp_path, config=config) as world:
+            await came_up(world, "carrier")
+            world.core.send(dial_out())
+            assert (await world.core.expect(events.DialProgress)).status == 180
+            assert (await world.core.expect(events.DialAnswered)).trunk == "carrier"
+            world.core.send(commands.EndCall(edge=EDGE, call=CALL, cause="agent_hung_up"))
+            await called.finish()
+            citizen = Phone(server.port)
+            try:
+                uri = f"sip:santral@127.0.0.1:{server.port}"
+                await citizen.call(uri=uri, to="sip:185@carrier.example", caller="citizen")
+                arrived = await world.core.expect(events.CallArrived)
+                assert (arrived.trunk, arrived.dialled) == ("carrier", "185")
+                assert world.edge.trunks.rows()[0].live == 1
+                world.core.send(commands.RefuseCall(edge=EDGE, call=arrived.call, status=486, reason=""))
+                await citizen.response(486, "INVITE")
+            finally:
+                citizen.close()
 
 
-def test_a_registrar_that_dies_takes_the_trunk_down_and_brings_it_back(tmp_path: Path) -> None:
-    async def story() -> None:
-        async with carrier(tmp_path, 9) as server:
-            trunk = Trunk(host="127.0.0.1", port=server.port, health_s=1)
-            config = trunked(config_for(tmp_path), carrier=trunk)
-            async with world_in(tmp_path, config=config, timing=QUICK) as world:
-                await came_up(world, "carrier")
-                await asyncio.to_thread(server.close)
-                assert await changed(world, False) == "no answer to OPTIONS"
-
-    asyncio.run(story())
+async def test_a_registrar_that_dies_takes_the_trunk_down_and_brings_it_back(tmp_path: Path) -> None:
+    async with carrier(tmp_path, 9) as server:
+        trunk = Trunk(host="127.0.0.1", port=server.port, health_s=1)
+        config = trunked(config_for(tmp_path), carrier=trunk)
+        async with world_in(tmp_path, config=config, timing=QUICK) as world:
+            await came_up(world, "carrier")
+            await asyncio.to_thread(server.close)
+            assert await changed(world, False) == "no answer to OPTIONS"
 
 
 @pytest.mark.parametrize(("scenario", "progress"), [("trunk_reliable", 183), ("trunk_moves", 180)])
-def test_sipp_is_called_and_hung_up(tmp_path: Path, scenario: str, progress: int) -> None:
+async def test_sipp_is_called_and_hung_up(tmp_path: Path, scenario: str, progress: int) -> None:
     """It says itself what it expects of us: PRACK for each reliable response, the number that the call was moved to."""
     port = free_ports(2)
-
-    async def story() -> None:
-        config = trunked(config_for(tmp_path), carrier=Trunk(host="127.0.0.1", port=port, health_s=0))
-        async with (
-            sipp_callee(scenario, tmp_path, port) as called,
-            world_in(tmp_path, config=config) as world,
-        ):
-            world.core.send(dial_out())
-            assert (await world.core.expect(events.DialProgress)).status == progress
-            assert (await world.core.expect(events.DialAnswered)).trunk == "carrier"
-            world.core.send(commands.EndCall(edge=EDGE, call=CALL, cause="agent_hung_up"))
-            assert await called.wait() == 0
-
-    asyncio.run(story())
+    config = trunked(config_for(tmp_path), carrier=Trunk(host="127.0.0.1", port=port, health_s=0))
+    async with (
+        sipp_callee(scenario, tmp_path, port) as called,
+        world_in(tmp_path, config=config) as world,
+    ):
+        world.core.send(dial_out())
+        assert (await world.core.expect(events.DialProgress)).status == progress
+        assert (await world.core.expect(events.DialAnswered)).trunk == "carrier"
+        world.core.send(commands.EndCall(edge=EDGE, call=CALL, cause="agent_hung_up"))
+        await called.finish()
 
 
-def test_sipp_has_no_room_and_another_sipp_takes_the_call(tmp_path: Path) -> None:
+async def test_sipp_has_no_room_and_another_sipp_takes_the_call(tmp_path: Path) -> None:
     first, second = free_ports(2), free_ports(2)
-
-    async def story() -> None:
-        full = Trunk(host="127.0.0.1", port=first, health_s=0, order=1)
-        free = Trunk(host="127.0.0.1", port=second, health_s=0, order=2)
-        config = trunked(config_for(tmp_path), full=full, free=free)
-        async with (
-            sipp_callee("trunk_overloaded", tmp_path, first) as refused,
-            sipp_callee("trunk_answers", tmp_path, second) as called,
-            world_in(tmp_path, config=config) as world,
-        ):
-            world.core.send(dial_out())
-            assert await changed(world, False) == "calls failed with 503"
-            assert (await world.core.expect(events.DialAnswered)).trunk == "free"
-            world.core.send(commands.EndCall(edge=EDGE, call=CALL, cause="agent_hung_up"))
-            assert (await refused.wait(), await called.wait()) == (0, 0)
-
-    asyncio.run(story())
+    full = Trunk(host="127.0.0.1", port=first, health_s=0, order=1)
+    free = Trunk(host="127.0.0.1", port=second, health_s=0, order=2)
+    config = trunked(config_for(tmp_path), full=full, free=free)
+    async with (
+        sipp_callee("trunk_overloaded", tmp_path, first) as refused,
+        sipp_callee("trunk_answers", tmp_path, second) as called,
+        world_in(tmp_path, config=config) as world,
+    ):
+        world.core.send(dial_out())
+        assert await changed(world, False) == "calls failed with 503"
+        assert (await world.core.expect(events.DialAnswered)).trunk == "free"
+        world.core.send(commands.EndCall(edge=EDGE, call=CALL, cause="agent_hung_up"))
+        await refused.finish()
+        await called.finish()
 
 
 async def sippy(folder: Path, world: World) -> Sippy:
@@ -233,34 +198,28 @@ async def world_before_sippy(folder: Path) -> AsyncIterator[tuple[World, Sippy]]
             await asyncio.to_thread(called.close)
 
 
-def test_sippy_is_called_and_hangs_up(tmp_path: Path) -> None:
-    async def story() -> None:
-        async with world_before_sippy(tmp_path) as (world, called):
-            called.answer_with("ring")
-            world.core.send(dial_out())
-            await asyncio.to_thread(called.wait_for, "try")
-            assert (await world.core.expect(events.DialProgress)).status == 180
-            called.accept()
-            await world.core.expect(events.DialAnswered)
-            called.hang_up()
-            gone = await world.core.expect(events.CallerHungUp)
-            assert (gone.call, gone.cause) == (CALL, "caller_hung_up")
-            assert world.edge.statistics().calls.live == 0
-
-    asyncio.run(story())
+async def test_sippy_is_called_and_hangs_up(tmp_path: Path) -> None:
+    async with world_before_sippy(tmp_path) as (world, called):
+        called.answer_with("ring")
+        world.core.send(dial_out())
+        await asyncio.to_thread(called.wait_for, "try")
+        assert (await world.core.expect(events.DialProgress)).status == 180
+        called.accept()
+        await world.core.expect(events.DialAnswered)
+        called.hang_up()
+        gone = await world.core.expect(events.CallerHungUp)
+        assert (gone.call, gone.cause) == (CALL, "caller_hung_up")
+        assert world.edge.statistics().calls.live == 0
 
 
-def test_sippy_is_called_and_it_is_taken_back(tmp_path: Path) -> None:
-    async def story() -> None:
-        async with world_before_sippy(tmp_path) as (world, called):
-            called.answer_with("ring")
-            world.core.send(dial_out())
-            await world.core.expect(events.DialProgress)
-            world.core.send(commands.EndCall(edge=EDGE, call=CALL, cause="agent_hung_up"))
-            ended = await asyncio.to_thread(called.wait_for, "fail", "disconnect")
-            assert ended["call"] == 0
-            called.answer_with(486)
-            world.core.send(dial_out(call="c-1-d8", offer=8))
-            assert (await world.core.expect(events.DialFailed)).status == 486
-
-    asyncio.run(story())
+async def test_sippy_is_called_and_it_is_taken_back(tmp_path: Path) -> None:
+    async with world_before_sippy(tmp_path) as (world, called):
+        called.answer_with("ring")
+        world.core.send(dial_out())
+        await world.core.expect(events.DialProgress)
+        world.core.send(commands.EndCall(edge=EDGE, call=CALL, cause="agent_hung_up"))
+        ended = await asyncio.to_thread(called.wait_for, "fail", "disconnect")
+        assert ended["call"] == 0
+        called.answer_with(486)
+        world.core.send(dial_out(call="c-1-d8", offer=8))
+        assert (await world.core.expect(events.DialFailed)).status == 486

@@ -18,10 +18,10 @@ from acd_core.telephony import DialRule, Trunk
 from gateways.edge.limits import Timing
 from gateways.edge.phones import phones_path, set_phone_password
 from gateways.sip.message import Request
+from tests.edge.foreign import SCENARIOS
 from tests.edge.test_calls import EDGE
 from tests.edge.test_phones import register
 from tests.edge.test_real_engine import OPERATOR_HZ, EngineProcess, Speaker, engine
-from tests.edge.test_sipp import SCENARIOS
 from tests.edge.world import Phone, World, config_for, replace, sdp, world_in
 from tests.support.ports import free_ports
 

@@ -32,6 +32,7 @@ from gateways.sip.uri import bracket
 from gateways.speech import messages as speech
 from gateways.webrtc import messages as webrtc
 
+EDGE = "edge1"
 PATIENCE_S = 20.0
 T = TypeVar("T")
 
@@ -277,7 +278,7 @@ class World:
         self.engine = Engine(config)
         self.speech = Scripted(config, "speech", speech.FromSpeech, speech.ToSpeech)
         self.browsers = Scripted(config, "webrtc", webrtc.FromBrowserAudio, webrtc.ToBrowserAudio)
-        self.edge = Edge(config, "edge1", number=number, timing=timing, limits=limits)
+        self.edge = Edge(config, EDGE, number=number, timing=timing, limits=limits)
         self.phones: list[Phone] = []
 
     def core_ms(self) -> int:
@@ -295,9 +296,7 @@ class World:
 
     async def heard_all(self) -> None:
         """The edge has taken all that the core said until now."""
-        self.core.send(
-            commands.PreparePrompts(edge="edge1", prompts=(commands.Prompt(id="x", text=str(self)),))
-        )
+        self.core.send(commands.PreparePrompts(edge=EDGE, prompts=(commands.Prompt(id="x", text=str(self)),)))
         count = len(self.speech.heard)
         async with asyncio.timeout(PATIENCE_S):
             while len(self.speech.heard) == count:

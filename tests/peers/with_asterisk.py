@@ -11,8 +11,8 @@ from typing import Any
 from acd_core.domain import commands, events
 from acd_core.telephony import Trunk
 from gateways.edge.phones import phones_path, set_phone_password
+from tests.edge.foreign import answering
 from tests.edge.test_calls import EDGE, answered
-from tests.edge.test_sipp import answering
 from tests.edge.test_trunks import CALL, dial_out, trunked
 from tests.edge.world import PATIENCE_S, World, config_for, world_in
 from tests.peers.asterisk import Asterisk

@@ -1,0 +1,126 @@
+"""Foreign programs at the edge: SIPp by a scenario of ours, others while a test needs them, and what a core says to them."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+from typing import Any
+
+from acd_core.config import Config
+from acd_core.domain import commands, events
+from acd_core.telephony import Trunk
+from gateways.edge.phones import phones_path, set_phone_password
+from gateways.sip.auth import Algorithm
+from tests.edge.world import EDGE, PATIENCE_S, World, config_for, replace
+
+SCENARIOS = Path(__file__).parent / "sipp"
+_SIPP_S = 60
+
+
+class SippRun:
+    """One SIPp, from its start to its end."""
+
+    def __init__(self, process: asyncio.subprocess.Process, log: Path) -> None:
+        self._process, self._log = process, log
+
+    async def wait(self) -> int:
+        """Its exit code: 0 when all went as written."""
+        return await self._process.wait()
+
+    async def finish(self) -> None:
+        """Fails, with what SIPp could not stand, when anything went differently than written."""
+        code = await self.wait()
+        assert code == 0, self._log.read_text() if self._log.exists() else f"SIPp ended with {code}"
+
+    async def stop(self) -> None:
+        if self._process.returncode is None:
+            self._process.kill()
+            await self._process.wait()
+
+
+@contextlib.asynccontextmanager
+async def sipp_running(
+    scenario: str, folder: Path, *options: str, remote: int = 0, port: int = 0, calls: int = 1
+) -> AsyncIterator[SippRun]:
+    """SIPp, which calls `remote` if there is one; `port` is its own. More options stand behind ours and win."""
+    log = folder / f"{scenario}-{port}.log"
+    process = await asyncio.create_subprocess_exec(
+        "sipp",
+        *([f"127.0.0.1:{remote}"] if remote else []),
+        *("-sf", str(SCENARIOS / f"{scenario}.xml"), "-i", "127.0.0.1", "-m", str(calls), "-l", "200"),
+        *(("-p", str(port)) if port else ()),
+        *("-nostdin", "-timeout", f"{_SIPP_S}s", "-timeout_error", "-recv_timeout", "30000"),
+        *("-trace_err", "-error_file", str(log)),
+        *options,
+        cwd=folder,
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.DEVNULL,
+        stderr=asyncio.subprocess.DEVNULL,
+    )
+    run = SippRun(process, log)
+    try:
+        yield run
+    finally:
+        await run.stop()
+
+
+async def run_sipp(world: World, scenario: str, folder: Path, *options: str, calls: int = 1) -> None:
+    """One call to the edge, unless `calls` says otherwise, until it is over."""
+    async with sipp_running(scenario, folder, *options, remote=world.edge.point.port, calls=calls) as sipp:
+        await sipp.finish()
+
+
+def sipp_callee(
+    scenario: str, folder: Path, port: int, calls: int = 1
+) -> contextlib.AbstractAsyncContextManager[SippRun]:
+    """So many calls, taken as the scenario has it."""
+    return sipp_running(scenario, folder, port=port, calls=calls)
+
+
+@contextlib.asynccontextmanager
+async def started(make: Callable[[], Any]) -> AsyncIterator[Any]:
+    """A program whose driver blocks, made in a thread and closed in the end."""
+    peer = await asyncio.to_thread(make)
+    try:
+        yield peer
+    finally:
+        await asyncio.to_thread(peer.close)
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    """Of the edge, which tells nobody of it."""
+    async with asyncio.timeout(PATIENCE_S):
+        while not condition():  # noqa: ASYNC110 - see above
+            await asyncio.sleep(0.005)
+
+
+def answering(world: World, *kinds: type[commands.EdgeCommand]) -> None:
+    """The core says these to every call that arrives."""
+
+    def react(message: Any) -> None:
+        if isinstance(message, events.CallArrived):
+            for kind in kinds:
+                more = {"cause": "x"} if kind is commands.EndCall else {}
+                world.core.send(kind(edge=EDGE, call=message.call, **more))
+
+    world.core.auto = react
+
+
+def know(world: World, user: str, *algorithms: Algorithm) -> None:
+    """A telephone of ours, with the password `secret`."""
+    set_phone_password(phones_path(world.config.data_path), "santral", user, "secret", algorithms)
+
+
+def ring(call: str, user: str, offer: int = 3) -> commands.RingPhone:
+    return commands.RingPhone(
+        edge=EDGE, call=call, agent="ayse", offer=offer, user=user, caller="0532", service="Su"
+    )
+
+
+def over_a_trunk(folder: Path, **more: Any) -> Config:
+    """Whoever calls is a trusted exchange."""
+    return replace(
+        config_for(folder), trunks={"pbx": Trunk(host="127.0.0.1", health_s=0, trusted=True, **more)}
+    )

@@ -1,0 +1,73 @@
+"""SIPp and sipsak mean no good: each is refused, counted, and not heard any more."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from acd_core.domain import commands, events
+from acd_core.telephony import Trunk
+from tests.edge.foreign import know, run_sipp
+from tests.edge.test_calls import answered
+from tests.edge.test_trunks import trunked
+from tests.edge.world import EDGE, config_for, world_in
+from tests.support.ports import free_ports
+
+pytestmark = pytest.mark.peers
+
+
+async def test_a_stranger_reaches_nobody_through_us(tmp_path: Path) -> None:
+    port = free_ports(2)
+    trunk = Trunk(host="127.0.0.1", port=port, hosts=("192.0.2.9",), health_s=0)
+    async with world_in(tmp_path, config=trunked(config_for(tmp_path), carrier=trunk)) as world:
+
+        def refuse(message: object) -> None:
+            if isinstance(message, events.CallArrived):
+                world.core.send(
+                    commands.RefuseCall(edge=EDGE, call=message.call, status=404, reason="Not Found")
+                )
+
+        world.core.auto = refuse
+        await run_sipp(world, "stranger_dials", tmp_path, "-key", "carrier", f"127.0.0.1:{port}")
+        assert world.core.all(events.PhoneDialled) == []
+        assert world.edge.point.statistics().requests_sent == 0
+
+
+async def test_who_guesses_passwords_is_asked_for_none_any_more(tmp_path: Path) -> None:
+    async with world_in(tmp_path) as world:
+        know(world, "101")
+        await run_sipp(world, "register_wrong", tmp_path, "-r", "100", calls=7)
+        await run_sipp(world, "register_silent", tmp_path, "-s", "101")
+        assert world.edge.statistics().registrar.failed == 8
+        assert world.core.all(events.PhoneRegistered) == []
+
+
+async def test_headers_longer_than_anybody_needs_are_refused_and_counted(tmp_path: Path) -> None:
+    async with world_in(tmp_path) as world:
+        await run_sipp(world, "huge", tmp_path, "-key", "long", "x" * 9_000)
+        assert world.edge.guard.counters(0)["huge"] == 1
+
+
+async def test_a_scanner_hears_nothing_any_more(tmp_path: Path) -> None:
+    async with world_in(tmp_path) as world:
+        await run_sipp(world, "scanner", tmp_path)
+        counters = world.edge.guard.counters(world.edge.clock.monotonic_ms())
+        assert (counters["scanner"], counters["bans"], counters["unheard"]) == (1, 1, 1)
+
+
+async def test_a_forger_who_knows_all_of_a_call_ends_it_neither_by_bye_nor_by_cancel(tmp_path: Path) -> None:
+    async with world_in(tmp_path) as world:
+        phone = world.phone()
+        call, tag = await answered(world, phone)
+        keys = {
+            "from": f"<sip:05321112233@127.0.0.1>;tag=f{phone.name}",
+            "to": f"<sip:185@127.0.0.1>;tag={tag}",
+            "via": f"SIP/2.0/UDP 127.0.0.1:{phone.port};branch=z9hG4bK{phone.name}x1INVITE;rport",
+        }
+        options = [part for name, value in keys.items() for part in ("-key", name, value)]
+        await run_sipp(world, "forger", tmp_path, "-i", "127.0.0.2", "-cid_str", f"{phone.name}-1", *options)
+        assert world.edge.guard.counters(0)["spoofed"] == 2
+        phone.request("BYE", to_tag=tag)
+        await phone.response(200, "BYE")
+        assert (await world.core.expect(events.CallerHungUp)).call == call

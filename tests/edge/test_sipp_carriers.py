@@ -1,0 +1,93 @@
+"""SIPp is the carrier: what RFCs promise to those whom we call, and what becomes of our call."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from acd_core.domain import commands, events
+from acd_core.telephony import Trunk
+from tests.edge.foreign import sipp_callee, until
+from tests.edge.test_trunks import CALL, dial_out, trunked
+from tests.edge.world import EDGE, config_for, world_in
+from tests.support.ports import free_ports
+
+pytestmark = pytest.mark.peers
+
+
+async def test_of_two_who_answer_one_has_the_call(tmp_path: Path) -> None:
+    port = free_ports(2)
+    config = trunked(config_for(tmp_path), carrier=Trunk(host="127.0.0.1", port=port, health_s=0))
+    async with (
+        sipp_callee("trunk_forks", tmp_path, port) as carrier,
+        world_in(tmp_path, config=config) as world,
+    ):
+        world.core.send(dial_out())
+        assert (await world.core.expect(events.DialProgress)).status == 183
+        await world.core.expect(events.DialAnswered)
+        assert (await world.core.expect(events.CallerHungUp)).cause == "caller_hung_up"
+        await carrier.finish()
+        assert world.edge.statistics().dialogs == 0
+
+
+async def test_a_carrier_that_wants_longer_sessions_has_us_refresh_them(tmp_path: Path) -> None:
+    port = free_ports(2)
+    trunk = Trunk(host="127.0.0.1", port=port, health_s=0, trusted=True)
+    async with (
+        sipp_callee("trunk_timer", tmp_path, port) as carrier,
+        world_in(tmp_path, config=trunked(config_for(tmp_path), carrier=trunk)) as world,
+    ):
+        world.core.send(dial_out())
+        await world.core.expect(events.DialAnswered)
+        received = world.edge.point.statistics().responses_received
+        world.jump(1_800_001)
+        await until(lambda: world.edge.point.statistics().responses_received > received)  # the 200
+        world.core.send(commands.EndCall(edge=EDGE, call=CALL, cause="agent_hung_up"))
+        await carrier.finish()
+
+
+async def test_our_own_call_that_comes_back_is_a_loop(tmp_path: Path) -> None:
+    port = free_ports(2)
+    config = trunked(config_for(tmp_path), carrier=Trunk(host="127.0.0.1", port=port, health_s=0))
+    async with (
+        sipp_callee("trunk_loops", tmp_path, port) as exchange,
+        world_in(tmp_path, config=config) as world,
+    ):
+        world.core.send(dial_out())
+        failed = await world.core.expect(events.DialFailed)
+        assert (failed.call, failed.status) == (CALL, 482)
+        await exchange.finish()
+        assert world.core.all(events.CallArrived) == []
+
+
+async def test_a_trunk_without_a_free_line_leaves_the_call_to_the_next(tmp_path: Path) -> None:
+    first, second = free_ports(2), free_ports(2)
+    narrow = Trunk(host="127.0.0.1", port=first, health_s=0, order=1, capacity=1)
+    wide = Trunk(host="127.0.0.1", port=second, health_s=0, order=2)
+    async with (
+        sipp_callee("trunk_answers", tmp_path, first) as one,
+        sipp_callee("trunk_answers", tmp_path, second) as other,
+        world_in(tmp_path, config=trunked(config_for(tmp_path), narrow=narrow, wide=wide)) as world,
+    ):
+        calls = {"narrow": CALL, "wide": "c-1-d8"}
+        for offer, (trunk, call) in enumerate(calls.items(), 7):
+            world.core.send(dial_out(call=call, offer=offer))
+            assert (await world.core.expect(events.DialAnswered)).trunk == trunk
+        for call in calls.values():
+            world.core.send(commands.EndCall(edge=EDGE, call=call, cause="agent_hung_up"))
+        await one.finish()
+        await other.finish()
+
+
+async def test_a_call_is_moved_to_nobody_elses_telephone(tmp_path: Path) -> None:
+    port = free_ports(2)
+    config = trunked(config_for(tmp_path), carrier=Trunk(host="127.0.0.1", port=port, health_s=0))
+    async with (
+        sipp_callee("trunk_sends_away", tmp_path, port) as carrier,
+        world_in(tmp_path, config=config) as world,
+    ):
+        world.core.send(dial_out())
+        assert (await world.core.expect(events.DialFailed)).status == 302
+        await carrier.finish()
+        assert world.edge.point.statistics().requests_sent == 1
