@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TypeVar
+
 import msgspec
 from quart import request
 
 from agent_web import wire
-from agent_web.problems import bad_fields
+from agent_web.problems import RefusalError, bad_fields
+
+_Asked = TypeVar("_Asked", bound=wire.Asked)
 
 # What decoding raises: no JSON, another shape, no UTF-8, or brackets nested deeper than anybody writes them.
 UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
@@ -28,3 +32,11 @@ async def body() -> bytes:
     data = await request.get_data()
     assert isinstance(data, bytes), "asked for bytes"
     return data
+
+
+async def asked(kind: type[_Asked]) -> _Asked:
+    """The request's body as this message."""
+    try:
+        return msgspec.json.decode(await body(), type=kind)
+    except UNREADABLE as error:
+        raise RefusalError(400, "bad_request", f"Not understood: {error}.") from error

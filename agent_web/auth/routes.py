@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-import msgspec
 from quart import Blueprint, Response, request
 from quart_schema import document_request, document_response
 
 from agent_web import wire
 from agent_web.auth import access
 from agent_web.auth.service import Auth, Login
-from agent_web.inputs import UNREADABLE, body
+from agent_web.inputs import asked
 from agent_web.problems import RefusalError, reply
 
 
@@ -33,14 +32,11 @@ def blueprint(
     @document_response(wire.Problem, 429)
     async def log_in() -> Response:
         """Log in; the cookie of the answer is the session."""
-        try:
-            asked = msgspec.json.decode(await body(), type=wire.LoginRequest)
-        except UNREADABLE as error:
-            raise RefusalError(400, "bad_request", f"Not a log-in: {error}.") from error
+        said = await asked(wire.LoginRequest)
         earlier = await auth.find(access.token()) if access.token() else None
         if earlier is not None and in_conversation(earlier):
             raise RefusalError(409, "in_conversation", "End the conversation first.")
-        token, login = await auth.log_in(asked.user, asked.password, access.source())
+        token, login = await auth.log_in(said.user, said.password, access.source())
         if earlier is not None:
             logged_out(earlier)
             await auth.log_out(earlier, access.source())

@@ -2,19 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TypeVar
-
-import msgspec
 from quart import Blueprint, Response
 from quart_schema import document_request, document_response
 
 from agent_web import wire
 from agent_web.auth import access
 from agent_web.centre.service import Centre
-from agent_web.inputs import UNREADABLE, body
-from agent_web.problems import RefusalError
-
-_Asked = TypeVar("_Asked", bound=wire.Asked)
+from agent_web.inputs import asked
 
 
 def blueprint(centre: Centre) -> Blueprint:
@@ -29,7 +23,7 @@ def blueprint(centre: Centre) -> Blueprint:
     @document_response(wire.Problem, 503)
     async def change_mode() -> Response:
         """Open the centre, close it, or put it into an emergency; the wallboard shows the mode it is in."""
-        centre.change_mode((await _read(wire.NewMode)).mode, access.login())
+        centre.change_mode((await asked(wire.NewMode)).mode, access.login())
         return Response("", 204)
 
     @routes.post("/api/callbacks/settle")
@@ -40,14 +34,7 @@ def blueprint(centre: Centre) -> Blueprint:
     @document_response(wire.Problem, 503)
     async def settle() -> Response:
         """Take a callback off the list; one that is on it no more changes nothing."""
-        centre.settle((await _read(wire.SettleCallback)).callback, access.login())
+        centre.settle((await asked(wire.SettleCallback)).callback, access.login())
         return Response("", 204)
 
     return routes
-
-
-async def _read(kind: type[_Asked]) -> _Asked:
-    try:
-        return msgspec.json.decode(await body(), type=kind)
-    except UNREADABLE as error:
-        raise RefusalError(400, "bad_request", f"Not understood: {error}.") from error

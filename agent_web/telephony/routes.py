@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import msgspec
 from quart import Blueprint, Response
 from quart_schema import document_request, document_response
 
 from agent_web import wire
 from agent_web.auth import access
 from agent_web.auth.watch import Watch
-from agent_web.inputs import UNREADABLE, body
+from agent_web.inputs import asked
 from agent_web.limits import TELEPHONY_PAGES_MAX
-from agent_web.problems import RefusalError
 from agent_web.sockets import TOO_MANY, PageSocket, Reader
 from agent_web.telephony.service import Telephony
 
@@ -37,11 +35,7 @@ def blueprint(telephony: Telephony, watch: Watch) -> Blueprint:
     @document_response(wire.Problem, 503)
     async def lift() -> Response:
         """Hear a banned source again; one that is not banned changes nothing."""
-        try:
-            asked = msgspec.json.decode(await body(), type=wire.LiftBan)
-        except UNREADABLE as error:
-            raise RefusalError(400, "bad_request", f"Not understood: {error}.") from error
-        telephony.lift_ban(asked.source, access.login())
+        telephony.lift_ban((await asked(wire.LiftBan)).source, access.login())
         return Response("", 204)
 
     return routes
