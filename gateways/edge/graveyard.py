@@ -21,16 +21,16 @@ from gateways.edge.dialling import DialledSide
 from gateways.edge.outgoing_leg import OutgoingLeg
 from gateways.edge.phone_leg import PhoneLeg
 from gateways.edge.phone_ringing import PhoneRinging
-from gateways.edge.refresher import Refresher
 from gateways.edge.ringing import Ringing
 from gateways.edge.session import Session
-from gateways.edge.silence import SilenceWatch
 
 INTERVAL_S = 0.1
 # Each belongs to one call. An operator's browser leg, which outlives calls, is none of them, and its audio leg is not freed.
+# What waits for the answer to a request of a session (its refresher, the watch over its silence) is left whole: the answer may
+# come later than anything here, and the session that knew it is what is taken apart.
 _OF_A_CALL = (
     *(AudioLeg, Branch, Call, CallerLeg, DialledSide, OutgoingLeg, PhoneLeg),
-    *(PhoneRinging, Refresher, Ringing, Session, SilenceWatch),
+    *(PhoneRinging, Ringing, Session),
 )
 
 
@@ -38,7 +38,7 @@ class Graveyard:
     """Ended calls, and phones that ended before their call; oldest first."""
 
     def __init__(self, rest_s: float) -> None:
-        """`rest_s`: longer than a BYE after a late 2xx to a cancelled INVITE may be repeated (twice 64·T1)."""
+        """`rest_s`: longer than a 2xx waits for the ACK before which it may not be hung up (64·T1, RFC 3261 13.3.1.4)."""
         self._rest_s = rest_s
         self._resting: deque[tuple[float, Call | OperatorPhone]] = deque()
         self._timer: asyncio.TimerHandle | None = None

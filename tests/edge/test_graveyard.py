@@ -16,8 +16,11 @@ from gateways.edge.call import Call
 from gateways.edge.graveyard import _OF_A_CALL
 from gateways.edge.limits import Timing
 from gateways.edge.phones import phones_path, set_phone_password
+from gateways.edge.refresher import Refresher
+from gateways.edge.silence import SilenceWatch
 from tests.edge.test_calls import EDGE, answered
 from tests.edge.test_phones import register
+from tests.edge.test_session_timer import timed
 from tests.edge.world import PATIENCE_S, World, sdp, world_in
 
 AT_ONCE = Timing(dead_call_rest_s=0.05)
@@ -37,7 +40,8 @@ def look(found: Counter[str]) -> None:
     gc.set_debug(gc.DEBUG_SAVEALL)
     try:
         gc.collect()
-        found.update(type(one).__name__ for one in gc.garbage if isinstance(one, _OF_A_CALL))
+        of_a_call = (*_OF_A_CALL, Refresher, SilenceWatch)
+        found.update(type(one).__name__ for one in gc.garbage if isinstance(one, of_a_call))
     finally:
         gc.set_debug(0)
         gc.garbage.clear()
@@ -105,3 +109,22 @@ def test_a_call_that_was_cancelled_leaves_nothing_and_a_living_one_is_not_touche
 
     asyncio.run(story())
     assert collected == {}
+
+
+def test_an_answer_that_comes_after_all_that_finds_who_asked(tmp_path: Path) -> None:
+    """A re-INVITE of ours that is only rung for may be accepted long after the call has ended."""
+
+    async def story() -> None:
+        async with world_in(tmp_path, timing=AT_ONCE) as world:
+            caller = world.phone()
+            ok = await timed(world, caller, "600;refresher=uas")
+            world.jump(300_000)
+            refresh = await caller.asked("INVITE")
+            caller.reply(refresh, 100)
+            caller.request("BYE", to_tag=ok.to.tag or "")
+            await caller.response(200, "BYE")
+            await buried(world)
+            caller.reply(refresh, 200, body=sdp())
+            assert (await caller.asked("ACK")).cseq.number == refresh.cseq.number
+
+    asyncio.run(story())
