@@ -27,6 +27,8 @@ class Timing(msgspec.Struct, frozen=True, kw_only=True):
     trunk_options_wait_s: float = 5.0  # for an answer to OPTIONS; the second in a row takes the trunk down
     trunk_options_again_s: float = 2.0  # after the first that was not answered
     trunk_register_again_s: float = 10.0  # after a registration that failed; doubled each time, to a limit
+    transfer_wait_s: float = 30.0  # for the core's word on a transfer that a phone asked for; then it failed
+    transfer_bye_s: float = 4.0  # for the BYE of a phone whose caller was handed on; then it is hung up
     phone_group_s: float = 7.0  # the contacts of a phone that want calls most ring alone for so long
     phone_idle_s: float = 30.0  # a registered phone that was quiet for so long is asked whether it is there
     phone_options_wait_s: float = 5.0  # for its answer; the second in a row that does not come loses it
@@ -42,7 +44,12 @@ class EdgeLimits(msgspec.Struct, frozen=True, kw_only=True):
     invites_per_second: float = 1_000.0  # one trunk carries a whole city; more is a flood: 503
     invites_burst: float = 2_000.0
     sources_max: int = 10_000
-    register_failures_max: int = 8  # wrong passwords from one host before it is not heard for a while
+    register_failures_max: int = (
+        8  # wrong passwords for one name from one host before it is not heard for a while
+    )
+    register_host_failures_max: int = (
+        40  # for all names together of which none is registered from there: five forgotten phones
+    )
     register_failures_window_s: float = 60.0
     register_refusal_s: float = 60.0
     browser_legs_max: int = 64

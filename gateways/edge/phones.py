@@ -3,17 +3,25 @@
 There is a hash for each algorithm that the phone may use. A phone that can do with SHA-256 alone has no MD5 hash at all, one
 that stumbles over a challenge that names SHA-256 is asked for MD5 alone; others are asked for both.
 
+Phones differ in what they are asked for, and a stranger may ask what each is asked for. So names that are not there are asked
+like phones that are: as many for each choice of algorithms as there are phones with it, and always the same name for the same,
+by a key that is kept beside the file.
+
 The file is read again when it changed. One that can't be read keeps the credentials from before, and the log
 says so once for each version of the file. `set_phone_password` is what the command line writes it with.
 """
 
 from __future__ import annotations
 
+import contextlib
+import hmac
 import json
 import logging
 import os
+import secrets
 import tempfile
 import tomllib
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -92,6 +100,10 @@ class Phones:
         self._path, self._realm, self._digest = path, realm, tuple(digest)
         self._version: tuple[int, int, int] | None = None
         self._phones: dict[str, tuple[DigestSecret, tuple[Algorithm, ...]]] = {}
+        self._choices: list[
+            tuple[float, tuple[Algorithm, ...]]
+        ] = []  # share of all phones up to and with this one
+        self._key = b""
 
     def secret(self, user: str) -> DigestSecret | None:
         """The secret of a user, from the file as it is now: for the algorithms that they are asked for, no other."""
@@ -100,10 +112,17 @@ class Phones:
         return known[0] if known is not None else None
 
     def algorithms(self, user: str) -> tuple[Algorithm, ...]:
-        """What a user is asked for, in this order; one who is not there as any other."""
+        """What a user is asked for, in this order; one who is not there as others are."""
         self._refresh()
         known = self._phones.get(user)
-        return known[1] if known is not None else self._digest
+        if known is not None:
+            return known[1]
+        if len(self._choices) < 2:
+            return self._choices[0][1] if self._choices else self._digest
+        self._key = self._key or _key_at(self._path.with_suffix(".key"))
+        name = user.encode(errors="backslashreplace")
+        drawn = int.from_bytes(hmac.digest(self._key, name, "sha256")[:6]) / 2**48
+        return next(choice for share, choice in self._choices if drawn < share)
 
     def _refresh(self) -> None:
         try:
@@ -137,6 +156,30 @@ class Phones:
                 )
                 continue
             _log.error("phone %s %s: set its password again", user, reason)
+        self._weigh_choices()
+
+    def _weigh_choices(self) -> None:
+        asked_of = Counter(asked for _, asked in self._phones.values())
+        total = 0
+        self._choices = []
+        for choice, phones_asked in sorted(asked_of.items()):
+            total += phones_asked
+            self._choices.append((total / len(self._phones), choice))
+
+
+def _key_at(path: Path) -> bytes:
+    """The key in this file, which the first of all edges makes. It stays: names that are asked anew with another are none."""
+    with contextlib.suppress(FileNotFoundError):
+        return path.read_bytes()
+    handle, draft = tempfile.mkstemp(dir=path.parent, prefix=".phones-")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(secrets.token_bytes(32))
+        with contextlib.suppress(FileExistsError):
+            Path(path).hardlink_to(draft)
+        return path.read_bytes()
+    finally:
+        Path(draft).unlink(missing_ok=True)
 
 
 def _hash_of(phone: _Phone, algorithm: Algorithm) -> str:

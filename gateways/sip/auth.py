@@ -186,6 +186,13 @@ class Challenger:
             return Refused("stale", stale=True, username=username)
         return Granted(username)
 
+    def named(self, request: Request) -> str:
+        """Whose credentials for our realm the request carries, right or wrong; empty when there are none to be read."""
+        try:
+            return (self._own_credentials(request) or {}).get("username", "")
+        except SipParseError:
+            return ""
+
     def _own_credentials(self, request: Request) -> dict[str, str] | None:
         """The Authorization for our realm; a request may carry several (RFC 3261 22.3)."""
         for value in request.get_all("Authorization"):

@@ -99,10 +99,10 @@ def test_a_wrong_password_a_stranger_and_somebody_elses_address_are_refused(tmp_
             phone = world.phone()
             assert (await register(world, phone, to="sip:102@santral")).status == 403
             assert (await register(world, phone, password="guess")).status == 401
-            assert (await register(world, phone, user="999")).status == 401
+            assert (await register(world, phone, password="other")).status == 401
             await prove(phone, password="again")
             await nothing_came(phone)
-            # The host is not heard from now on, with the right password neither.
+            # 101 is not heard from there from now on, with the right password neither.
             phone.request("REGISTER", "sip:santral", to="sip:101@santral", call="late")
             await nothing_came(phone)
             assert world.core.all(events.PhoneRegistered) == []
@@ -126,6 +126,25 @@ def test_whoever_knows_one_password_guesses_no_more_often(tmp_path: Path) -> Non
             await nothing_came(phone)
             world.jump(61_000)
             assert (await register(world, phone, user="102", password="other")).status == 200
+
+    asyncio.run(story())
+
+
+def test_names_that_are_not_there_are_refused_as_if_they_were(tmp_path: Path) -> None:
+    set_phone_password(phone_file(tmp_path), "santral", "101", "secret")
+
+    async def story() -> None:
+        async with world_in(tmp_path, limits=EdgeLimits(register_failures_max=2)) as world:
+            answers = []
+            for user in ("101", "999"):
+                phone = world.phone()
+                answers.append(await register(world, phone, user=user, password="guess"))
+                await prove(phone, user=user, password="guess")
+                await nothing_came(phone)
+            known, unknown = (
+                [field.split("nonce")[0] for field in each.get_all("WWW-Authenticate")] for each in answers
+            )
+            assert known == unknown
 
     asyncio.run(story())
 

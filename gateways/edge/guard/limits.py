@@ -18,12 +18,12 @@ Kind = Literal[
 ]
 
 # A host is not heard for a while when its points reach `POINTS_MAX`; they fade away within a minute. A scanner has given itself
-# away with one message; eight wrong passwords are more than a person with the wrong one written down; a phone behind a router
-# that mangles its messages sends one a minute.
+# away with one message; forty wrong passwords are more than five phones with an old one send, each of which is not heard after
+# eight; a phone behind a router that mangles its messages sends one a minute.
 POINTS: dict[Kind, float] = {
     "malformed": 2.0,
     "huge": 5.0,
-    "bad_auth": 13.0,
+    "bad_auth": 2.5,
     "spoofed": 10.0,
     "scanner": 100.0,
     "sweep": 8.0,
