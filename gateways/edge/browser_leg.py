@@ -227,6 +227,9 @@ class CitizenSide:
     def ring(self) -> None:
         """The page shows that by itself."""
 
+    def progress(self, max_ms: int = 0) -> None:
+        """As much: nobody counts what this call costs."""
+
     def answer(self) -> None:
         """Audio has been there since the call arrived."""
         self.answered = True

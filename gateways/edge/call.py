@@ -47,6 +47,9 @@ class CallerSide(Protocol):
     def ring(self) -> None:
         """Tell the caller that we are at it."""
 
+    def progress(self, max_ms: int = 0) -> None:
+        """Audio begins, without an answer, for so long."""
+
     def answer(self) -> None:
         """Audio begins."""
 
@@ -124,6 +127,11 @@ class Call:
             self._parts.tell(events.CallerHungUp(call=self.id, cause=cause, reason=reason))
             self._finish()
 
+    def answered_early(self) -> None:
+        """The caller's leg is answered without the core's word."""
+        if not self.ended:
+            self._parts.tell(events.CallerAnswered(call=self.id))
+
     def key_pressed(self, key: str) -> None:
         """The caller pressed a key."""
         if not self.ended and self._keys.allow(self.id, self._parts.clock.monotonic_ms()):
@@ -195,6 +203,10 @@ class Call:
     def ring_caller(self, command: commands.RingCaller) -> None:
         """180."""
         self.caller.ring()
+
+    def progress_caller(self, command: commands.ProgressCaller) -> None:
+        """183."""
+        self.caller.progress(command.max_ms)
 
     def answer_caller(self, command: commands.AnswerCaller) -> None:
         """200."""

@@ -21,6 +21,7 @@ from gateways.edge.ringing import Ringing
 from gateways.edge.session import Session
 from gateways.edge.terms import judge_offer
 from gateways.edge.transfers import Transfers
+from gateways.edge.unanswered import unanswered
 from gateways.sip.admission import Refusal, hops_onward
 from gateways.sip.body import session_part
 from gateways.sip.build import respond
@@ -30,14 +31,12 @@ from gateways.sip.events import Flow, ServerKey
 from gateways.sip.identity import read_identity
 from gateways.sip.limits import EXPIRES_S_MAX
 from gateways.sip.message import Request
-from gateways.sip.reason import read_reason, reason_of_status
+from gateways.sip.reason import Reason, read_reason, reason_header, reason_of_status
 from gateways.sip.reliable import lists_option, reliable_for
 from gateways.sip.scan import parse_number
 from gateways.sip.session_timer import SessionTimer
 
-# What a caller who was not answered is told when the call ends (RFC 3261 21.4.18, 21.6.2).
-_ENDED_UNANSWERED = {"declined": 603, "busy": 486}
-_ENDED_OTHERWISE = 480
+_BEFORE_EXPIRY_MS = 1_000
 # What one who was answered is told of it in the BYE (RFC 3326); anything else was a normal end.
 _FAILED_LATER = {"audio_lost": 503, "edge_stopped": 503}
 _CLEARED = 487
@@ -88,6 +87,9 @@ class ArrivedCall(Protocol):
     def key_pressed(self, key: str) -> None:
         """A key was pressed."""
 
+    def answered_early(self) -> None:
+        """The leg is answered by itself: it was to be heard before, and that can't be, or not for longer."""
+
 
 class CallerDoor(Protocol):
     """Where callers come in."""
@@ -118,7 +120,7 @@ class CallerLeg:
         self._parts, self._calls = parts, calls
         self._key, self._invitation, self._source, self._tag = key, invitation, source, tag
         self._invite = invitation.request
-        self._arrived_ms = parts.clock.now_ms()
+        self._arrived_ms, self._arrived_at_ms = parts.clock.now_ms(), parts.clock.monotonic_ms()
         self._call_id = call_id
         self._call: ArrivedCall | None = None
         self._session: Session | None = None
@@ -126,6 +128,7 @@ class CallerLeg:
         self._transfers: Transfers | None = None
         self._leg: OutgoingLeg | None = None  # the other end, once the caller has been handed on
         self._expiry: Alarm | None = None
+        self._early: Alarm | None = None  # how long it may be heard without an answer
         self._answer_due = self._ended = False
         self.answered = False
         self.hops = hops_onward(self._invite)
@@ -136,7 +139,7 @@ class CallerLeg:
         parts.point.watch(key, self)
         parts.trace.party(call_id, "caller", self._invite.call_id)
         if invitation.expires_s is not None:
-            due_ms = parts.clock.monotonic_ms() + invitation.expires_s * 1000
+            due_ms = self._arrived_at_ms + invitation.expires_s * 1000
             self._expiry = parts.alarms.at(due_ms, self._expired)
 
     # --- what the call wants ----------------------------------------------------------------------
@@ -145,6 +148,29 @@ class CallerLeg:
         """180 Ringing."""
         if not self.answered and not self._ended and self._ringing is not None:
             self._ringing.ring()
+
+    def progress(self, max_ms: int = 0) -> None:
+        """183 with our session description: heard and not answered, for `max_ms` at most (0: as long as the INVITE stands).
+
+        An INVITE that ends by its `Expires` (RFC 3261 13.3.1) is answered before that: nobody hangs up on who waits.
+        """
+        if self.answered or self._ended or self._early is not None or self._ringing is None:
+            return
+        if not self._ringing.may_be_heard:
+            self._answer_early()
+            return
+        self._ringing.let_hear()
+        if max_ms:
+            now_ms = self._parts.clock.monotonic_ms()
+            if self._invitation.expires_s is not None:
+                left_ms = self._arrived_at_ms + self._invitation.expires_s * 1000 - _BEFORE_EXPIRY_MS - now_ms
+                max_ms = min(max_ms, max(left_ms, 0))
+            self._early = self._parts.alarms.at(now_ms + max_ms, self._answer_early)
+
+    def _answer_early(self) -> None:
+        if self._call is not None:
+            self._call.answered_early()
+        self.answer()
 
     def answer(self) -> None:
         """200 OK with our answer, or with our offer when the INVITE had none."""
@@ -157,13 +183,15 @@ class CallerLeg:
         self._settled()
         self._session.answer(self._key, self._invite)
 
-    def refuse(self, status: int, reason: str, retry_after_s: int = 0) -> None:
-        """A final error to an INVITE that is not answered yet."""
+    def refuse(self, status: int, reason: str, retry_after_s: int = 0, why: Reason | None = None) -> None:
+        """A final error to an INVITE that is not answered yet; `why` is for other networks (RFC 3326)."""
         if self._ended or self.answered:
             return
         if status == 404:  # one wrong number is a slip, many are a search for one that leads out
             self._parts.guard.saw(self._source.host, "sweep", self._parts.clock.monotonic_ms(), "404")
         headers = [("Retry-After", str(retry_after_s))] if retry_after_s else []
+        if why is not None:
+            headers.append(reason_header(why))
         response = respond(self._invite, status, reason or None, to_tag=self._tag, headers=headers)
         self._parts.point.respond(self._key, response)
         self._end()
@@ -180,7 +208,8 @@ class CallerLeg:
                 self._session.hang_up(reason)
             self._end()
         else:
-            self.refuse(_ENDED_UNANSWERED.get(cause, _ENDED_OTHERWISE), "")
+            status, why = unanswered(cause)
+            self.refuse(status, "", why=why)
 
     def _end(self) -> None:
         self._ended = True
@@ -193,9 +222,10 @@ class CallerLeg:
 
     def _settled(self) -> None:
         """The INVITE is answered, one way or the other."""
-        if self._expiry is not None:
-            self._expiry.cancel()
-            self._expiry = None
+        for alarm in (self._expiry, self._early):
+            if alarm is not None:
+                alarm.cancel()
+        self._expiry = self._early = None
         if self._ringing is not None:
             self._ringing.stop()
 

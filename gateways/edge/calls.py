@@ -41,6 +41,7 @@ _TAG_CHARS = 12
 _CARRIED_OUT: dict[type[commands.EdgeCommand], Callable[[Call, Any], None]] = {
     commands.RefuseCall: Call.refuse,
     commands.RingCaller: Call.ring_caller,
+    commands.ProgressCaller: Call.progress_caller,
     commands.AnswerCaller: Call.answer_caller,
     commands.Play: Call.play,
     commands.PlayMusic: Call.play_music,

@@ -100,6 +100,9 @@ class DialledSide:
     def ring(self) -> None:
         """Nobody waits to be told."""
 
+    def progress(self, max_ms: int = 0) -> None:
+        """Nor to hear anything of us."""
+
     def answer(self) -> None:
         """They answer, not we."""
 
@@ -186,7 +189,7 @@ class DialledSide:
         self._trunk_worked()
         if self._phone is not None:
             if heard:
-                self._phone.answer()
+                self._phone.progress()
             else:
                 self._phone.ring()
         if heard:

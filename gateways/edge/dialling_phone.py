@@ -1,8 +1,9 @@
 """A phone of ours that calls out: its INVITE, from the proof of who it is until its dialog is over.
 
 On its way in it is like a caller's, so that leg is used as it is; but the core is asked with `PhoneDialled`, and once it
-says `DialOut` the phone is the operator's side of that call. It hears 180 while it rings there, and is answered as soon as
-there is something to be heard: the network's own announcements, or whoever picks up. A number that nobody reaches ends it
+says `DialOut` the phone is the operator's side of that call. It hears 180 while it rings there, 183 with our session
+description as soon as there is something to be heard (the network's own announcements), and 200 when somebody picks up: what
+the phone counts and shows is the conversation. A number that nobody reaches ends it
 with what that was, as far as a phone can show it.
 """
 
@@ -76,8 +77,12 @@ class DiallingPhone:
         """It rings there."""
         self._leg.ring()
 
+    def progress(self) -> None:
+        """There is something to be heard before that."""
+        self._leg.progress()
+
     def answer(self) -> None:
-        """There is something to be heard."""
+        """Somebody picked up."""
         if not self.answered:
             self.answered = True
             self._leg.answer()
@@ -123,6 +128,10 @@ class DiallingPhone:
 
     def played(self, play: int, failed: bool) -> None:
         """Operators hear no prompts."""
+
+    def answered_early(self) -> None:
+        """It brought no offer, so it has to be answered to hear anything."""
+        self.answered = True
 
     def key_pressed(self, key: str) -> None:
         """Operators press no keys for us."""

@@ -1,11 +1,14 @@
-"""What a caller is told before the answer: 180, made reliable where the other end wants to be sure (RFC 3262).
+"""What a caller is told before the answer: 180 or, to be heard already, 183; reliable where the other end wants to be sure.
 
-A reliable one is repeated until its PRACK comes. When the INVITE brought no offer, the first reliable response brings ours
-and its PRACK the answer (RFC 3262 5); the 200 has to wait for that. Where reliability is only supported, not required, such
-a call is answered the usual way: one round trip less, and the caller loses nothing.
+A reliable one (RFC 3262) is repeated until its PRACK comes. When the INVITE brought no offer, the first reliable response
+brings ours and its PRACK the answer (RFC 3262 5); the 200 has to wait for that. Where reliability is only supported, not
+required, such a call is answered the usual way: one round trip less, and the caller loses nothing. It can't be heard before.
+
+Early media (RFC 3960) begin with our answer in a 183. In a reliable one that is the answer, and the 200 has none; in any other
+it says what the 200 will say once more, word for word (RFC 3261 13.2.1), and until then the offer stays open.
 
 Proxies give up a call that is silent for three minutes, so whoever waits longer is told again each minute (RFC 3261
-13.3.1.1). The plan answers every call before it plays anything, so nothing is heard before the answer: no 183.
+13.3.1.1).
 """
 
 from __future__ import annotations
@@ -58,7 +61,8 @@ class Ringing:
         """`session` is of the early dialog."""
         self._parts, self._session, self._key, self._invite, self._user = parts, session, key, invite, user
         self._reliable = ReliableUas(secrets.randbits(_RSEQ_BITS) or 1) if reliable else None
-        self._rings = self._over = False
+        self._status = 0  # that was said last: 180, 183
+        self._over = False
         self._again_ms = self._said = 0
         self._alarm: Alarm | None = None
 
@@ -67,12 +71,22 @@ class Ringing:
         """RFC 3262 3: no 200 while a session description waits for its PRACK."""
         return self._reliable is not None and self._reliable.blocks_success
 
+    @property
+    def may_be_heard(self) -> bool:
+        """Whether there can be early media."""
+        return self._reliable is not None or self._session.negotiation.state == "offer_in"
+
     def ring(self) -> None:
         """180 Ringing, once and then each minute."""
-        if self._rings or self._over:
-            return
-        self._rings = True
-        self._say_180()
+        if not self._status and not self._over:
+            self._status = 180
+            self._say()
+
+    def let_hear(self) -> None:
+        """183 Session Progress with our session description, once and then each minute."""
+        if self._status != 183 and not self._over:
+            self._status = 183
+            self._say()
 
     def stop(self) -> None:
         """The INVITE is finally answered. PRACKs may still come."""
@@ -112,19 +126,15 @@ class Ringing:
             return b""
         return negotiation.take_offer(body) or session.answer_now()
 
-    def _say_180(self) -> None:
+    def _say(self) -> None:
         self._said += 1
         self._again_ms = self._parts.clock.monotonic_ms() + AGAIN_MS
-        negotiation = self._session.negotiation
-        body = b""
-        if self._reliable is not None and negotiation.state == "idle" and negotiation.agreement is None:
-            body = negotiation.make_offer()
         response = respond(
             self._invite,
-            180,
+            self._status,
             to_tag=self._session.local_tag,
             contact=self._session.contact,
-            body=body,
+            body=self._description(),
             content_type=SDP_TYPE,
         )
         if self._reliable is None:
@@ -132,6 +142,16 @@ class Ringing:
         elif sent := self._reliable.number(response, self._parts.clock.monotonic_ms()):
             self._send(sent)
         self._set_alarm()
+
+    def _description(self) -> bytes:
+        """Our offer when the INVITE brought none, else our answer as soon as it is to be heard."""
+        session, negotiation = self._session, self._session.negotiation
+        is_open = negotiation.state == "offer_in"
+        if self._reliable is None:
+            return session.early_answer() if is_open and self._status == 183 else b""
+        if negotiation.state == "idle" and negotiation.agreement is None:
+            return negotiation.make_offer()
+        return session.answer_now() if is_open and self._status == 183 else b""
 
     def _send(self, response: Response) -> None:
         self._parts.point.respond(self._key, response, self._user)
@@ -148,8 +168,8 @@ class Ringing:
             return
         if due is not None:
             self._send(due)
-        if self._rings and now_ms >= self._again_ms and self._said <= AGAIN_MAX:
-            self._say_180()
+        if self._status and now_ms >= self._again_ms and self._said <= AGAIN_MAX:
+            self._say()
         else:
             self._set_alarm()
 
@@ -157,7 +177,7 @@ class Ringing:
         if self._alarm is not None:
             self._alarm.cancel()
             self._alarm = None
-        if self._over or not self._rings:
+        if self._over or not self._status:
             return
         due = [self._again_ms] if self._said <= AGAIN_MAX else []
         if self._reliable is not None and (repeat_ms := self._reliable.next_deadline_ms()) is not None:

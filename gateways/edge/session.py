@@ -190,6 +190,12 @@ class Session:
         connect(self.audio, agreement, self.line.peer.host)
         return body
 
+    def early_answer(self) -> bytes:
+        """What our answer will be; it is heard from now on, and the offer stays open."""
+        body, agreement = self.negotiation.early_answer()
+        connect(self.audio, agreement, self.line.peer.host)
+        return body
+
     def acknowledge(self, key: ClientKey, invite: Request) -> None:
         """ACK to the 200 of the INVITE of ours that made the dialog."""
         self.line.acknowledge(key, invite.cseq.number)

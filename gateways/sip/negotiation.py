@@ -148,6 +148,14 @@ class Negotiation:
         self.state = "offer_in"
         return None
 
+    def early_answer(self) -> tuple[bytes, MediaAgreement]:
+        """What `make_answer` will say, for an 18x that may get lost (RFC 3261 13.2.1): the offer stays open until then."""
+        if self._answer is None:
+            raise ValueError("no offer of the peer is open")
+        said, agreement = self._answer
+        self._versioned(said)
+        return self._last_said, agreement
+
     def make_answer(self) -> tuple[bytes, MediaAgreement]:
         """Our answer to the open offer, in force from now on."""
         offer, answer = self._incoming, self._answer

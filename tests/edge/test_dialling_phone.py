@@ -66,14 +66,17 @@ def test_a_phone_dials_hears_it_ring_talks_and_hangs_up(tmp_path: Path) -> None:
             await phone.response(180)
             assert (await world.core.expect(events.DialProgress)).status == 180
             carrier.reply(invite, 183, body=sdp(45_000))
-            ok = await phone.response(200)
-            phone.ack(ok, call="out")
+            progress = await phone.response(183)
+            assert b"m=audio" in progress.body
             gains = await world.engine.expect(engine.SetGains)
             assert {(gain.source, gain.target) for gain in gains.gains} == {
                 (call, f"{call}-d"),
                 (f"{call}-d", call),
             }
             carrier.reply(invite, 200, body=sdp(45_000))
+            ok = await phone.response(200)
+            assert ok.body == progress.body
+            phone.ack(ok, call="out")
             assert (await world.core.expect(events.DialAnswered)).call == call
             world.core.send(commands.Join(edge=EDGE, call=call, agent="ayse", offer=5, part=1))
             recording = await world.engine.expect(engine.StartRecording)
