@@ -27,6 +27,7 @@ from acd_core.domain.order import audio_edge
 from acd_core.domain.outbound import without_audio
 from acd_core.domain.shift import check_audio, forget_leg, make_ready, on_roster, stop
 from acd_core.domain.talk import connect, hold, resume, switch_leg
+from acd_core.domain.transfer import left_alone
 from acd_core.domain.turn import Turn
 
 # RFC 3261 21.4.24, 21.6.2: the operator, or the phone on their behalf, will not take it. All else is a phone out of reach.
@@ -175,6 +176,8 @@ def phone_hung_up(turn: Turn, agent: Agent, event: PhoneHungUp) -> None:
     call = turn.state.calls[agent.call]
     if event.call != call.id or call.audio != "phone":
         turn.stale(event, "another call")
+    elif event.handing and not call.outbound:
+        left_alone(turn, call)
     else:
         put_down(turn, call, phone_is_gone=True)
 

@@ -184,10 +184,11 @@ class PhoneFailed(Event, frozen=True, kw_only=True):
 
 
 class PhoneHungUp(Event, frozen=True, kw_only=True):
-    """The operator's SIP phone ended the conversation."""
+    """The operator's SIP phone ended the conversation; `handing`: without having heard what became of a transfer it asked for."""
 
     agent: str
     call: str
+    handing: bool = False
 
 
 class TransferAsked(Event, frozen=True, kw_only=True):

@@ -4,10 +4,10 @@ Who can have them, in this order: a number of the plan, which is where its flow 
 The caller keeps their arrival, and so their place by the plan's rule, wherever they are handed on to; the operator is free at
 once and goes to wrap-up as after any conversation.
 
-A colleague must be ready, so the call rings there in the same moment. Should they not take it, it waits in the queue that it came
-from, at its old place, for all who serve it: whoever handed it on may be in their next call by then, so it is never given back
-to them. What is asked too late, because the core was away meanwhile, is refused: the operator has been told that it failed,
-and talks to the caller again.
+A colleague must be ready, so the call rings there in the same moment. Should they not take it, it waits in the queue that it
+came from, at its old place, for all who serve it: whoever handed it on may be in their next call by then, so it is never given
+back to them. So it is with a caller whose operator hangs up at once and who can't be handed on. What is asked too late, because
+the core was away meanwhile, is refused: the operator has been told that it failed, and talks to the caller again.
 """
 
 from __future__ import annotations
@@ -93,13 +93,24 @@ def _to_colleague(turn: Turn, call: Call, event: TransferAsked, colleague: Agent
         _answer(turn, call, event, 486, BUSY)
         return
     _hand_on(turn, call, event)
-    queue = turn.state.queues[call.queue]
-    queue.waiting += 1
-    # The search begins with this one; should they not take it, it goes on from the beginning.
+    call.handed_to = call.only = colleague.id
+    call.only_until_ms = turn.now_ms + turn.state.queues[call.queue].definition.offer_timeout_ms
+    _wait_again(turn, call)
+
+
+def left_alone(turn: Turn, call: Call) -> None:
+    """The operator hung up as soon as they had asked, and it could not be: the caller waits again, as their place is."""
+    turn.story(call, "requeued", agent=call.agent)
+    turn.clear_deadline("call", call, "talk")
+    leave(turn, call, phone_is_gone=True)
+    _wait_again(turn, call)
+
+
+def _wait_again(turn: Turn, call: Call) -> None:
+    """In the queue that the call comes from, where the search for somebody begins anew."""
+    turn.state.queues[call.queue].waiting += 1
     call.queued_ms = call.search_ms = turn.now_ms
     call.steps = ()
-    call.handed_to = call.only = colleague.id
-    call.only_until_ms = turn.now_ms + queue.definition.offer_timeout_ms
     move(call, "waiting", turn.now_ms)
     play_music(turn, call)
     wait(turn, call)

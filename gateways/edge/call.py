@@ -77,6 +77,9 @@ class OperatorPhone(Protocol):
     def end(self, reason: Reason | None = None) -> None:
         """Hang up, or ring no longer."""
 
+    def transfer_answered(self, command: commands.TransferAnswered) -> None:
+        """What becomes of a transfer that it asked for."""
+
 
 class Joined(msgspec.Struct, frozen=True):
     """The operator the caller talks to."""
@@ -183,12 +186,15 @@ class Call:
             events.PhoneFailed(agent=phone.agent, call=self.id, offer=phone.offer, status=status)
         )
 
-    def phone_hung_up(self, phone: OperatorPhone) -> None:
-        """The operator hung up; the phone's audio leg is gone, and with it the recording's right side."""
+    def phone_hung_up(self, phone: OperatorPhone, *, handing: bool = False) -> None:
+        """The operator hung up; the phone's audio leg is gone, and with it the recording's right side.
+
+        `handing`: the core has not said what becomes of the transfer that they asked for.
+        """
         self._drop_phone(phone.offer)
         if self.joined is not None and self.joined.audio is phone.audio:
             self.joined = None
-        self._parts.tell(events.PhoneHungUp(agent=phone.agent, call=self.id))
+        self._parts.tell(events.PhoneHungUp(agent=phone.agent, call=self.id, handing=handing))
         if self.dialling and not self.ended:  # whoever picked up now would find nobody, core or no core
             self._finish()
             self.caller.end("agent_hung_up")
@@ -252,6 +258,12 @@ class Call:
             elif self.joined is not None:
                 reason = COMPLETED_ELSEWHERE  # by another operator, so this phone shows no missed call
             phone.end(reason)
+
+    def transfer_answered(self, command: commands.TransferAnswered) -> None:
+        """Tell the phone that asked for it."""
+        phone = self.phones.get(command.offer)
+        if phone is not None:
+            phone.transfer_answered(command)
 
     def join(self, command: commands.Join) -> None:
         """Caller and operator hear each other and are recorded. Said again, it changes nothing."""

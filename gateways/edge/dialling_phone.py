@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
+from acd_core.domain import commands
 from acd_core.domain.events import CallArrived, PhoneDialled
 from gateways.edge.audio_leg import AudioLeg
 from gateways.edge.caller_leg import CallerLeg, Invitation
@@ -99,6 +100,9 @@ class DiallingPhone:
         """Hang up; its call no longer wants to hear of it."""
         self._call = None
         self._leg.end("")
+
+    def transfer_answered(self, command: commands.TransferAnswered) -> None:
+        """It never asks for one."""
 
     # --- what the leg tells: as to a door, and as to a call -------------------------------------------
 

@@ -21,6 +21,7 @@ from gateways.edge.dialling import DialledSide
 from gateways.edge.outgoing_leg import OutgoingLeg
 from gateways.edge.phone_leg import PhoneLeg
 from gateways.edge.phone_ringing import PhoneRinging
+from gateways.edge.phone_transfer import PhoneTransfers
 from gateways.edge.ringing import Ringing
 from gateways.edge.session import Session
 
@@ -30,7 +31,7 @@ INTERVAL_S = 0.1
 # come later than anything here, and the session that knew it is what is taken apart.
 _OF_A_CALL = (
     *(AudioLeg, Branch, Call, CallerLeg, DialledSide, OutgoingLeg, PhoneLeg),
-    *(PhoneRinging, Ringing, Session),
+    *(PhoneRinging, PhoneTransfers, Ringing, Session),
 )
 
 

@@ -137,6 +137,12 @@ class OutgoingLeg:
         """It can be joined."""
         return self._state == "talking"
 
+    @property
+    def session(self) -> Session:
+        """The dialog with whoever answered."""
+        assert self._session is not None
+        return self._session
+
     def start(self, silence_s: float = 0.0) -> None:
         """Call. Without any response within `silence_s` (0: as long as the transaction lasts) nobody was reached: 408."""
         if silence_s:

@@ -1,5 +1,7 @@
 """The operator's SIP phone: rung for one offer, until it is over.
 
+Its user may hand the caller on (`phone_transfer.py`); the phone then hangs up by itself, and is given a moment for that.
+
 It may be several devices (`phone_ringing.py`), which share the audio leg: only one of them will ever be joined. The call
 hears once how it went: `phone_answered` and later `phone_hung_up`, or `phone_failed`; after `end` it hears nothing.
 """
@@ -9,10 +11,13 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
+from acd_core.domain import commands
 from acd_core.domain.commands import RingPhone
+from gateways.edge.alarms import Alarm
 from gateways.edge.identity import clean
 from gateways.edge.parts import Parts
 from gateways.edge.phone_ringing import PhoneRinging, audio_host
+from gateways.edge.phone_transfer import PhoneTransfers
 from gateways.sip.reason import Reason
 
 if TYPE_CHECKING:
@@ -26,9 +31,12 @@ class PhoneLeg:
         """Takes ports; the phone is rung when they are there."""
         self._parts, self._call, self._command = parts, call, command
         self.agent, self.offer = command.agent, command.offer
+        self.user, self.call_id = command.user, call.id
         self._ended = False
         self._ringing: PhoneRinging | None = None
         self._timer: asyncio.TimerHandle | None = None
+        self._transfers: PhoneTransfers | None = None
+        self._leaving: Alarm | None = None  # it has handed its caller on, and hangs up until then
         # In the family of its phone; if there is none, that is told once there is audio, as any failure to ring.
         self.audio = parts.audio.allocate(
             f"{call.id}-p{command.offer}", audio_host(parts, command.user), self
@@ -39,13 +47,35 @@ class PhoneLeg:
         """It can be joined."""
         return self._ringing is not None and self._ringing.answered
 
+    @property
+    def in_conversation(self) -> bool:
+        """It is joined to a caller."""
+        joined = self._call.joined
+        return joined is not None and joined.audio is self.audio
+
     def end(self, reason: Reason | None = None) -> None:
         """CANCEL or BYE; the call no longer wants to hear of it."""
         self._ended = True
         self._stop_timer()
+        if self._transfers is not None:
+            self._transfers.end()
+            if self._transfers.handed_on and self._leaving is None:
+                due_ms = self._parts.clock.monotonic_ms() + int(self._parts.timing.transfer_bye_s * 1000)
+                self._leaving = self._parts.alarms.at(due_ms, self._left)
+                return
+        self._left(reason)
+
+    def _left(self, reason: Reason | None = None) -> None:
+        if self._leaving is not None:
+            self._leaving.cancel()
         self.audio.free()
         if self._ringing is not None:
             self._ringing.end(reason)
+
+    def transfer_answered(self, command: commands.TransferAnswered) -> None:
+        """What becomes of the transfer that the operator asked for."""
+        if self._transfers is not None:
+            self._transfers.answered(command)
 
     def _fail(self, status: int) -> None:
         if not self._ended:
@@ -113,6 +143,9 @@ class PhoneLeg:
     def picked_up(self) -> None:
         """The operator took the call."""
         self._stop_timer()
+        assert self._ringing is not None
+        session = self._ringing.session
+        session.refer_user = self._transfers = PhoneTransfers(self._parts, session, self)
         self._call.phone_answered(self)
 
     def nobody_took_it(self, status: int) -> None:
@@ -122,5 +155,8 @@ class PhoneLeg:
     def hung_up(self) -> None:
         """The operator hung up, or the phone is gone."""
         if not self._ended:
+            handing = self._transfers is not None and self._transfers.under_way
             self.end()
-            self._call.phone_hung_up(self)
+            self._call.phone_hung_up(self, handing=handing)
+        elif self._leaving is not None:
+            self._left()

@@ -15,6 +15,7 @@ from gateways.edge.alarms import Alarm
 from gateways.edge.audio_leg import AudioLeg
 from gateways.edge.outgoing_leg import Failure, OutgoingLeg, Target
 from gateways.edge.parts import Parts
+from gateways.edge.session import Session
 from gateways.sip.headers import NameAddr
 from gateways.sip.reason import COMPLETED_ELSEWHERE, Reason
 from gateways.sip.registrar import Binding
@@ -66,6 +67,12 @@ class PhoneRinging:
     def answered(self) -> bool:
         """It can be joined."""
         return self._leg is not None and self._leg.answered
+
+    @property
+    def session(self) -> Session:
+        """The dialog with the contact that answered."""
+        assert self._leg is not None
+        return self._leg.session
 
     def begin(self) -> None:
         """Ring those that want it most. Only what has the family of our audio can be rung."""

@@ -83,6 +83,7 @@ class PhoneRegistrar:
             point, addresses, clock, timing, self.way_to, self._does_not_answer, self._set_timer
         )
         self._present: dict[str, int] = {}  # user → contacts
+        self._homes: dict[str, str] = {}  # of those present, whom they took us for
         self._timer: asyncio.TimerHandle | None = None
         self._lost = 0
 
@@ -134,6 +135,10 @@ class PhoneRegistrar:
         at = self._registrar.directly_at(flow)
         return at[0].aor if at else ""
 
+    def home(self, user: str) -> str:
+        """The name or address by which this phone knows us; empty for one that is not registered."""
+        return self._homes.get(user, "")
+
     # --- who is who -------------------------------------------------------------------------------
 
     def prove(self, request: Request, source: Flow, user: str) -> Granted | Refused | None:
@@ -166,6 +171,8 @@ class PhoneRegistrar:
             response, changes = self._registrar.process(request, user, source, self._clock.monotonic_ms())
             self._point.respond(key, response)
             self._note(changes)
+            if user in self._present:
+                self._homes[user] = request.to.uri.host
 
     def flow_lost(self, flow: Flow) -> None:
         """A connection was closed: whoever came by it is gone."""
@@ -209,6 +216,7 @@ class PhoneRegistrar:
                         self._present[user] = before - 1
                     else:
                         self._present.pop(user, None)
+                        self._homes.pop(user, None)
                         self._tell(PhoneUnregistered(edge=self._edge, user=user))
         self._set_timer()
 

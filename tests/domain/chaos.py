@@ -288,7 +288,7 @@ class Chaos:
             return ev.PhoneAnswered(agent=agent, call=call, offer=offer)
         if kind == 2:
             return ev.PhoneFailed(agent=agent, call=call, offer=offer, status=chance.choice((480, 486, 603)))
-        return ev.PhoneHungUp(agent=agent, call=call)
+        return ev.PhoneHungUp(agent=agent, call=call, handing=chance.random() < 0.5)
 
     def transfer_asked(self, chance: random.Random) -> ev.AnyEvent:
         """At a phone that is in a conversation, where there is one."""

@@ -260,3 +260,27 @@ def test_a_retired_queue_goes_with_the_last_call_that_is_handed_on() -> None:
     transfer(world, "ann", "186")
     assert set(world.state.queues) == {"bills"}
     assert world.call("c1").queue == "bills"
+
+
+def test_who_hangs_up_with_a_transfer_that_cannot_be_leaves_the_caller_in_line() -> None:
+    world = World()
+    at_the_phone(world)
+    arrived_ms = world.call("c1").arrived_ms
+    world.arrive("c2")
+    assert refused(world, "ann", "999") == (404, "unknown_number")
+    world.do(ev.PhoneHungUp(agent="ann", call="c1", handing=True))
+    call = world.call("c1")
+    assert (call.state, call.queue, call.arrived_ms) == ("waiting", "water", arrived_ms)
+    assert (world.steps(), world.who("ann")) == (["requeued"], "wrap_up")
+    assert world.said(PlayMusic)
+    world.make_ready("bob")
+    assert world.agent("bob").call == "c1"
+    assert world.state.queues["water"].day.transferred == 0
+
+
+def test_who_hangs_up_with_a_transfer_that_was_done_ends_nothing() -> None:
+    world = World()
+    at_the_phone(world)
+    transfer(world, "ann", "186")
+    world.do(ev.PhoneHungUp(agent="ann", call="c1", handing=True))
+    assert world.names() == ["StaleEvent"]

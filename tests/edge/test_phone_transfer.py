@@ -1,0 +1,229 @@
+"""Callers whom an operator hands on from the phone: REFER, what the phone is told of it, and who may not (RFC 3515, 4488)."""
+
+from __future__ import annotations
+
+import itertools
+from pathlib import Path
+
+import pytest
+
+from acd_core.domain import commands, events
+from gateways.edge.limits import Timing
+from gateways.media import messages as engine
+from gateways.sip.message import Request
+from tests.edge.test_phones import ringing, with_phone
+from tests.edge.world import EDGE, Phone, World, sdp, world_in
+
+NUMBER = itertools.count(2)
+
+
+class Talk:
+    """A phone in conversation with a caller."""
+
+    def __init__(self, world: World, caller: Phone, phone: Phone, call: str, invite: Request) -> None:
+        self.world, self.caller, self.phone, self.call, self.invite = world, caller, phone, call, invite
+
+    def say(self, method: str, *headers: str, by: Phone | None = None) -> int:
+        """A request of the phone within the dialog; its number."""
+        phone, number = by or self.phone, next(NUMBER)
+        lines = (
+            f"{method} sip:santral@127.0.0.1 SIP/2.0",
+            f"Via: SIP/2.0/UDP 127.0.0.1:{phone.port};branch=z9hG4bK{method}{number};rport",
+            "Max-Forwards: 70",
+            f"From: {self.invite.get('To')};tag=phone",
+            f"To: {self.invite.get('From')}",
+            f"Call-ID: {self.invite.call_id}",
+            f"CSeq: {number} {method}",
+            f"Contact: <{phone.contact('101')}>",
+            *headers,
+            "Content-Length: 0",
+        )
+        phone.put("\r\n".join(lines) + "\r\n\r\n")
+        return number
+
+    async def asks(self, target: str = "<sip:186@santral>", *headers: str) -> events.TransferAsked:
+        """Until the core hears of it; the phone has heard 100."""
+        number = self.say("REFER", f"Refer-To: {target}", *headers)
+        ok = await self.phone.response(202, "REFER")
+        assert ok.contacts
+        assert await self.noted(number) == (100, "active;expires=180")
+        asked = await self.world.core.expect(events.TransferAsked)
+        assert (asked.agent, asked.call, asked.offer, asked.transfer) == ("ayse", self.call, 1, number)
+        return asked
+
+    async def noted(self, number: int) -> tuple[int, str]:
+        """The status line and the state of the subscription in the next NOTIFY."""
+        notify = await self.phone.asked("NOTIFY")
+        assert notify.get("Event") == f"refer;id={number}"
+        assert notify.content_type == "message/sipfrag"
+        self.phone.reply(notify, 200)
+        return int(notify.body.split()[1]), notify.get("Subscription-State") or ""
+
+    def answers(self, asked: events.TransferAsked, status: int) -> None:
+        self.world.core.send(
+            commands.TransferAnswered(
+                edge=EDGE, call=self.call, agent="ayse", offer=1, transfer=asked.transfer, status=status
+            )
+        )
+
+    def ends_phone(self) -> None:
+        self.world.core.send(commands.EndPhone(edge=EDGE, call=self.call, agent="ayse", offer=1))
+
+    async def goes_on(self) -> None:
+        """The dialog is there, and so is the conversation."""
+        self.say("OPTIONS")
+        await self.phone.response(200, "OPTIONS")
+        assert [held.agent for held in self.world.edge.calls.inventory()] == ["ayse"]
+
+
+async def talking(world: World, *, joined: bool = True) -> Talk:
+    caller, phone, call, invite = await ringing(world)
+    phone.reply(invite, 200, body=sdp(45_000))
+    await phone.asked("ACK")
+    await world.core.expect(events.PhoneAnswered)
+    if joined:
+        world.core.send(commands.Join(edge=EDGE, call=call, agent="ayse", offer=1, part=1))
+        await world.engine.expect(engine.StartRecording)
+    return Talk(world, caller, phone, call, invite)
+
+
+async def test_a_caller_is_handed_on_and_the_phone_hangs_up(tmp_path: Path) -> None:
+    async with world_in(with_phone(tmp_path)) as world:
+        talk = await talking(world)
+        asked = await talk.asks("<sip:186@santral>", "Referred-By: <sip:101@santral>")
+        assert (asked.target, asked.to, asked.trunks) == ("186", "", ())
+        talk.answers(asked, 180)
+        assert await talk.noted(asked.transfer) == (180, "active;expires=180")
+        talk.answers(asked, 200)
+        talk.ends_phone()
+        assert await talk.noted(asked.transfer) == (200, "terminated;reason=noresource")
+        await world.engine.expect(engine.StopRecording)
+        await world.heard_all()
+        assert not [freed for freed in world.engine.all(engine.FreeLeg) if freed.leg == f"{talk.call}-p1"]
+        talk.say("BYE")
+        await talk.phone.response(200, "BYE")
+        await world.engine.expect(engine.FreeLeg, lambda freed: freed.leg == f"{talk.call}-p1")
+        assert not world.core.all(events.PhoneHungUp)
+        assert [held.call for held in world.edge.calls.inventory()] == [talk.call]
+
+
+async def test_a_phone_that_does_not_hang_up_is_hung_up(tmp_path: Path) -> None:
+    async with world_in(with_phone(tmp_path)) as world:
+        talk = await talking(world)
+        asked = await talk.asks()
+        talk.answers(asked, 200)
+        talk.ends_phone()
+        assert (await talk.noted(asked.transfer))[0] == 200
+        world.jump(4_000)
+        talk.phone.reply(await talk.phone.asked("BYE"), 200)
+        await world.engine.expect(engine.FreeLeg, lambda freed: freed.leg == f"{talk.call}-p1")
+
+
+async def test_who_cannot_be_handed_on_is_talked_to_again(tmp_path: Path) -> None:
+    async with world_in(with_phone(tmp_path)) as world:
+        talk = await talking(world)
+        asked = await talk.asks()
+        talk.say("REFER", "Refer-To: <sip:187@santral>")  # one at a time
+        await talk.phone.response(491, "REFER")
+        talk.answers(asked, 486)
+        assert await talk.noted(asked.transfer) == (486, "terminated;reason=noresource")
+        await talk.goes_on()
+        again = await talk.asks("<tel:+90-312-444.1111>")
+        assert (again.target, len(world.core.all(events.TransferAsked))) == ("+90-312-444.1111", 2)
+        talk.say("BYE")
+        await talk.phone.response(200, "BYE")
+        assert (await world.core.expect(events.PhoneHungUp)).handing
+
+
+async def test_who_hangs_up_later_was_not_handing_on(tmp_path: Path) -> None:
+    async with world_in(with_phone(tmp_path)) as world:
+        talk = await talking(world)
+        talk.answers(await talk.asks(), 404)
+        await talk.phone.asked("NOTIFY")
+        talk.say("BYE")
+        await talk.phone.response(200, "BYE")
+        assert not (await world.core.expect(events.PhoneHungUp)).handing
+
+
+async def test_who_wants_no_news_is_told_none(tmp_path: Path) -> None:
+    async with world_in(with_phone(tmp_path)) as world:
+        talk = await talking(world)
+        talk.say("REFER", "Refer-To: <sip:186@santral>", "Refer-Sub: false")
+        assert (await talk.phone.response(202, "REFER")).get("Refer-Sub") == "false"
+        talk.answers(await world.core.expect(events.TransferAsked), 200)
+        talk.ends_phone()
+        await world.heard_all()
+        world.jump(4_000)
+        heard = await talk.phone.receive()
+        assert isinstance(heard, Request)
+        assert heard.method == "BYE"
+
+
+async def test_a_core_that_says_nothing_has_refused(tmp_path: Path) -> None:
+    async with world_in(with_phone(tmp_path), timing=Timing(transfer_wait_s=0.2)) as world:
+        talk = await talking(world)
+        asked = await talk.asks()
+        assert await talk.noted(asked.transfer) == (503, "terminated;reason=noresource")
+        await talk.goes_on()
+        talk.answers(asked, 180)  # too late to be told
+        await world.heard_all()
+        await talk.asks()
+
+
+async def test_a_core_that_is_away_is_not_asked(tmp_path: Path) -> None:
+    async with world_in(with_phone(tmp_path)) as world:
+        talk = await talking(world)
+        await world.core.stop()
+        await world.went_away(world.edge.core)
+        talk.say("REFER", "Refer-To: <sip:186@santral>")
+        assert (await talk.phone.response(503, "REFER")).get("Retry-After") == "10"
+        await talk.goes_on()
+
+
+@pytest.mark.parametrize(
+    ("target", "status"),
+    [
+        ("<sip:186@203.0.113.9>", 403),
+        ("<sip:186@elsewhere.example>", 403),
+        ("<sip:186@santral;maddr=203.0.113.9>", 403),
+        ("<sip:186:secret@santral>", 403),
+        ("<sip:186;rn=%2B882@santral>", 403),
+        ("<sip:186%0d%0aX@santral>", 403),
+        (f"<sip:{'1' * 65}@santral>", 403),
+        ("<sip:santral>", 403),
+        ("<sip:186@santral?Replaces=a%3Bto-tag%3Db%3Bfrom-tag%3Dc>", 403),
+        ("<sip:186@santral;method=BYE>", 501),
+        ("<mailto:186@santral>", 416),
+        ("<sip:186@santral>, <sip:187@santral>", 400),
+    ],
+)
+async def test_where_nobody_is_handed_on_to(tmp_path: Path, target: str, status: int) -> None:
+    async with world_in(with_phone(tmp_path)) as world:
+        talk = await talking(world)
+        talk.say("REFER", f"Refer-To: {target}")
+        await talk.phone.response(status, "REFER")
+        await talk.goes_on()
+        assert not world.core.all(events.TransferAsked)
+
+
+async def test_nothing_that_a_target_carries_along_is_carried_over(tmp_path: Path) -> None:
+    async with world_in(with_phone(tmp_path)) as world:
+        talk = await talking(world)
+        asked = await talk.asks("<sip:186@127.0.0.1;user=phone?Route=%3Csip%3A203.0.113.9%3E&Subject=x>")
+        assert (asked.target, asked.to, asked.trunks, asked.barred) == ("186", "", (), "")
+
+
+async def test_only_the_phone_of_a_conversation_hands_on(tmp_path: Path) -> None:
+    async with world_in(with_phone(tmp_path)) as world:
+        talk = await talking(world, joined=False)
+        talk.say("REFER", "Refer-To: <sip:186@santral>")
+        await talk.phone.response(403, "REFER")
+        forger = Phone(world.edge.point.port, "127.0.0.2")
+        forger.edge = talk.phone.edge
+        world.phones.append(forger)
+        talk.say("REFER", "Refer-To: <sip:186@santral>", by=forger)
+        await forger.response(481, "REFER")
+        stranger = world.phone()
+        stranger.request("REFER", headers=("Refer-To: <sip:186@santral>",))  # in no dialog
+        assert (await stranger.receive()).status in (403, 405)  # type: ignore[union-attr]
+        assert not world.core.all(events.TransferAsked)
