@@ -4,74 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
-import signal
-import subprocess
-import sys
-import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from pathlib import Path
 
-import msgspec
-import pytest
-
-from acd_core.config import Config, Rtp, Sip
+from acd_core.config import Config
 from acd_core.domain import commands, events
 from gateways.edge.phones import phones_path, set_phone_password
 from gateways.sip.sdp import parse_sdp
+from tests.edge.engine_process import EngineProcess
 from tests.edge.test_calls import EDGE
 from tests.edge.test_phones import register
 from tests.edge.world import PATIENCE_S, Phone, World, sdp, world_in
 from tests.support.rtp_phone import RtpPhone
 from tests.support.tones import heard, heard_when, read_wav, tone, tone_wav
 
-_START = """
-import sys, msgspec
-from acd_core.config import Config
-from gateways.media.process import main
-sys.exit(main(msgspec.json.decode(sys.argv[1], type=Config)))
-"""
 CALLER_HZ, OPERATOR_HZ, GREETING_HZ = 500.0, 1_200.0, 800.0
-
-
-class EngineProcess:
-    def __init__(self, config: Config) -> None:
-        self.config = config
-        self.child: subprocess.Popen[bytes] | None = None
-
-    def start(self) -> None:
-        text = msgspec.json.encode(self.config).decode()
-        self.config.ready_file("media").unlink(missing_ok=True)
-        self.child = subprocess.Popen([sys.executable, "-c", _START, text])
-        until = time.monotonic() + PATIENCE_S
-        while not self.config.ready_file("media").exists():
-            assert self.child.poll() is None, "the engine ended at its start"
-            assert time.monotonic() < until
-            time.sleep(0.02)
-
-    def kill(self) -> None:
-        if self.child is not None:
-            self.child.send_signal(signal.SIGKILL)
-            self.child.wait(PATIENCE_S)
-            self.child = None
-
-
-@pytest.fixture
-def engine(tmp_path: Path) -> Iterator[EngineProcess]:
-    first = 40_000 + os.getpid() % 100 * 100
-    config = Config(
-        base_dir=str(tmp_path),
-        data_dir="data",
-        sip=Sip(listen_host="127.0.0.1", listen_port=0),
-        rtp=Rtp(port_min=first, port_max=first + 99),
-    )
-    config.run_path.mkdir(parents=True, exist_ok=True)
-    process = EngineProcess(config)
-    process.start()
-    try:
-        yield process
-    finally:
-        process.kill()
 
 
 class Speaker:
