@@ -3,11 +3,12 @@
  * asked for again and again; once it has ended the story stands. What can't be had for a moment leaves the last one on the page.
  */
 import { signal, useSignal } from '@preact/signals'
-import { useEffect, useRef } from 'preact/hooks'
+import { useEffect } from 'preact/hooks'
 import type { BoardCall, Explanation } from '../wire.gen'
 import { callerText, language, t } from '../i18n'
 import { Failure, loadExplanation } from '../shared/api'
 import { explain } from '../shared/errors'
+import { useModal } from '../shared/modal'
 
 const REFRESH_MS = 3_000
 
@@ -35,16 +36,9 @@ export function ExplanationDialog() {
 }
 
 function Dialog({ call, caller }: { readonly call: string; readonly caller: string }) {
-  const dialog = useRef<HTMLDialogElement>(null)
+  const dialog = useModal()
   const story = useSignal<Explanation | null>(null)
   const problem = useSignal('')
-  useEffect(() => {
-    const before = document.activeElement
-    dialog.current?.showModal()
-    return () => {
-      if (before instanceof HTMLElement) requestAnimationFrame(() => before.focus())
-    }
-  }, [])
   const spoken = language.value
   useEffect(() => {
     let timer: ReturnType<typeof setTimeout> | undefined

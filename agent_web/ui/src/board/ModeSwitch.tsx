@@ -1,10 +1,10 @@
 /** The mode the centre is in, and the dialog that changes it: what is chosen there holds for everybody who calls. */
 import { useSignal } from '@preact/signals'
-import { useEffect, useRef } from 'preact/hooks'
 import type { NewMode } from '../wire.gen'
 import { t } from '../i18n'
 import { changeMode } from '../shared/api'
 import { explain } from '../shared/errors'
+import { useModal } from '../shared/modal'
 
 type Mode = NewMode['mode']
 const MODES: readonly Mode[] = ['normal', 'closed', 'emergency']
@@ -25,17 +25,10 @@ export function ModeSwitch({ mode }: { readonly mode: Mode }) {
 }
 
 function ModeDialog({ mode, onDone }: { readonly mode: Mode; readonly onDone: () => void }) {
-  const dialog = useRef<HTMLDialogElement>(null)
+  const dialog = useModal()
   const chosen = useSignal(mode)
   const busy = useSignal(false)
   const problem = useSignal('')
-  useEffect(() => {
-    const before = document.activeElement
-    dialog.current?.showModal()
-    return () => {
-      if (before instanceof HTMLElement) requestAnimationFrame(() => before.focus())
-    }
-  }, [])
   const change = async (event: Event): Promise<void> => {
     event.preventDefault()
     if (busy.value) return

@@ -7,22 +7,17 @@ import type { Offer, View } from '../wire.gen'
 import { callerText, t } from '../i18n'
 import { duration, now_ms, tick } from '../shared/clock'
 import { Marks } from '../shared/Marks'
+import { useModal } from '../shared/modal'
 import { left } from '../shared/parts'
 import type { Desk } from './desk'
 
 const WRITING_MS = 800
 
 export function OfferDialog({ desk, view, offer }: { readonly desk: Desk; readonly view: View; readonly offer: Offer }) {
-  const dialog = useRef<HTMLDialogElement>(null)
+  const dialog = useModal()
   const opened_ms = useRef(0)
   useEffect(() => {
-    const before = document.activeElement
     opened_ms.current = performance.now()
-    dialog.current?.showModal()
-    return () => {
-      // The dialog is taken out of the page, not closed: the browser gives nothing back by itself.
-      if (before instanceof HTMLElement) requestAnimationFrame(() => before.focus())
-    }
   }, [])
   const onKey = (event: KeyboardEvent): void => {
     const writing = performance.now() - opened_ms.current < WRITING_MS && (event.key === ' ' || event.key === 'Enter')
