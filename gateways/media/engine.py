@@ -15,10 +15,18 @@ import select
 from collections.abc import Callable
 from typing import Any, TypeAlias
 
-from gateways.media import g711
+from gateways.media import g711, telephone_event, tones
 from gateways.media.clips import ClipLoader, Loaded
+from gateways.media.g711 import Samples
 from gateways.media.leg import Address, Leg
-from gateways.media.limits import DATAGRAM_MAX_BYTES, OWNER_ABSENT_MAX_S, PLAY_FILES_MAX, READS_A_SLICE_MAX
+from gateways.media.limits import (
+    DATAGRAM_MAX_BYTES,
+    KEYS_WAITING_MAX,
+    OWNER_ABSENT_MAX_S,
+    PLAY_FILES_MAX,
+    READS_A_SLICE_MAX,
+    TONE_MAX_MS,
+)
 from gateways.media.messages import (
     AllocateLeg,
     ConnectLeg,
@@ -29,8 +37,10 @@ from gateways.media.messages import (
     PlaybackDone,
     PlayFiles,
     PlayLoop,
+    PlayTone,
     ProveLeg,
     RecordingDone,
+    SendKeys,
     SetGains,
     StartRecording,
     StopPlay,
@@ -88,6 +98,8 @@ class Engine:
             ProveLeg: self._prove,
             PlayFiles: self._play_files,
             PlayLoop: self._play_loop,
+            PlayTone: self._play_tone,
+            SendKeys: self._send_keys,
             StopPlay: self._stop_play,
             SetGains: self._set_gains,
             StartRecording: self._start_recording,
@@ -198,6 +210,31 @@ class Engine:
     def _play_loop(self, owner: str, command: PlayLoop) -> None:
         leg = self._leg(owner, command.leg)
         self._play(leg, Playback(None), command.first, command.path)
+
+    def _play_tone(self, owner: str, command: PlayTone) -> None:
+        leg = self._leg(owner, command.leg)
+        sound = bool(command.frequencies_hz) and bool(command.cadence_ms)
+        if not sound or sum(command.cadence_ms) > TONE_MAX_MS or min(command.cadence_ms) <= 0:
+            raise RefusedError(leg.name, f"{command.cadence_ms} is no cadence of a tone")
+        self._begin(leg, tones.cadence(command.frequencies_hz, command.cadence_ms), loop=True)
+
+    def _send_keys(self, owner: str, command: SendKeys) -> None:
+        leg = self._leg(owner, command.leg)
+        if not command.keys or not set(command.keys) <= set(telephone_event.KEYS):
+            raise RefusedError(leg.name, f"{command.keys!r} are no keys")
+        if not leg.sending:
+            raise RefusedError(leg.name, "the other side is sent nothing")
+        if len(command.keys) + len(leg.pressing) > KEYS_WAITING_MAX:
+            raise RefusedError(leg.name, f"more than {KEYS_WAITING_MAX} keys")
+        if leg.dtmf_payload_type >= 0:
+            leg.pressing.press(command.keys)
+        else:
+            self._begin(leg, tones.keys(command.keys), loop=False)
+
+    def _begin(self, leg: Leg, samples: Samples, *, loop: bool) -> None:
+        leg.playback = playback = Playback(None)
+        playback.start(() if loop else (samples,), samples if loop else None, "")
+        self._mixer.playing[leg.row] = leg
 
     def _play(self, leg: Leg, playback: Playback, paths: tuple[str, ...], loop: str) -> None:
         if len(paths) > PLAY_FILES_MAX:

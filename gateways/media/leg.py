@@ -22,6 +22,7 @@ from typing import Any, TypeAlias
 from gateways.media import rtp, telephone_event
 from gateways.media.g711 import TO_LAW
 from gateways.media.jitter import JitterBuffer
+from gateways.media.key_sender import KeySender
 from gateways.media.limits import LATCH_UNKNOWN_PACKETS, LEG_SILENT_MS, UNHEARD_MS, UNPROVED_MS
 from gateways.media.messages import ConnectLeg, FromEngine, Key, LegFreed, LegHeard, LegSilent
 from gateways.media.player import Playback
@@ -68,7 +69,7 @@ class Leg:
         self.owner, self.name, self.row, self.pair = owner, name, row, pair
         self.reports = Reports(ssrc)
         self.outgoing = outgoing
-        self.sendto: Callable[[memoryview, Address], int] = pair.rtp.sendto
+        self.sendto: Callable[[memoryview | bytes, Address], int] = pair.rtp.sendto
         self.destination: Address = None  # where the audio goes; None: nowhere yet
         self.ip_version = 6 if pair.rtp.family == socket.AF_INET6 else 4
         self.connected = self.sending = self.receiving = False
@@ -97,6 +98,8 @@ class Leg:
         self._reception: Reception | None = None
         self._received_before = self._lost_before = 0  # of earlier sources on this leg
         self._keys = telephone_event.KeyDetector()
+        self.pressing = KeySender()
+        self.dtmf_payload_type = -1
         self._rtcp_source: Address = None
 
     def connect(self, command: ConnectLeg, address: Address, now: float) -> None:
@@ -119,6 +122,9 @@ class Leg:
         self._hosts = {host for host in (command.remote_host, command.peer_host) if host}
         self._kinds = dict.fromkeys(TO_LAW, _Kind.OTHER_LAW)
         self._kinds[rtp.COMFORT_NOISE] = _Kind.NOISE
+        self.dtmf_payload_type = command.dtmf_payload_type
+        if command.dtmf_payload_type < 0:
+            self.pressing = KeySender()
         if command.dtmf_payload_type >= 0:
             self._kinds[command.dtmf_payload_type] = _Kind.EVENT
         self._kinds[command.payload_type] = _Kind.AUDIO

@@ -19,6 +19,9 @@ JITTER_DEPTH_MAX = 4
 JITTER_PACKETS_MAX = 64  # held for one leg; full: the buffer starts again from the newest
 TICKS_LATE_MAX = 5  # later than this, ticks are skipped and counted instead of caught up
 
+TONE_MAX_MS = 20_000  # one turn of a tone
+KEYS_WAITING_MAX = 64  # that a leg is still to press
+
 LEG_SILENT_MS = 1_500  # without a packet: LegSilent, and another source may take the leg over
 LATCH_UNKNOWN_PACKETS = (
     25  # in a row, before a host that signalling does not know has a leg that nobody speaks on

@@ -64,6 +64,21 @@ class PlayLoop(Message, frozen=True, kw_only=True):
     first: tuple[str, ...] = ()
 
 
+class PlayTone(Message, frozen=True, kw_only=True):
+    """Have the leg hear these frequencies together, on, off, on … for so long, without end. Replaces what plays there."""
+
+    leg: str
+    frequencies_hz: tuple[float, ...]
+    cadence_ms: tuple[int, ...]
+
+
+class SendKeys(Message, frozen=True, kw_only=True):
+    """Press these keys (0-9 * # A-D) towards the leg's peer: as telephone-event when that was agreed, else as tones."""
+
+    leg: str
+    keys: str
+
+
 class StopPlay(Message, frozen=True, kw_only=True):
     """Silence prompts and music on the leg; no `PlaybackDone` follows."""
 
@@ -178,6 +193,8 @@ ToEngine: TypeAlias = (
     | ProveLeg
     | PlayFiles
     | PlayLoop
+    | PlayTone
+    | SendKeys
     | StopPlay
     | SetGains
     | StartRecording

@@ -163,13 +163,21 @@ class Mixer:
             for leg in group.legs:
                 if leg.destination is None:
                     continue
+                outgoing = self._pressed(leg) or leg.outgoing if leg.pressing else leg.outgoing
                 try:
-                    leg.sendto(leg.outgoing, leg.destination)
+                    leg.sendto(outgoing, leg.destination)
                     leg.sent += 1
                 except OSError:
                     leg.send_errors += 1
             if self._marked:
                 self._unmark(group.legs)
+
+    def _pressed(self, leg: Leg) -> bytes | None:
+        """A key in the place of this packet's audio, under its number."""
+        sequence, timestamp, ssrc = (
+            int(self._packets[field][leg.row]) for field in ("sequence", "timestamp", "ssrc")
+        )
+        return leg.pressing.packet(leg.dtmf_payload_type, sequence, timestamp, ssrc)
 
     def _unmark(self, legs: list[Leg]) -> None:
         for leg in legs:
