@@ -97,6 +97,10 @@ class Baresip:
         """Answer the call that rings."""
         self._command("accept")
 
+    def transfer(self, uri: str) -> None:
+        """A blind transfer of the call: hold, and REFER."""
+        self._command("transfer", uri)
+
     def hang_up(self) -> None:
         """End the call, or give up dialling."""
         self._command("hangup")
