@@ -117,6 +117,12 @@ class Join(EdgeCommand, frozen=True, kw_only=True):
     at: str = ""
 
 
+class SendKeys(EdgeCommand, frozen=True, kw_only=True):
+    """Press these keys towards the caller, or who was called."""
+
+    keys: str
+
+
 class Part(EdgeCommand, frozen=True, kw_only=True):
     """Disconnect caller and operator and close the recording part; the caller's leg stays."""
 
@@ -424,6 +430,7 @@ ToEdge: TypeAlias = (
     | RingPhone
     | EndPhone
     | Join
+    | SendKeys
     | Part
     | DialOut
     | TransferAnswered

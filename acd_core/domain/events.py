@@ -396,6 +396,13 @@ class DialRequested(AgentRequest, frozen=True, kw_only=True):
     barred: str = ""
 
 
+class KeysRequested(AgentRequest, frozen=True, kw_only=True):
+    """I press these keys (0-9 * # A-D) for whom I am talking to: a menu at the other end."""
+
+    call: str
+    keys: str
+
+
 class ModeChanged(Event, frozen=True, kw_only=True):
     """A supervisor opened, closed or put the centre into emergency; flows go by it (`hours`)."""
 
@@ -448,6 +455,7 @@ WebEvent: TypeAlias = (
     | WrapUpExtended
     | PhoneChosen
     | DialRequested
+    | KeysRequested
     | ModeChanged
     | CallbackSettled
 )

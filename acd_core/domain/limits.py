@@ -35,3 +35,4 @@ assert LINK_OUTBOX_MAX >= CALLS_LIVE_MAX * 2, "an edge must be able to hear of t
 assert COMMANDS_AN_EVENT_MAX >= (CALLS_LIVE_MAX + AGENTS_MAX) * COMMANDS_AN_ENTITY_MAX, (
     "one event must be able to touch every call and agent"
 )
+KEYS_AT_ONCE_MAX = 32  # that an operator presses for the other side

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from acd_core.domain.agent import NO_AUDIO, Agent
 from acd_core.domain.call import audio_in
+from acd_core.domain.commands import SendKeys
 from acd_core.domain.desk import can_extend, longest_wrap_up_ms, refuse
 from acd_core.domain.ending import put_down
 from acd_core.domain.events import (
     HangUpRequested,
+    KeysRequested,
     NotReadyRequested,
     OfferAccepted,
     OfferRejected,
@@ -16,6 +18,7 @@ from acd_core.domain.events import (
     WrapUpExtended,
     WrapUpFinished,
 )
+from acd_core.domain.limits import KEYS_AT_ONCE_MAX
 from acd_core.domain.manner import manner
 from acd_core.domain.offers import fail, take_back
 from acd_core.domain.order import audio_edge
@@ -23,8 +26,11 @@ from acd_core.domain.shift import check_audio, end_wrap_up, make_ready, on_roste
 from acd_core.domain.talk import connect
 from acd_core.domain.turn import Turn
 
+KEYS = frozenset("0123456789*#ABCD")
+
 ANSWER_ON_PHONE = "answer_on_phone"
 BAD_REASON = "bad_reason"
+NOT_A_KEY = "not_a_key"
 NOT_IN_CALL = "not_in_call"
 NO_PHONE = "no_phone"
 OFFER_GONE = "offer_gone"
@@ -94,6 +100,18 @@ def hang_up(turn: Turn, agent: Agent, event: HangUpRequested) -> None:
         refuse(turn, agent, event.request, NOT_IN_CALL)
     else:
         put_down(turn, turn.state.calls[agent.call])
+
+
+def press_keys(turn: Turn, agent: Agent, event: KeysRequested) -> None:
+    """Press keys for the other side, which must hear us: before an answer, too, where something is heard already."""
+    call = turn.state.calls[agent.call]
+    early = agent.desk is not None and agent.desk.dialling == "heard"
+    if event.call != call.id or not (call.state == "talking" or early):
+        refuse(turn, agent, event.request, NOT_IN_CALL)
+    elif not 0 < len(event.keys) <= KEYS_AT_ONCE_MAX or not KEYS.issuperset(event.keys):
+        refuse(turn, agent, event.request, NOT_A_KEY)
+    else:
+        turn.emit(SendKeys(edge=call.edge, call=call.id, keys=event.keys))
 
 
 def finish_wrap_up(turn: Turn, agent: Agent, event: WrapUpFinished) -> None:

@@ -279,6 +279,14 @@ REQUESTS: Mapping[type[ev.AgentRequest], Mapping[AgentState, AgentRule | Refusal
         "talking": IN_CALL,
         "wrap_up": requests.choose_phone,
     },
+    ev.KeysRequested: {
+        "logged_out": STALE,
+        "not_ready": NOT_IN_CALL,
+        "ready": NOT_IN_CALL,
+        "ringing": NOT_IN_CALL,
+        "talking": requests.press_keys,
+        "wrap_up": NOT_IN_CALL,
+    },
     ev.DialRequested: {
         "logged_out": STALE,
         "not_ready": outbound.dial,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Protocol
 
+from gateways.edge.tones import Tone
 from gateways.media import messages as engine
 
 if TYPE_CHECKING:
@@ -52,7 +53,7 @@ class AudioLeg:
         self.local_host, self.loopback = local_host, loopback
         self.stranger, self.proved = stranger, False
         self.connection: engine.ConnectLeg | None = None
-        self.playing: engine.PlayFiles | engine.PlayLoop | None = None
+        self.playing: engine.PlayFiles | engine.PlayLoop | engine.PlayTone | None = None
         self.attempts = 0
         self.timer: asyncio.TimerHandle | None = None
         self._audio = audio
@@ -98,6 +99,17 @@ class AudioLeg:
         """Play `first` once and `path` without end."""
         self.playing = engine.PlayLoop(leg=self.id, path=path, first=first)
         self._audio.say(self, self.playing)
+
+    def play_tone(self, tone: Tone) -> None:
+        """A tone of the telephone network, until something else is played."""
+        self.playing = engine.PlayTone(
+            leg=self.id, frequencies_hz=tone.frequencies_hz, cadence_ms=tone.cadence_ms
+        )
+        self._audio.say(self, self.playing)
+
+    def press(self, keys: str) -> None:
+        """Keys, for the peer."""
+        self._audio.say(self, engine.SendKeys(leg=self.id, keys=keys))
 
     def stop_playing(self) -> None:
         """Silence prompts and music."""

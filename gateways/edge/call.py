@@ -30,6 +30,7 @@ from gateways.edge.phone_leg import PhoneLeg
 from gateways.edge.prompts import Resolution
 from gateways.edge.recordings import recording_path
 from gateways.edge.sources import RateLimiter
+from gateways.edge.tones import ringback
 from gateways.sip.reason import COMPLETED_ELSEWHERE, Reason
 
 _log = logging.getLogger(__name__)
@@ -110,6 +111,7 @@ class Call:
         self.ended = False
         self.joined: Joined | None = None
         self.phones: dict[int, OperatorPhone] = {}
+        self._ringback: AudioLeg | None = None  # of the operator, who hears it ring
         self._resolution: Resolution | None = None
         self._play: int | None = None  # the playback whose end the core wants to know
         self._skipped = False  # a prompt of the present playback could not be had
@@ -153,10 +155,26 @@ class Call:
 
     def let_hear(self, command: commands.DialOut) -> None:
         """The operator hears what comes before the answer, and is heard; nothing of it is recorded."""
-        phone = self.phones.get(command.offer)
-        operator = self._parts.operator_legs.get(command.leg) if phone is None else phone.audio
+        self._stop_ringback()
+        operator = self._who_dials(command)
         if operator is not None and self.joined is None:
             self._parts.audio.join(self.caller.audio, operator)
+
+    def let_hear_ringing(self, command: commands.DialOut) -> None:
+        """It rings there, and nothing comes from there: the operator hears what their own network would have them hear."""
+        operator = self._who_dials(command)
+        if operator is not None and self.joined is None and self._ringback is None:
+            self._ringback = operator
+            operator.play_tone(ringback(self._parts.country))
+
+    def _who_dials(self, command: commands.DialOut) -> AudioLeg | None:
+        phone = self.phones.get(command.offer)
+        return self._parts.operator_legs.get(command.leg) if phone is None else phone.audio
+
+    def _stop_ringback(self) -> None:
+        if self._ringback is not None:
+            self._ringback.stop_playing()
+            self._ringback = None
 
     def dial_progress(self, status: int) -> None:
         """It rings there (180), or is heard (183)."""
@@ -274,6 +292,7 @@ class Call:
         if joined == self.joined:
             return
         self._stop_sound()
+        self._stop_ringback()
         self._part_now()
         self.joined = joined
         self._parts.audio.join(self.caller.audio, audio)
@@ -285,6 +304,10 @@ class Call:
             self._parts.recordings.folder / recording_path(self.id, command.part, now_ms),
             RecordedPart(self.id, command.part, command.agent, now_ms),
         )
+
+    def send_keys(self, command: commands.SendKeys) -> None:
+        """The operator presses keys for the other side."""
+        self.caller.audio.press(command.keys)
 
     def part(self, command: commands.Part) -> None:
         """They no longer hear each other."""
@@ -345,6 +368,7 @@ class Call:
         if self.timer is not None:
             self.timer.cancel()
         self._stop_sound()
+        self._stop_ringback()
         self._part_now()
         for phone in self.phones.values():
             phone.end()

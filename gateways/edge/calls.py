@@ -50,6 +50,7 @@ _CARRIED_OUT: dict[type[commands.EdgeCommand], Callable[[Call, Any], None]] = {
     commands.EndPhone: Call.end_phone,
     commands.TransferAnswered: Call.transfer_answered,
     commands.Join: Call.join,
+    commands.SendKeys: Call.send_keys,
     commands.Part: Call.part,
 }
 

@@ -194,6 +194,8 @@ class DialledSide:
                 self._phone.ring()
         if heard:
             self._call.let_hear(self._command)
+        elif self._phone is None and self._told < 183:
+            self._call.let_hear_ringing(self._command)
         status = 183 if heard else 180
         if status > self._told:
             self._told = status

@@ -243,7 +243,10 @@ class Chaos:
         session = self._session(chance, agent)
         call, offer = ("c0", 1) if known is None or chance.random() < 0.1 else (known.call, known.offer)
         request = chance.choice(("r1", ""))
-        kind = chance.randrange(16)
+        kind = chance.randrange(17)
+        if kind == 16:
+            keys = chance.choice(("1", "12#", "", "x"))
+            return ev.KeysRequested(agent=agent, session=session, request=request, call=call, keys=keys)
         if kind < 3:
             return ev.ReadyRequested(agent=agent, session=session, request=request)
         if kind < 7:

@@ -34,6 +34,7 @@ from acd_core.domain.commands import (
     ProgressCaller,
     RefuseCall,
     RingPhone,
+    SendKeys,
     SetDeadline,
     StaleEvent,
     TransferAnswered,
@@ -57,6 +58,7 @@ class Hearsay:
         self._arrivals: dict[str, int] = {}  # of calls told of and not over
         self._sounds: dict[str, Command] = {}  # by call: what its caller was last to hear
         self._early: dict[str, int] = {}  # callers who are not answered, and for how long they may stay so
+        self._heard: set[str] = set()  # calls that were dialled, and whose other side is heard
         self._phones: set[Phone] = set()  # that ring or talk
         self._legs: set[Leg] = set()
         self._pages: dict[str, DeskView] = {}
@@ -121,6 +123,8 @@ class Hearsay:
                 del self._agenda[event.entity, event.id, event.key]
                 if event.entity == "edge":
                     self._legs = {leg for leg in self._legs if leg[0] != event.id}
+        elif isinstance(event, ev.DialProgress) and event.status == 183:
+            self._heard.add(event.call)
         elif isinstance(event, ev.CallerAnswered):
             self._early.pop(event.call, None)
         elif isinstance(event, ev.AudioConnected):
@@ -157,6 +161,7 @@ class Hearsay:
             assert story.detail, f"call {story.call} ends without a cause"
             del self._arrivals[story.call]
             self._early.pop(story.call, None)
+            self._heard.discard(story.call)
             if story.step == "ended":
                 over.add(story.call)
                 self._sounds.pop(story.call, None)
@@ -172,6 +177,9 @@ class Hearsay:
             self._early[command.call] = command.max_ms
         elif isinstance(command, AnswerCaller):
             self._early.pop(command.call, None)
+        elif isinstance(command, SendKeys):
+            joined = isinstance(self._sounds.get(command.call), Join)
+            assert joined or command.call in self._heard, f"nobody of call {command.call} hears keys"
         elif isinstance(command, RingPhone):
             self._phones.add((command.call, command.offer))
         elif isinstance(command, DialOut):

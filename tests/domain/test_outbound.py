@@ -16,6 +16,7 @@ from acd_core.domain.commands import (
     PlayMusic,
     RefuseCall,
     RequestRefused,
+    SendKeys,
 )
 from acd_core.domain.plan import Caller, Outbound
 from tests.domain.world import EDGE, PLAN, World
@@ -581,3 +582,51 @@ def test_a_call_that_is_known_cannot_be_dialled_again() -> None:
     world.dial_at_phone("201", "c1")
     assert world.names() == ["StaleEvent"]
     assert not world.call("c1").outbound
+
+
+# --- keys for the other end ---
+
+
+def test_keys_go_to_whom_one_talks_to_whoever_called() -> None:
+    world = World()
+    world.make_ready("ann")
+    world.talk("c1", "ann")
+    world.ask(ev.KeysRequested, "ann", keys="1*#D")
+    keys = world.the(SendKeys)
+    assert (keys.edge, keys.call, keys.keys) == (EDGE, "c1", "1*#D")
+    world.hang_up("c1")
+    call = world.dial("ann")
+    answered(world, call)
+    world.ask(ev.KeysRequested, "ann", keys="0")
+    assert world.the(SendKeys).call == call
+
+
+def test_keys_before_the_answer_go_where_something_is_heard() -> None:
+    world = World()
+    world.make_ready("ann")
+    call = world.dial("ann")
+    for status, sent in ((180, False), (183, True)):
+        world.do(ev.DialProgress(call=call, status=status))
+        world.ask(ev.KeysRequested, "ann", keys="1")
+        assert bool(world.said(SendKeys)) == sent
+        assert [refused.reason for refused in world.said(RequestRefused)] == ([] if sent else ["not_in_call"])
+
+
+@pytest.mark.parametrize("keys", ["", "x", "1 2", "1" * 33])
+def test_what_is_no_key_is_refused(keys: str) -> None:
+    world = World()
+    world.make_ready("ann")
+    world.talk("c1", "ann")
+    world.ask(ev.KeysRequested, "ann", keys=keys)
+    assert world.the(RequestRefused).reason == "not_a_key"
+
+
+def test_nobody_hears_keys_of_who_is_not_in_that_call_or_not_on_air() -> None:
+    world = World()
+    world.make_ready("ann")
+    world.talk("c1", "ann")
+    world.ask(ev.KeysRequested, "ann", keys="1", call="c2")
+    assert world.the(RequestRefused).reason == "not_in_call"
+    world.lose_audio("ann")
+    world.ask(ev.KeysRequested, "ann", keys="1")
+    assert world.the(RequestRefused).reason == "not_in_call"

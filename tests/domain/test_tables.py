@@ -87,6 +87,7 @@ def sample(kind: type[ev.Event], world: World) -> Any:
         "edge": EDGE,
         "instance": "x",
         "key": "1",
+        "keys": "1",
         "leg": agent.leg if agent is not None and kind is ev.AudioLost else "another-leg",
         "offer": agent.offer if agent is not None else 1,
         "part": 1,
