@@ -22,7 +22,7 @@ from gateways.sip.reason import Reason
 if TYPE_CHECKING:
     from gateways.edge.call import Call
 
-_SHOWN = {486: "busy", 600: "busy", 403: "declined", 603: "declined"}
+_SHOWN = {486: "busy", 600: "busy", 403: "declined", 603: "declined", 483: "too_many_hops"}
 
 
 class PhoneDoor(Protocol):

@@ -14,12 +14,14 @@ _Q850 = {
     19: "No answer from user",
     20: "Subscriber absent",
     21: "Call rejected",
+    25: "Exchange routing error",
     31: "Normal, unspecified",
     41: "Temporary failure",
 }
 _CAUSES = {
     "declined": (603, 21),
     "busy": (486, 17),
+    "too_many_hops": (483, 25),
     QUEUE_FULL: (486, 17),
     WAITED_TOO_LONG: (480, 19),
     NO_OPERATORS: (480, 20),

@@ -14,6 +14,7 @@ from acd_core.telephony import Trunk
 from gateways.edge.phones import phones_path, set_phone_password
 from gateways.sip.auth import Algorithm
 from tests.edge.world import EDGE, PATIENCE_S, World, config_for, replace
+from tests.support.ports import free_ports
 
 SCENARIOS = Path(__file__).parent / "sipp"
 _SIPP_S = 60
@@ -25,6 +26,10 @@ class SippRun:
     def __init__(self, process: asyncio.subprocess.Process, log: Path) -> None:
         self._process, self._log = process, log
 
+    @property
+    def ended(self) -> bool:
+        return self._process.returncode is not None
+
     async def wait(self) -> int:
         """Its exit code: 0 when all went as written."""
         return await self._process.wait()
@@ -32,10 +37,13 @@ class SippRun:
     async def finish(self) -> None:
         """Fails, with what SIPp could not stand, when anything went differently than written."""
         code = await self.wait()
-        assert code == 0, self._log.read_text() if self._log.exists() else f"SIPp ended with {code}"
+        assert code == 0, f"SIPp ended with {code}\n{self.complaints()}"
+
+    def complaints(self) -> str:
+        return self._log.read_text(errors="replace")[-3_000:] if self._log.exists() else ""
 
     async def stop(self) -> None:
-        if self._process.returncode is None:
+        if not self.ended:
             self._process.kill()
             await self._process.wait()
 
@@ -44,14 +52,14 @@ class SippRun:
 async def sipp_running(
     scenario: str, folder: Path, *options: str, remote: int = 0, port: int = 0, calls: int = 1
 ) -> AsyncIterator[SippRun]:
-    """SIPp, which calls `remote` if there is one; `port` is its own. More options stand behind ours and win."""
+    """SIPp, which calls `remote` if there is one; `port` is its own."""
+    port = port or free_ports(2)
     log = folder / f"{scenario}-{port}.log"
     process = await asyncio.create_subprocess_exec(
         "sipp",
         *([f"127.0.0.1:{remote}"] if remote else []),
         *("-sf", str(SCENARIOS / f"{scenario}.xml"), "-i", "127.0.0.1", "-m", str(calls), "-l", "200"),
-        *(("-p", str(port)) if port else ()),
-        *("-nostdin", "-timeout", f"{_SIPP_S}s", "-timeout_error", "-recv_timeout", "30000"),
+        *("-p", str(port), "-nostdin", "-timeout", f"{_SIPP_S}s", "-timeout_error", "-recv_timeout", "30000"),
         *("-trace_err", "-error_file", str(log)),
         *options,
         cwd=folder,
@@ -62,13 +70,29 @@ async def sipp_running(
     run = SippRun(process, log)
     try:
         yield run
+    except Exception as error:
+        error.add_note(run.complaints())  # as likely as not the reason
+        raise
     finally:
         await run.stop()
 
 
-async def run_sipp(world: World, scenario: str, folder: Path, *options: str, calls: int = 1) -> None:
+async def run_sipp(
+    world: World, scenario: str, folder: Path, *options: str, port: int = 0, calls: int = 1
+) -> None:
     """One call to the edge, unless `calls` says otherwise, until it is over."""
-    async with sipp_running(scenario, folder, *options, remote=world.edge.point.port, calls=calls) as sipp:
+    remote = world.edge.point.port
+    async with sipp_running(scenario, folder, *options, remote=remote, port=port, calls=calls) as sipp:
+        await sipp.finish()
+
+
+@contextlib.asynccontextmanager
+async def calling(
+    world: World, scenario: str, folder: Path, *options: str, port: int = 0
+) -> AsyncIterator[SippRun]:
+    """SIPp has its call with the edge while the test goes on, and has to end it as written."""
+    async with sipp_running(scenario, folder, *options, remote=world.edge.point.port, port=port) as sipp:
+        yield sipp
         await sipp.finish()
 
 

@@ -269,8 +269,8 @@ def test_sipp_answers_stops_and_crosses_the_cancel(tmp_path: Path) -> None:
             phones = []
             for user, scenario in zip(USERS, ("phone_answers", "phone_stops", "phone_crosses"), strict=True):
                 port = free_port()
-                await run_sipp(world, "register", tmp_path, "-p", str(port), "-s", user, "-ap", "secret")
-                phones.append(asyncio.create_task(run_sipp(world, scenario, tmp_path, "-p", str(port))))
+                await run_sipp(world, "register", tmp_path, "-s", user, "-ap", "secret", port=port)
+                phones.append(asyncio.create_task(run_sipp(world, scenario, tmp_path, port=port)))
             # An INVITE that comes before SIPp listens is lost and sent again (RFC 3261 17.1.1.2), and no CANCEL leaves
             # before a phone has said something (9.1).
             for number in (1, 2, 3):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -9,8 +10,9 @@ import pytest
 from acd_core.domain import commands, events
 from acd_core.telephony import Trunk
 from tests.edge.foreign import sipp_callee, until
+from tests.edge.test_trunk_care import secret_at
 from tests.edge.test_trunks import CALL, dial_out, trunked
-from tests.edge.world import EDGE, config_for, world_in
+from tests.edge.world import EDGE, World, config_for, world_in
 from tests.support.ports import free_ports
 
 pytestmark = pytest.mark.peers
@@ -91,3 +93,73 @@ async def test_a_call_is_moved_to_nobody_elses_telephone(tmp_path: Path) -> None
         assert (await world.core.expect(events.DialFailed)).status == 302
         await carrier.finish()
         assert world.edge.point.statistics().requests_sent == 1
+
+
+async def test_a_carrier_that_asks_for_proof_of_the_hang_up_gets_it(tmp_path: Path) -> None:
+    port = free_ports(2)
+    secret_at(tmp_path, "carrier")
+    trunk = Trunk(host="127.0.0.1", port=port, user="santral", health_s=0)
+    async with (
+        sipp_callee("trunk_asks", tmp_path, port) as carrier,
+        world_in(tmp_path, config=trunked(config_for(tmp_path), carrier=trunk)) as world,
+    ):
+        world.core.send(dial_out())
+        await world.core.expect(events.DialAnswered)
+        world.core.send(commands.EndCall(edge=EDGE, call=CALL, cause="agent_hung_up"))
+        await carrier.finish()
+
+
+async def test_trunks_of_one_order_share_calls_by_weight(tmp_path: Path) -> None:
+    shares = {"heavy": 6, "light": 2}
+    ports = {name: free_ports(2) for name in shares}
+    trunks = {
+        name: Trunk(host="127.0.0.1", port=ports[name], health_s=0, weight=share // 2)
+        for name, share in shares.items()
+    }
+    async with (
+        sipp_callee("trunk_answers", tmp_path, ports["heavy"], calls=6) as heavy,
+        sipp_callee("trunk_answers", tmp_path, ports["light"], calls=2) as light,
+        world_in(tmp_path, config=trunked(config_for(tmp_path), **trunks)) as world,
+    ):
+        calls = [f"c-1-d{number}" for number in range(8)]
+        for number, call in enumerate(calls):
+            world.core.send(dial_out(call=call, offer=number))
+        for _ in calls:
+            await world.core.expect(events.DialAnswered)
+        assert Counter(answer.trunk for answer in world.core.all(events.DialAnswered)) == shares
+        for call in calls:
+            world.core.send(commands.EndCall(edge=EDGE, call=call, cause="agent_hung_up"))
+        await heavy.finish()
+        await light.finish()
+
+
+async def test_a_trunk_rests_for_as_long_as_it_asks_and_has_calls_again(tmp_path: Path) -> None:
+    """RFC 3261 21.5.4."""
+    first, second = free_ports(2), free_ports(2)
+    trunks = {
+        "first": Trunk(host="127.0.0.1", port=first, health_s=0, order=1),
+        "second": Trunk(host="127.0.0.1", port=second, health_s=0, order=2),
+    }
+    async with (
+        sipp_callee("trunk_answers", tmp_path, second, calls=2) as other,
+        world_in(tmp_path, config=trunked(config_for(tmp_path), **trunks)) as world,
+    ):
+        async with sipp_callee("trunk_overloaded", tmp_path, first) as overloaded:
+            await talked(world, CALL, "second")
+            await overloaded.finish()
+        async with sipp_callee("trunk_answers", tmp_path, first) as rested:
+            world.jump(59_000)
+            world.edge.trunks.look()
+            await talked(world, "c-1-d8", "second")
+            await other.finish()
+            world.jump(1_001)
+            world.edge.trunks.look()
+            await talked(world, "c-1-d9", "first")
+            await rested.finish()
+
+
+async def talked(world: World, call: str, trunk: str) -> None:
+    """A call that this trunk took, hung up by us."""
+    world.core.send(dial_out(call=call, offer=int(call[-1])))
+    assert (await world.core.expect(events.DialAnswered)).trunk == trunk
+    world.core.send(commands.EndCall(edge=EDGE, call=call, cause="agent_hung_up"))

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
-import shutil
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -18,14 +16,13 @@ from acd_core.telephony import DialRule, Trunk
 from gateways.edge.limits import Timing
 from gateways.edge.phones import phones_path, set_phone_password
 from gateways.sip.message import Request
-from tests.edge.foreign import SCENARIOS
+from tests.edge.engine_process import EngineProcess
+from tests.edge.foreign import sipp_running
 from tests.edge.test_calls import EDGE
 from tests.edge.test_phones import register
-from tests.edge.test_real_engine import OPERATOR_HZ, EngineProcess, Speaker, engine
+from tests.edge.test_real_engine import OPERATOR_HZ, Speaker
 from tests.edge.world import Phone, World, config_for, replace, sdp, world_in
 from tests.support.ports import free_ports
-
-__all__ = ["engine"]
 
 NUMBER = "+902121112233"
 CALL = "c-1-d7"
@@ -61,54 +58,40 @@ async def carriers(
             yield world, sides
 
 
-@pytest.mark.skipif(
-    shutil.which("sipp") is None and "CI" not in os.environ, reason="SIPp (sip-tester) is not installed"
-)
-def test_a_call_over_a_static_trunk_is_heard_both_ways(tmp_path: Path, engine: EngineProcess) -> None:
+@pytest.mark.peers
+async def test_a_call_over_a_static_trunk_is_heard_both_ways(tmp_path: Path, engine: EngineProcess) -> None:
     """SIPp is the carrier and sends back what it hears: the operator hears themselves over both ways at once."""
     port, media_port = free_ports(2), free_ports(4)
     config = trunked(engine.config, carrier=Trunk(host="127.0.0.1", port=port, health_s=0))
     set_phone_password(phones_path(config.data_path), "santral", "101", "secret")
-
-    async def story() -> None:
-        carrier = await asyncio.create_subprocess_exec(
-            *("sipp", "-sf", str(SCENARIOS / "trunk_answers.xml"), "-i", "127.0.0.1", "-p", str(port)),
-            *("-mi", "127.0.0.1", "-mp", str(media_port), "-rtp_echo", "-m", "1", "-nostdin"),
-            *("-timeout", "60s", "-timeout_error"),
-            cwd=tmp_path,
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.DEVNULL,
-            stderr=asyncio.subprocess.DEVNULL,
-        )
-        operator = Speaker(OPERATOR_HZ, 2)
-        try:
-            async with world_in(tmp_path, config=config, real_engine=True) as world:
-                phone = world.phone()
-                assert (await register(world, phone)).status == 200
-                world.core.send(dial_out(leg="", user="101"))
-                invite = await phone.asked("INVITE")
-                assert invite.from_.uri.user == NUMBER
-                phone.reply(invite, 200, body=sdp(operator.rtp.port))
-                await phone.asked("ACK")
-                operator.talk_to(invite.body)
-                assert (await world.core.expect(events.DialProgress)).status == 180
-                answered = await world.core.expect(events.DialAnswered)
-                assert (answered.call, answered.trunk) == (CALL, "carrier")
-                world.core.send(commands.Join(edge=EDGE, call=CALL, agent="ayse", offer=7, part=1))
-                await operator.hears(OPERATOR_HZ)
-                world.core.send(commands.EndCall(edge=EDGE, call=CALL, cause="agent_hung_up"))
-                await phone.asked("BYE")
-                assert await carrier.wait() == 0
-                finished = await world.core.expect(events.RecordingFinished)
-                assert (finished.call, finished.agent) == (CALL, "ayse")
-                assert world.core.all(events.PhoneAnswered) == []
-        finally:
-            await operator.stop()
-            if carrier.returncode is None:
-                carrier.kill()
-                await carrier.wait()
-
-    asyncio.run(story())
+    audio = ("-mi", "127.0.0.1", "-mp", str(media_port), "-rtp_echo")
+    operator = Speaker(OPERATOR_HZ, 2)
+    try:
+        async with (
+            sipp_running("trunk_answers", tmp_path, *audio, port=port) as carrier,
+            world_in(tmp_path, config=config, real_engine=True) as world,
+        ):
+            phone = world.phone()
+            assert (await register(world, phone)).status == 200
+            world.core.send(dial_out(leg="", user="101"))
+            invite = await phone.asked("INVITE")
+            assert invite.from_.uri.user == NUMBER
+            phone.reply(invite, 200, body=sdp(operator.rtp.port))
+            await phone.asked("ACK")
+            operator.talk_to(invite.body)
+            assert (await world.core.expect(events.DialProgress)).status == 180
+            answered = await world.core.expect(events.DialAnswered)
+            assert (answered.call, answered.trunk) == (CALL, "carrier")
+            world.core.send(commands.Join(edge=EDGE, call=CALL, agent="ayse", offer=7, part=1))
+            await operator.hears(OPERATOR_HZ)
+            world.core.send(commands.EndCall(edge=EDGE, call=CALL, cause="agent_hung_up"))
+            await phone.asked("BYE")
+            await carrier.finish()
+            finished = await world.core.expect(events.RecordingFinished)
+            assert (finished.call, finished.agent) == (CALL, "ayse")
+            assert world.core.all(events.PhoneAnswered) == []
+    finally:
+        await operator.stop()
 
 
 def test_what_goes_out_is_the_number_by_the_rules_and_the_caller_as_the_trunk_wants_it(
