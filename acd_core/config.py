@@ -22,6 +22,7 @@ from typing import Literal
 
 import msgspec
 
+from acd_core.machines import Link, Part, problems_of
 from acd_core.numbers import is_country
 from acd_core.telephony import DialRule, Edges, Sip, Trunk, edge_offset, problems
 
@@ -34,6 +35,7 @@ __all__ = [
     "Database",
     "DialRule",
     "Edges",
+    "Link",
     "Rtp",
     "Sip",
     "Speech",
@@ -118,6 +120,7 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     plan_file: str = ""  # applied when the core starts, if it differs from the plan in force
     roster_file: str = ""
     categories_file: str = ""
+    parts: tuple[Part, ...] = ("core", "edge", "web")  # what `santral up` starts on this machine
     country: str = "TR"  # ISO 3166: how callers' numbers without a country are read; the plan's `country`
     web: Web = Web()
     sip: Sip = Sip()
@@ -128,6 +131,7 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     webrtc: Webrtc = Webrtc()
     database: Database = Database()
     core: Core = Core()
+    link: Link = Link()
     speech: Speech = Speech()
     base_dir: str = ""  # set by load_config: the folder relative paths start from
 
@@ -156,6 +160,18 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return self.run_path / f"{name}.ready"
 
     @property
+    def link_secret_file(self) -> Path:
+        """What both ends of a link between machines know."""
+        return self.data_path / (self.link.secret_file or "link/secret")
+
+    @property
+    def link_trust_file(self) -> Path:
+        """By what the core is known on other machines; the core makes its own certificate here."""
+        return (
+            self.resolve(self.link.trust_file) if self.link.trust_file else self.data_path / "link/core.crt"
+        )
+
+    @property
     def journal_path(self) -> Path:
         """Segments and snapshots of the core."""
         return self.data_path / "journal"
@@ -181,7 +197,7 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return self.data_path / "logs"
 
     def sip_port_of(self, edge: int) -> int:
-        """The UDP port of edge number `edge`, counted from 1."""
+        """The UDP port of edge number `edge`."""
         return self.sip.listen_port + edge_offset(self.sip, self.edges, edge)
 
     def tcp_port_of(self, edge: int) -> int:
@@ -280,6 +296,8 @@ def _check(config: Config, place: str) -> None:
             f"{place}: country: {config.country!r} is not a country code of ISO 3166, such as TR"
         )
     for problem in problems(config.sip, config.edges, config.trunks, config.dial):
+        raise ConfigError(f"{place}: {problem}")
+    for problem in problems_of(config.link, config.parts, config.database.dsn):
         raise ConfigError(f"{place}: {problem}")
     if not 0 < config.web.listen_port < 65536:
         raise ConfigError(f"{place}: web.listen_port: {config.web.listen_port} is not a port (1 to 65535)")

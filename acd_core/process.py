@@ -21,7 +21,7 @@ from acd_core.actors.reception import Reception
 from acd_core.actors.registry import Registry
 from acd_core.actors.supervisor import Supervisor
 from acd_core.clock import Clock
-from acd_core.config import Config
+from acd_core.config import Config, ConfigError
 from acd_core.dialrules import judge, warm
 from acd_core.documents import DocumentError, load_plan, load_roster, read_document
 from acd_core.domain.commands import AnyCommand
@@ -32,8 +32,12 @@ from acd_core.journal.segments import JournalError, JournalFullError
 from acd_core.journal.snapshot import Snapshot, write_snapshot
 from acd_core.journal.writer import JournalWriter
 from acd_core.link import signals
+from acd_core.link.heartbeat import beat_of
+from acd_core.link.outside import Outside
+from acd_core.link.secure import make_missing, server_side
 from acd_core.link.trio_server import TrioLinkServer
 from acd_core.logs import set_up
+from acd_core.machines import host_and_port
 from acd_core.ready import ReadyFile
 from acd_core.recovery import Recovered, recover
 
@@ -57,7 +61,7 @@ def main(config: Config) -> int:
         for error in _leaves(group):
             _log.error("%s", error)
         code = 1
-    except* (JournalError, DocumentError, AlreadyServedError) as group:
+    except* (JournalError, DocumentError, AlreadyServedError, ConfigError) as group:
         for error in _leaves(group):
             _log.error("%s", error)
         code = 2
@@ -154,7 +158,11 @@ class Core:
                 registry.ensure_queues()
                 supervisor.start("board", self._board.run)
                 supervisor.start("snapshots", self._keep_snapshots)
-                await nursery.start(self._server().run)
+                server = self._server()
+                await nursery.start(server.run)
+                if place := host_and_port(self._config.link.listen):
+                    make_missing(self._config)
+                    await nursery.start(Outside(*place, server_side(self._config), server.serve).run)
                 if self._config.dial:
                     warm(self._config.country)
                 # What was recovered stays: each full collection of garbage would stop the core to look through all of it.
@@ -183,6 +191,7 @@ class Core:
             on_up=self._reception.on_up,
             on_down=self._reception.on_down,
             now_ms=self._clock.now_ms,
+            beat_s=beat_of(self._config.link.silence_s),
         )
 
     def _load_documents(self) -> None:

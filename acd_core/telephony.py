@@ -19,6 +19,7 @@ NumberKind: TypeAlias = Literal["national", "international", "premium", "emergen
 DigestAlgorithm: TypeAlias = Literal["MD5", "SHA-256"]
 
 EDGES_MAX = 64
+EDGE_NUMBER_MAX = 9_999
 TRUNKS_MAX = 500
 DIAL_RULES_MAX = 1_000
 TRUNK_CAPACITY_MAX = 10_000
@@ -64,10 +65,19 @@ class Sip(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Edges(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """How many edge processes `santral up` starts; `ports` when they shall not listen at every second port."""
+    """How many edge processes `santral up` starts; `ports` when they shall not listen at every second port.
+
+    The core knows each by its number, so those of another machine begin at another one (`first`).
+    """
 
     count: int = 1
     ports: tuple[int, ...] = ()
+    first: int = 1
+
+    @property
+    def numbers(self) -> range:
+        """The edges of this machine."""
+        return range(self.first, self.first + self.count)
 
 
 class Trunk(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -114,10 +124,10 @@ def trunk_addresses(trunks: Mapping[str, Trunk]) -> tuple[str, ...]:
 
 
 def edge_offset(sip: Sip, edges: Edges, edge: int) -> int:
-    """How far the ports of edge number `edge` (from 1) are from those of `[sip]`."""
+    """How far the ports of edge number `edge` are from those of `[sip]`, which are the first one's."""
     if edges.ports:
-        return edges.ports[edge - 1] - sip.listen_port
-    return (edge - 1) * PORTS_BETWEEN_EDGES
+        return edges.ports[edge - edges.first] - sip.listen_port
+    return (edge - edges.first) * PORTS_BETWEEN_EDGES
 
 
 def edge_process(edge: int) -> str:
@@ -179,10 +189,12 @@ def _edge_problems(sip: Sip, edges: Edges) -> Iterator[str]:
     if not 1 <= edges.count <= EDGES_MAX:
         yield f"edges.count: {edges.count} is not within 1 to {EDGES_MAX}"
         return
+    if not 1 <= edges.first <= EDGE_NUMBER_MAX:
+        yield f"edges.first: {edges.first} is not within 1 to {EDGE_NUMBER_MAX}"
     if edges.ports and len(edges.ports) != edges.count:
         yield f"edges.ports: {len(edges.ports)} ports for {edges.count} edges"
         return
-    offsets = [edge_offset(sip, edges, edge) for edge in range(1, edges.count + 1)]
+    offsets = [edge_offset(sip, edges, edge) for edge in edges.numbers]
     datagram = [sip.listen_port + offset for offset in offsets]
     stream = [port + offset for port in (sip.tcp_port, sip.tls_port) if port for offset in offsets]
     for ports in (datagram, stream):

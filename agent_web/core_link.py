@@ -11,6 +11,8 @@ from typing import Any
 
 from acd_core.domain import commands, events
 from acd_core.link.aio import LinkClient
+from acd_core.link.heartbeat import BEAT_S
+from acd_core.link.places import Remote
 from acd_core.link.signals import (
     BrowserAnswer,
     BrowserEnded,
@@ -34,10 +36,10 @@ _log = logging.getLogger(__name__)
 class CoreLink:
     """The web's end of the link (`CorePort` for the features)."""
 
-    def __init__(self, path: Path, name: str) -> None:
+    def __init__(self, place: Path | Remote, name: str, beat_s: float = BEAT_S) -> None:
         self.name = name
         self._client = LinkClient(
-            path,
+            place,
             role="web",
             name=name,
             send_type=ToCore,
@@ -45,6 +47,7 @@ class CoreLink:
             on_message=self._received,
             on_up=self._up,
             on_down=self._down,
+            beat_s=beat_s,
         )
         self._handlers: dict[type, Callable[[Any], None]] = {}
         self._inventory: Callable[[], tuple[events.OpenSession, ...]] = tuple

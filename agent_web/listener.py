@@ -13,8 +13,8 @@ from hypercorn.config import Config as HypercornConfig
 from hypercorn.protocol import ws_stream
 from wsproto.extensions import Extension
 
+from acd_core.certificate import CertificateFiles
 from acd_core.config import ConfigError
-from agent_web.certificate import CertificateFiles
 from agent_web.limits import (
     MESSAGE_BUFFER_MAX_BYTES,
     READ_TIMEOUT_S,

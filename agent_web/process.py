@@ -16,6 +16,8 @@ import uvloop
 from hypercorn.asyncio import serve
 
 from acd_core.config import Config, ConfigError
+from acd_core.link.heartbeat import beat_of
+from acd_core.link.places import core_place
 from acd_core.logs import set_up
 from acd_core.ready import ReadyFile
 from agent_web.app import Features, create_app
@@ -121,7 +123,7 @@ class WebProcess:
 
     def _features(self) -> tuple[Features, CoreLink]:
         config = self._config
-        core = CoreLink(config.socket("core"), LINK_NAME)
+        core = CoreLink(core_place(config), LINK_NAME, beat_of(config.link.silence_s))
         database = Database(config, NAME)
         auth = Auth(database, self._passwords, Throttle(time.monotonic), now_ms)
         features = Features(

@@ -83,7 +83,7 @@ def _parser() -> argparse.ArgumentParser:
         process.set_defaults(command=_process, module=module)
         if name == "edge":
             process.add_argument(
-                "--number", type=int, default=1, metavar="N", help="which of [edges] count, from 1"
+                "--number", type=int, default=None, metavar="N", help="which of [edges], from `first` on"
             )
             process.set_defaults(command=_edge)
     _add_documents(commands)
@@ -203,12 +203,15 @@ def _process(options: argparse.Namespace) -> int:
 
 def _edge(options: argparse.Namespace) -> int:
     config = load_config(options.config)
-    if not 1 <= options.number <= config.edges.count:
-        raise ConfigError(f"there is no edge {options.number}: [edges] count is {config.edges.count}")
+    number: int = config.edges.first if options.number is None else options.number
+    if number not in config.edges.numbers:
+        raise ConfigError(
+            f"there is no edge {number} here: [edges] first is {config.edges.first}, count {config.edges.count}"
+        )
     os.umask(0o077)
     from gateways.edge.process import main as run
 
-    return run(config, options.number)
+    return run(config, number)
 
 
 def _check_plan(options: argparse.Namespace) -> int:

@@ -30,6 +30,8 @@ class CoreAwayError(Exception):
 def ask(config: Config, asked: ExplainAsked | ModeChanged, answer: type[_Answer]) -> _Answer:
     """Tell the core one thing and wait for its answer; raises `CoreAwayError`."""
     path = config.socket("core")
+    if config.link.core:
+        raise CoreAwayError(f"the core runs on another machine ({config.link.core}); run this there")
     if not path.is_socket():
         raise CoreAwayError("the core does not run here; start it with `santral up`")
     if not os.access(path, os.W_OK):

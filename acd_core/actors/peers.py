@@ -1,6 +1,7 @@
 """The processes at the other ends of the core's link, by name.
 
-A `control` connection is a command line's: one question or order, then it is gone, and nothing of it is kept.
+A `control` connection is a command line's: one question or order, then it is gone, and nothing of it is kept. So is a `probe`,
+which says nothing at all and learns whether the core can be reached, and its time.
 """
 
 from __future__ import annotations
@@ -14,7 +15,8 @@ from acd_core.link.session import Channel, Hello, LinkError
 from acd_core.link.trio_server import CorePeer
 from acd_core.recovery import Recovered
 
-_LIMITS = {"edge": EDGES_MAX, "web": WEBS_MAX, "store": 8, "control": CONTROLS_MAX}
+_LIMITS = {"edge": EDGES_MAX, "web": WEBS_MAX, "store": 8, "control": CONTROLS_MAX, "probe": CONTROLS_MAX}
+_PASSING = frozenset({"control", "probe"})
 _NAME = re.compile(r"[a-z][a-z0-9_-]{0,31}")
 
 
@@ -68,9 +70,10 @@ class Peers:
             raise LinkError(f"role {hello.role[:32]!r} has no business with the core")
         if not _NAME.fullmatch(hello.name) or hello.stream.partition(":")[0] != hello.name:
             raise LinkError("a name is a letter and up to 31 letters, digits, - or _, and begins its stream")
-        if (hello.role == "control") != hello.name.startswith("control-"):
-            raise LinkError("the names of control connections, and no others, begin with control-")
-        self._forget_controls()
+        for role in _PASSING:
+            if (hello.role == role) != hello.name.startswith(f"{role}-"):
+                raise LinkError(f"the names of {role} connections, and no others, begin with {role}-")
+        self._forget_passing()
         peer = self._get(hello.role, hello.name)
         if peer.role != hello.role:
             raise LinkError(f"{hello.name} is a {peer.role} already")
@@ -81,13 +84,18 @@ class Peers:
         return peer, received if stream == hello.stream else -1
 
     def forget(self, peer: CorePeer) -> None:
-        """A control connection ended: nothing of it is kept."""
+        """A control connection or a probe ended: nothing of it is kept."""
         if self._peers.get(peer.name) is peer:
             del self._peers[peer.name]
 
-    def _forget_controls(self) -> None:
+    @staticmethod
+    def passes(peer: CorePeer) -> bool:
+        """Whether it is here for a moment, and nobody need know."""
+        return peer.role in _PASSING
+
+    def _forget_passing(self) -> None:
         """Those that broke off in their first words, which nobody else is told of."""
-        for name in [one.name for one in self._peers.values() if one.role == "control" and not one.connected]:
+        for name in [one.name for one in self._peers.values() if self.passes(one) and not one.connected]:
             del self._peers[name]
 
     def _get(self, role: str, name: str) -> CorePeer:

@@ -1,4 +1,5 @@
-"""The link on asyncio: a client that reconnects for ever and a server for several clients, both over a Unix socket.
+"""The link on asyncio: a client that reconnects for ever and a server for several clients, both over a Unix socket; the client
+also over TLS to a core on another machine.
 
 Callbacks run in the loop's thread, in the order of the wire; they must not block. Writes are coalesced: all that is queued in one
 turn of the loop leaves in one write.
@@ -16,7 +17,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, cast
 
+from acd_core.config import ConfigError
 from acd_core.link.heartbeat import BEAT_S, Heartbeat
+from acd_core.link.places import Remote
 from acd_core.link.session import Channel, Hello, LinkError, LinkSession, Pong
 
 _log = logging.getLogger(__name__)
@@ -40,7 +43,9 @@ class _Connection(asyncio.Protocol):
         on_message: Callable[[_Connection, Any], None],
         on_closed: Callable[[_Connection], None],
         monotonic_ms: Callable[[], int],
+        beat_s: float = BEAT_S,
     ) -> None:
+        self._beat_s = beat_s
         self._loop = asyncio.get_running_loop()
         self._transport: asyncio.Transport | None = None
         self._flush_due = False
@@ -57,7 +62,7 @@ class _Connection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)  # uvloop's are of no class of asyncio's
         self.session.ping(self._monotonic_ms())
-        self._next_beat = self._loop.call_later(BEAT_S, self._beat)
+        self._next_beat = self._loop.call_later(self._beat_s, self._beat)
 
     def data_received(self, data: bytes) -> None:
         try:
@@ -111,7 +116,7 @@ class _Connection(asyncio.Protocol):
     def _beat(self) -> None:
         assert self._transport is not None
         if self._heartbeat.beat(self._monotonic_ms()):
-            self._next_beat = self._loop.call_later(BEAT_S, self._beat)
+            self._next_beat = self._loop.call_later(self._beat_s, self._beat)
         else:
             self.error = "the other side gives no sign of life"
             self._transport.abort()  # closing would wait for what it does not read
@@ -138,7 +143,7 @@ class LinkClient:
 
     def __init__(
         self,
-        path: Path,
+        place: Path | Remote,
         *,
         role: str,
         name: str,
@@ -149,19 +154,20 @@ class LinkClient:
         on_down: Callable[[], None],
         on_time: Callable[[int, int, int], None] = lambda asked_ms, answered_ms, theirs_ms: None,
         monotonic_ms: Callable[[], int] = _monotonic_ms,
+        beat_s: float = BEAT_S,
     ) -> None:
         """`send_type` states what this end may say; msgspec checks `receive_type` on every message.
 
         `on_time` hears the other side's time whenever it is told, at the latest with `on_up`: when it was asked and answered
         on `monotonic_ms`, and what the other clock said in between.
         """
-        self.path, self.role, self.name = path, role, name
+        self.place, self.role, self.name = place, role, name
         self.send_type, self._receive_type = send_type, receive_type
         self._on_message, self._on_up, self._on_down = on_message, on_up, on_down
-        self._on_time, self._monotonic_ms = on_time, monotonic_ms
+        self._on_time, self._monotonic_ms, self._beat_s = on_time, monotonic_ms, beat_s
         self._channel = Channel(f"{name}:{secrets.token_hex(8)}")
         self._connection: _Connection | None = None
-        self._last_error = ""
+        self.error = ""  # why there was no connection last; named in the log once
 
     @property
     def stream(self) -> str:
@@ -195,20 +201,34 @@ class LinkClient:
             await asyncio.sleep(delay_s)
 
     async def _connect_once(self) -> bool:
-        loop = asyncio.get_running_loop()
         try:
             async with asyncio.timeout(CONNECT_TIMEOUT_S):
-                _, connection = await loop.create_unix_connection(self._protocol, os.fspath(self.path))
-        except (OSError, TimeoutError):
-            return False  # not up yet: the normal case while processes start
+                connection = await self._open()
+        except (OSError, TimeoutError, LinkError, ConfigError) as error:
+            if isinstance(self.place, Remote):
+                self._failed(str(error) or "no answer in time")
+            return False  # for a socket of this machine the normal case while processes start
         try:
             await connection.closed
         finally:
             connection.close()
-        if connection.error and connection.error != self._last_error:
-            self._last_error = connection.error
-            _log.error("link to %s: %s", self.path.name, connection.error)
+        if connection.error:
+            self._failed(connection.error)
         return connection.greeted
+
+    async def _open(self) -> _Connection:
+        if isinstance(self.place, Remote):
+            from acd_core.link.gate import open_remote  # most processes have no need of TLS
+
+            return await open_remote(self.place, self._protocol)
+        loop = asyncio.get_running_loop()
+        _, connection = await loop.create_unix_connection(self._protocol, os.fspath(self.place))
+        return connection
+
+    def _failed(self, error: str) -> None:
+        if error != self.error:
+            self.error = error
+            _log.error("link to %s: %s", self.place.name, error)
 
     def _protocol(self) -> _Connection:
         return _Connection(
@@ -217,6 +237,7 @@ class LinkClient:
             lambda _, message: self._on_message(message),
             self._closed,
             self._monotonic_ms,
+            self._beat_s,
         )
 
     def _make_session(self, wake: Callable[[], None]) -> LinkSession:
@@ -236,7 +257,7 @@ class LinkClient:
 
     def _greeted(self, connection: _Connection) -> None:
         self._connection = connection
-        self._last_error = ""
+        self.error = ""
         self._on_up(connection.session.fresh)
 
     def _closed(self, connection: _Connection) -> None:

@@ -12,8 +12,13 @@ BEAT_S = 2.0
 SILENT_BEATS_MAX = 5  # 10 s: longer than a busy machine keeps a process waiting, shorter than a caller bears
 
 
+def beat_of(silence_s: float) -> float:
+    """The pause between beats of a side that counts the other as gone after this silence."""
+    return silence_s / SILENT_BEATS_MAX
+
+
 class Heartbeat:
-    """Of one connection; `beat` is called every `BEAT_S`."""
+    """Of one connection; `beat` is called at every beat."""
 
     def __init__(self, session: LinkSession) -> None:
         """Begins with the connection."""

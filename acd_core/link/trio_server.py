@@ -1,4 +1,5 @@
-"""The core's end of the link, on trio: a Unix socket, one reader and one coalescing writer task a connection.
+"""The core's end of the link, on trio: a Unix socket, one reader and one coalescing writer task a connection. Streams of proven
+processes on other machines come from `outside`.
 
 Messages are handed to `on_message` synchronously and in order; what the core says goes out under the command's own number, so a
 new core process on the same journal goes on where the last one stopped.
@@ -23,6 +24,9 @@ _log = logging.getLogger(__name__)
 RECEIVE_MAX_BYTES = 256 * 1024
 CLOSE_GRACE_S = 1.0
 HELLO_TIMEOUT_S = 5.0
+OUTSIDE_ROLES = frozenset(
+    {"edge", "web", "probe"}
+)  # the others work on the core's own files, or order it about
 
 
 class CorePeer:
@@ -63,14 +67,15 @@ class TrioLinkServer:
         on_up: Callable[[CorePeer, bool], None],
         on_down: Callable[[CorePeer], None],
         now_ms: Callable[[], int] = lambda: 0,
+        beat_s: float = BEAT_S,
     ) -> None:
         """Callbacks are synchronous; `on_message` gets the number too (0: a signal). A failure in one is ours and
-        stops the core. `now_ms`: the time that clients are told."""
+        stops the core. `now_ms`: the time that clients are told; `beat_s`: the pause of the heartbeat."""
         self.path, self.name = path, name
         self.receive_type = receive_type
         self.peer_of = peer_of
         self.on_message, self.on_up, self.on_down = on_message, on_up, on_down
-        self.now_ms = now_ms
+        self.now_ms, self.beat_s = now_ms, beat_s
         self.refused = 0
 
     async def run(self, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
@@ -89,16 +94,16 @@ class TrioLinkServer:
         finally:
             self.path.unlink(missing_ok=True)
 
-    async def serve(self, stream: trio.abc.Stream) -> None:
-        """One client, until it goes."""
-        await _Served(self, stream).run()
+    async def serve(self, stream: trio.abc.Stream, host: str = "") -> None:
+        """One client, until it goes; `host`: the other machine that it is on."""
+        await _Served(self, stream, host).run()
 
 
 class _Served:
     """One connection of a client."""
 
-    def __init__(self, server: TrioLinkServer, stream: trio.abc.Stream) -> None:
-        self._server, self._stream = server, stream
+    def __init__(self, server: TrioLinkServer, stream: trio.abc.Stream, host: str) -> None:
+        self._server, self._stream, self._host = server, stream, host
         self._due = trio.Event()
         self._peer: CorePeer | None = None
         self._resolved: CorePeer | None = None
@@ -147,8 +152,27 @@ class _Served:
             self._server.on_down(self._peer)
 
     def _resolve(self, hello: Hello) -> tuple[Channel, int]:
-        self._resolved, received = self._server.peer_of(hello)
-        return self._resolved.channel, received
+        if self._host and hello.role not in OUTSIDE_ROLES:
+            raise LinkError(f"a {hello.role[:32]} runs on the core's own machine")
+        peer, received = self._server.peer_of(hello)
+        present = peer.connection
+        if isinstance(present, _Served) and present.is_another_process(hello):
+            # The same process comes again before the end of its first connection is noticed; another one is a mistake.
+            raise LinkError(
+                f"{hello.name} is connected already, from {present.place}: each needs a number of its own ([edges] first)"
+            )
+        self._resolved = peer
+        return peer.channel, received
+
+    @property
+    def place(self) -> str:
+        """Where the client is."""
+        return self._host or "this machine"
+
+    def is_another_process(self, hello: Hello) -> bool:
+        """Whether this connection is of a process other than the one that says this hello."""
+        peer = self._session.peer
+        return peer is not None and peer.stream != hello.stream
 
     async def _read(self) -> None:
         try:
@@ -161,7 +185,7 @@ class _Served:
                 pass
         except LinkError as error:
             self._server.refused += 1
-            _log.error("link: a client was cut off: %s", error)
+            _log.error("link: a client%s was cut off: %s", f" at {self._host}" if self._host else "", error)
             await self._say_goodbye()
         except (trio.BrokenResourceError, trio.ClosedResourceError):
             pass  # gone; on_down says so
@@ -201,7 +225,7 @@ class _Served:
         heartbeat = Heartbeat(self._session)
         alive = True
         while alive:
-            await trio.sleep(BEAT_S)
+            await trio.sleep(self._server.beat_s)
             alive = heartbeat.beat(0)  # the core goes by nobody's clock but its own
         _log.error("link: %s gives no sign of life, cut off", self._peer.name if self._peer else "a client")
         self._scope.cancel()

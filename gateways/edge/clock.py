@@ -29,6 +29,7 @@ class Clock:
         self._offset_ms = time.time_ns() // 1_000_000
         self._began_ns = time.monotonic_ns()
         self._last_ms = 0
+        self.step_ms = 0  # by how much stamps from before this core was met are too early
         self._exchanges: deque[tuple[int, int]] = deque(
             maxlen=EXCHANGES
         )  # how long it took, the offset it gave
@@ -48,7 +49,11 @@ class Clock:
         """The core's time, asked for and answered at these moments of `monotonic_ms`."""
         self._exchanges.append((answered_ms - asked_ms, core_ms - (asked_ms + answered_ms) // 2))
         _, offset_ms = min(self._exchanges)
-        if abs(offset_ms - self._offset_ms) > STEP_MS:
+        correction_ms = offset_ms - self._offset_ms
+        is_step = abs(correction_ms) > STEP_MS
+        if len(self._exchanges) == 1:
+            self.step_ms = correction_ms if is_step else 0
+        if is_step:
             _log.warning(
                 "the clock here is %d ms off the core's; the core's counts", self._offset_ms - offset_ms
             )

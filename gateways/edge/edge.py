@@ -17,6 +17,8 @@ import msgspec
 
 from acd_core.config import Config
 from acd_core.domain import commands, events
+from acd_core.link.heartbeat import beat_of
+from acd_core.link.places import core_place
 from acd_core.link.signals import (
     BanLifted,
     BrowserAnswer,
@@ -116,7 +118,7 @@ class Edge:
             make_tls=lambda: tls_contexts(config),
         )
         self.core = link_to(
-            config.socket("core"),
+            core_place(config),
             name,
             send_type=ToCore,
             receive_type=FromCore,
@@ -124,6 +126,7 @@ class Edge:
             on_up=self._core_up,
             on_down=self._core_down,
             clock=clock,
+            beat_s=beat_of(config.link.silence_s),
         )
         self.recordings = Recordings(config.recordings_path, name, self.core)
         self.audio = audio.Audio(config.socket("media"), name, timing, self.recordings)
@@ -149,7 +152,7 @@ class Edge:
             config.trunk_secret_file,
             clock,
             self.core.send,
-            registers=number == 1,
+            registers=number == config.edges.first,
         )
         self.point.on_flow_lost = self.registrar.flow_lost
         self.trunk_care = TrunkCare(self.trunks, self.point, addresses, timing, self.guard)
@@ -324,11 +327,19 @@ class Edge:
                 trunks=self.trunks.up,
             )
         )
-        # A fresh core was never told of these; one that goes on hears of them from the link's outbox.
+        # A fresh core was never told of these; one that goes on hears of them from the link's outbox. They came before
+        # this core's time was known.
         for arrival in undecided:
-            self.core.send(arrival)
+            self.core.send(self._on_the_cores_clock(arrival))
         self.recordings.core_up(fresh)
         self.calls.core_changed()
+
+    def _on_the_cores_clock(
+        self, arrival: events.CallArrived | events.PhoneDialled
+    ) -> events.CallArrived | events.PhoneDialled:
+        if isinstance(arrival, events.CallArrived):
+            return msgspec.structs.replace(arrival, at_ms=arrival.at_ms + self.clock.step_ms)
+        return arrival
 
     def _core_down(self) -> None:
         _log.warning("link to the core is down; calls go on, their events are kept")

@@ -13,11 +13,13 @@ from pathlib import Path
 from typing import Any
 
 from acd_core.link.aio import LinkClient
+from acd_core.link.heartbeat import BEAT_S
+from acd_core.link.places import Remote
 from gateways.edge.clock import Clock
 
 
 def link_to(
-    path: Path,
+    place: Path | Remote,
     name: str,
     *,
     send_type: Any,
@@ -26,6 +28,7 @@ def link_to(
     on_up: Callable[[bool], None],
     on_down: Callable[[], None] = lambda: None,
     clock: Clock | None = None,
+    beat_s: float = BEAT_S,
 ) -> LinkClient:
     """A link of the edge `name`; `run` it. `clock` follows the other side's, where that tells the time."""
 
@@ -34,7 +37,7 @@ def link_to(
 
     clock = clock or Clock()
     return LinkClient(
-        path,
+        place,
         role="edge",
         name=name,
         send_type=send_type,
@@ -44,4 +47,5 @@ def link_to(
         on_down=on_down,
         on_time=clock.core_said,
         monotonic_ms=clock.monotonic_ms,
+        beat_s=beat_s,
     )

@@ -1,7 +1,7 @@
 """An edge process: SIP, links to core, audio engine, speech and browser audio, on uvloop.
 
-There may be several on one machine, numbered from 1. Each has ports, calls, a trace and a log of its own, and a name by which
-the others know it.
+There may be several on one machine, and on several machines, each with its own number. Each has ports, calls, a trace and a log
+of its own, and a name by which the others know it.
 """
 
 from __future__ import annotations

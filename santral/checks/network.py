@@ -22,11 +22,11 @@ _EPHEMERAL_RANGE = Path("/proc/sys/net/ipv4/ip_local_port_range")
 def sip_port(config: Config, running: int | None) -> Finding:
     """Every port of every edge: the first that can't be had, else all of them in one line."""
     found: list[Finding] = []
-    for edge in range(1, config.edges.count + 1):
+    for edge in config.edges.numbers:
         for place in places_of(config, edge):
             kind = socket.SOCK_DGRAM if place.transport == "UDP" else socket.SOCK_STREAM
             setting = PORT_SETTINGS[place.transport]
-            found.append(_port("sip", kind, place.host, place.port, running, setting=setting))
+            found.append(one_port("sip", kind, place.host, place.port, running, setting=setting))
     for finding in found:
         if finding.status is Status.FAIL:
             return finding
@@ -39,7 +39,7 @@ def sip_port(config: Config, running: int | None) -> Finding:
 
 
 def web_port(config: Config, running: int | None) -> Finding:
-    return _port("web", socket.SOCK_STREAM, config.web.listen_host, config.web.listen_port, running)
+    return one_port("web", socket.SOCK_STREAM, config.web.listen_host, config.web.listen_port, running)
 
 
 def browser_port(config: Config, running: int | None) -> Finding:
@@ -47,7 +47,7 @@ def browser_port(config: Config, running: int | None) -> Finding:
     port = config.webrtc.listen_port
     if not port:
         return ok("any free UDP port")
-    found = [_port("webrtc", socket.SOCK_DGRAM, host, port, running) for host in listen_hosts(config)]
+    found = [one_port("webrtc", socket.SOCK_DGRAM, host, port, running) for host in listen_hosts(config)]
     return max(found, key=lambda finding: finding.status is Status.FAIL)
 
 
@@ -124,7 +124,7 @@ def bind_problem(kind: socket.SocketKind, host: str, port: int) -> OSError | Non
     return None
 
 
-def _port(
+def one_port(
     section: str,
     kind: socket.SocketKind,
     host: str,
@@ -133,6 +133,7 @@ def _port(
     *,
     setting: str = "listen_port",
 ) -> Finding:
+    """Whether the port of this section can be had."""
     transport = "UDP" if kind == socket.SOCK_DGRAM else "TCP"
     where = f"{transport} {host} port {port}"
     problem = bind_problem(kind, host, port)

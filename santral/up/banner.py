@@ -16,12 +16,17 @@ PHONES_FILE = "demo-phones.txt"
 
 def banner(config: Config, *, is_demo: bool) -> str:
     page = page_address(config)
-    lines = [
-        "ready",
-        f"  pages      {page}/",
-        f"  phones     {sip_address(config)} (UDP)",
-        f"  logs       {config.logs_path}",
-    ]
+    lines = ["ready"]
+    if "web" in config.parts:
+        lines.append(f"  pages      {page}/")
+    if "edge" in config.parts:
+        lines.append(f"  phones     {sip_address(config)} (UDP)")
+    if config.link.core:
+        lines.append(f"  core       {config.link.core}")
+    elif config.link.listen:
+        folder = config.link_secret_file.parent
+        lines.append(f"  machines   {config.link.listen} (they need secret and core.crt of {folder})")
+    lines.append(f"  logs       {config.logs_path}")
     for name in LOGINS_FILES:
         lines += _table("Log-ins", config.data_path / name)
     lines += _table("SIP phones", config.data_path / PHONES_FILE)

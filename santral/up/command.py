@@ -60,7 +60,7 @@ def _run(
         seed_demo_phones(config)
     database: EmbeddedPostgres | None = None
     try:
-        if not config.database.dsn:
+        if not config.database.dsn and "core" in config.parts:
             database = _embedded(config)
             settings["SANTRAL_DATABASE_DSN"] = database.dsn
         stages = stages_of(config, settings, config_file, database)

@@ -1,7 +1,8 @@
 """Which processes run on one machine, in which order, and how each is started.
 
 The database first, unless a DSN names one; then the store, which migrates it; the core; what makes audio;
-then the doors, SIP and pages, so that nobody comes in before there is somebody to answer.
+then the doors, SIP and pages, so that nobody comes in before there is somebody to answer. A machine of several has some
+of these parts.
 """
 
 from __future__ import annotations
@@ -13,12 +14,19 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from acd_core.config import Config
+from acd_core.machines import Part
 from acd_core.telephony import edge_process
 from persistence.embedded import EmbeddedPostgres, EmbeddedPostgresError
 from santral.up.child import CannotStartError, ChildSpec, Launch
 from santral.up.output import POSTGRES_LINES
 
-STAGES = (("store",), ("core",), ("media", "webrtc", "speech"), ("edge",), ("web",))
+STAGES: tuple[tuple[Part, tuple[str, ...]], ...] = (
+    ("core", ("store",)),
+    ("core", ("core",)),
+    ("edge", ("media", "webrtc", "speech")),
+    ("edge", ("edge",)),
+    ("web", ("web",)),
+)
 # What is said already is kept as files, what is journalled waits: routing goes on without them.
 _NOT_VITAL = frozenset({"store", "speech"})
 # Reads the whole journal back or migrates a large database: slow is not dead.
@@ -31,7 +39,8 @@ def stages_of(
     """`settings` are added to our own environment for every process; they override the configuration file."""
     stages = [
         [spec for name in stage for spec in _processes(config, name, settings, config_file)]
-        for stage in STAGES
+        for part, stage in STAGES
+        if part in config.parts
     ]
     if database is not None:
         stages.insert(0, [postgres(database)])
@@ -41,11 +50,12 @@ def stages_of(
 def _processes(
     config: Config, name: str, settings: dict[str, str], config_file: Path | None
 ) -> Iterator[ChildSpec]:
-    yield _process(config, (name,), name, settings, config_file)
     if name == "edge":
-        for number in range(2, config.edges.count + 1):
+        for number in config.edges.numbers:
             arguments = (name, "--number", str(number))
             yield _process(config, arguments, edge_process(number), settings, config_file)
+    else:
+        yield _process(config, (name,), name, settings, config_file)
 
 
 def _process(

@@ -75,7 +75,7 @@ def test_each_edge_has_a_process_a_readiness_file_and_its_number(tmp_path: Path)
     edges = [spec for spec in specs if spec.name.startswith("edge")]
     assert [spec.name for spec in edges] == ["edge", "edge2", "edge3"]
     assert [list(spec.prepare().command[3:]) for spec in edges] == [
-        ["edge"],
+        ["edge", "--number", "1"],
         ["edge", "--number", "2"],
         ["edge", "--number", "3"],
     ]
@@ -91,7 +91,7 @@ def test_an_edge_that_is_not_configured_is_not_started(
     file.write_text("[edges]\ncount = 2\n")
     for number in ("0", "3"):
         assert main(["edge", "--number", number, "--config", str(file)]) == 2
-        assert f"there is no edge {number}: [edges] count is 2" in capsys.readouterr().err
+        assert f"there is no edge {number} here: [edges] first is 1, count 2" in capsys.readouterr().err
 
 
 def test_the_ports_of_all_edges_are_checked(tmp_path: Path) -> None:
