@@ -11,7 +11,8 @@ import pytest
 
 from acd_core.domain import commands, events
 from acd_core.telephony import Transport, Trunk
-from tests.edge.foreign import sipp_callee
+from gateways.media import messages as engine
+from tests.edge.foreign import sipp_callee, sipp_running, started
 from tests.edge.test_trunk_care import QUICK, came_up, changed, secret_at
 from tests.edge.test_trunks import CALL, dial_out, trunked
 from tests.edge.world import EDGE, Phone, World, config_for, world_in
@@ -30,6 +31,9 @@ route[TEST] {{
         }}
         consume_credentials();
         save("location"); exit;
+    }}
+    if (is_method("BYE") && !pv_proxy_authenticate("carrier.example", "secret", "0")) {{
+        proxy_challenge("carrier.example", "1"); exit;
     }}
     if (has_totag()) {{
         if (loose_route() || is_method("ACK")) {{ t_relay(); exit; }}
@@ -56,6 +60,42 @@ route[TEST] {{
     }}
     sl_send_reply("200", "OK");
 }}
+"""
+# A proxy that rings two telephones at once and stays on the way to both.
+FORKS = """\
+route[TEST] {{
+    if (has_totag()) {{
+        if (loose_route() || is_method("ACK")) {{ t_relay(); exit; }}
+        sl_send_reply("404", "Not here"); exit;
+    }}
+    if (is_method("CANCEL")) {{ if (t_check_trans()) {{ t_relay(); }} exit; }}
+    t_check_trans();
+    record_route();
+    $ru = "sip:one@127.0.0.1:{one}";
+    append_branch("sip:two@127.0.0.1:{two}");
+    t_relay();
+}}
+"""
+# It moves every number to the next one, 02121112299 to more than anybody tries, and nobody is there.
+MOVES = """\
+route[TEST] {
+    if (!is_method("INVITE")) { exit; }
+    if ($rU == "02121112299") {
+        $ru = "sip:02121113330@127.0.0.1:" + $Rp;
+        $var(n) = 1;
+        while ($var(n) < 9) {
+            append_branch("sip:0212111333" + $var(n) + "@127.0.0.1:" + $Rp);
+            $var(n) = $var(n) + 1;
+        }
+    } else if ($rU =~ "^0212111223") {
+        $var(n) = $(rU{s.substr,10,1});
+        $ru = "sip:0212111223" + ($(var(n){s.int}) + 1) + "@127.0.0.1:" + $Rp;
+    } else {
+        sl_send_reply("480", "Nobody there"); exit;
+    }
+    append_branch();
+    sl_send_reply("302", "Moved");
+}
 """
 REGISTRAR = """\
 modparam("auth", "algorithm", "{algorithm}")
@@ -178,6 +218,41 @@ async def test_sipp_has_no_room_and_another_sipp_takes_the_call(tmp_path: Path) 
         world.core.send(commands.EndCall(edge=EDGE, call=CALL, cause="agent_hung_up"))
         await refused.finish()
         await called.finish()
+
+
+async def test_of_two_telephones_that_kamailio_rings_at_once_one_has_the_call(tmp_path: Path) -> None:
+    """The one is heard before the other answers; both are picked up, and who came second is hung up."""
+    one, two, media = free_ports(2), free_ports(2), free_ports(8)
+    script = FORKS.format(one=one, two=two)
+    async with (
+        sipp_running("fork_takes", tmp_path, "-mp", str(media), port=one) as taken,
+        sipp_running("fork_crosses", tmp_path, "-mp", str(media + 4), port=two) as crossing,
+        started(lambda: Kamailio(tmp_path / "kamailio", script, modules=("corex",))) as proxy,
+    ):
+        trunk = Trunk(host="127.0.0.1", port=proxy.port, health_s=0)
+        async with world_in(tmp_path, config=trunked(config_for(tmp_path), carrier=trunk)) as world:
+            world.core.send(dial_out())
+            await world.core.expect(events.DialProgress, lambda told: told.status == 183)
+            await world.core.expect(events.DialAnswered)
+            await crossing.finish()
+            heard = [leg.remote_port for leg in world.engine.all(engine.ConnectLeg)]
+            assert heard == [media + 4, media]
+            world.core.send(commands.EndCall(edge=EDGE, call=CALL, cause="agent_hung_up"))
+            await taken.finish()
+            assert world.edge.statistics().dialogs == 0
+
+
+async def test_a_call_that_kamailio_moves_ends_after_three_moves_and_five_targets(tmp_path: Path) -> None:
+    async with started(lambda: Kamailio(tmp_path / "kamailio", MOVES, modules=("corex",))) as proxy:
+        trunk = Trunk(host="127.0.0.1", port=proxy.port, health_s=0)
+        async with world_in(tmp_path, config=trunked(config_for(tmp_path), carrier=trunk)) as world:
+            sip = world.edge.point.statistics
+            world.core.send(dial_out("+902121112231"))
+            assert (await world.core.expect(events.DialFailed)).status == 302
+            assert sip().requests_sent == 1 + 3
+            world.core.send(dial_out("+902121112299", call="c-1-d8", offer=8))
+            assert (await world.core.expect(events.DialFailed)).status == 480
+            assert sip().requests_sent == 1 + 3 + 1 + 5
 
 
 async def sippy(folder: Path, world: World) -> Sippy:
