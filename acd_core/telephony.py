@@ -62,6 +62,9 @@ class Sip(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     guard_allow: tuple[str, ...] = ()  # networks that are never banned
     guard_ban_s: int = 600
     invites_per_second: int = 1_000  # from one host
+    resolver: str = (
+        ""  # the DNS server that names of trunks are looked up at, `host:port`; empty: the system's
+    )
 
 
 class Edges(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -84,7 +87,7 @@ class Trunk(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A route to a carrier or another exchange. A host name is looked up by the edge, again and again."""
 
     host: str
-    port: int = 5060
+    port: int = 0  # 0: what SRV records of the name say (RFC 3263), else 5060, for TLS 5061
     transport: Transport = "UDP"
     hosts: tuple[str, ...] = ()  # addresses that may call in; empty: `host`
     proxy: str = ""  # `host` or `host:port` that requests are sent to instead (a preloaded Route)
@@ -178,6 +181,12 @@ def _sip_problems(sip: Sip) -> Iterator[str]:
         yield "sip.digest: name MD5, SHA-256 or both, each once"
     if sip.min_se_s < MIN_SE_S_MIN or (sip.session_expires_s and sip.session_expires_s < sip.min_se_s):
         yield f"sip: min_se_s is at least {MIN_SE_S_MIN}, and session_expires_s at least that (0: no session timer)"
+    yield from _guard_problems(sip)
+    if sip.resolver and not _is_address((proxy_address(sip.resolver) or ("", 0))[0]):
+        yield f"sip.resolver: {sip.resolver!r} is not the address of a DNS server, perhaps with a port"
+
+
+def _guard_problems(sip: Sip) -> Iterator[str]:
     for network in sip.guard_allow:
         if not _is_network(network):
             yield f"sip.guard_allow: {network!r} is not a network such as 10.0.0.0/8"
@@ -209,8 +218,8 @@ def _trunk_problems(name: str, trunk: Trunk) -> Iterator[str]:
         yield "a name has small letters, digits, _ and -, 32 at most"
     if not _is_host(trunk.host):
         yield f"host: {trunk.host!r} is neither an IP address nor a host name"
-    if not _is_port(trunk.port):
-        yield f"port: {trunk.port} is not a port (1 to 65535)"
+    if trunk.port and not _is_port(trunk.port):
+        yield f"port: {trunk.port} is not a port (0: as the DNS says, or the usual one)"
     for host in trunk.hosts:
         if not _is_address(host):
             yield f"hosts: {host!r} is not an IP address"
@@ -243,12 +252,12 @@ def _rule_problems(rule: DialRule, trunks: Mapping[str, Trunk]) -> Iterator[str]
 
 
 def proxy_address(text: str) -> tuple[str, int] | None:
-    """Host and port of `host`, `host:port` or `[address]:port`; None when it is neither."""
+    """Host and port of `host` (port 0), `host:port` or `[address]:port`; None when it is neither."""
     if _is_address(text):
-        return text, 5060
+        return text, 0
     host, colon, port = text.rpartition(":")
     if not colon:
-        host, port = text, "5060"
+        return (text, 0) if _is_host(text) else None
     if host.startswith("[") and host.endswith("]"):
         host = host[1:-1]
     if not _is_host(host) or not (port.isascii() and port.isdigit()) or not _is_port(int(port)):

@@ -157,7 +157,7 @@ def _add_trunk(
     add = verbs.add_parser("add", parents=[with_config], help="add a trunk, or change its password")
     add.add_argument("name", metavar="NAME")
     add.add_argument("--host", default="", help="address or name; needed for a new one")
-    add.add_argument("--port", type=int, default=5060)
+    add.add_argument("--port", type=int, default=0)
     add.add_argument("--transport", choices=("UDP", "TCP", "TLS"), default="UDP")
     add.add_argument("--user", default="", help="as whom we are known there; without one, by our address")
     add.add_argument("--realm", default="", help="of that user, as the carrier's challenge names it")

@@ -70,10 +70,9 @@ def _remove(options: argparse.Namespace) -> None:
 def _list(options: argparse.Namespace) -> None:
     config = load_config(options.config)
     for name, trunk in sorted(config.trunks.items(), key=lambda item: (item[1].order, item[0])):
+        place = f"{trunk.host}:{trunk.port}" if trunk.port else trunk.host
         known = _known(config, name, trunk)
-        print(
-            f"{name}\t{trunk.host}:{trunk.port}\t{trunk.transport}\torder {trunk.order}\t{trunk.capacity} calls\t{known}"
-        )
+        print(f"{name}\t{place}\t{trunk.transport}\torder {trunk.order}\t{trunk.capacity} calls\t{known}")
 
 
 def _known(config: Config, name: str, trunk: Trunk) -> str:

@@ -28,6 +28,7 @@ PACKAGES = {
     "kamailio": "kamailio",
     "kamailio-tls-modules": "/usr/lib/x86_64-linux-gnu/kamailio/modules/tls.so",
     "tcpdump": "tcpdump",
+    "dnsmasq-base": "/usr/sbin/dnsmasq",
     "chromium": "chromium",
     "fonts-dejavu-core": "/usr/share/fonts/truetype/dejavu/DejaVuSans.ttf",
 }

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import deque
 from typing import TYPE_CHECKING
 
 from acd_core.dialrules import Barred, Dialled, judge
@@ -20,6 +21,7 @@ from gateways.edge.outgoing_leg import Failure, OutgoingLeg, Target
 from gateways.edge.parts import Parts
 from gateways.edge.trunks import TRUNK_FAILED, TrunkState
 from gateways.sip.build import MAX_FORWARDS
+from gateways.sip.events import Flow
 from gateways.sip.headers import NameAddr
 from gateways.sip.identity import assert_identity, from_address
 from gateways.sip.reason import Reason
@@ -46,6 +48,8 @@ class DialledSide:
         self._verdict: Dialled | None = None
         self._tried: list[TrunkState] = []
         self._trunk: TrunkState | None = None  # whose line is taken
+        self._ways: deque[Flow] = deque()  # servers of the trunk that this call may still try
+        self._flow = Flow("UDP", "", 0)  # the one that it tries
         self._leg: OutgoingLeg | None = None
         self._failure = Failure(503)
         self._operator_there = not command.user
@@ -138,8 +142,7 @@ class DialledSide:
     def _dial(self) -> None:
         """Over the next trunk."""
         assert self._verdict is not None
-        assert self.hops is not None
-        parts, command = self._parts, self._command
+        parts = self._parts
         trunk = parts.trunks.take(self._verdict.trunks, self._tried)
         if trunk is None:
             last = self._tried[-1].name if self._tried else ""
@@ -147,13 +150,23 @@ class DialledSide:
             return
         self._tried.append(trunk)
         self._trunk = trunk
+        self._ways = deque(trunk.ways(parts.clock.monotonic_ms()))
+        self._call_there()
+
+    def _call_there(self) -> None:
+        """To the next server of the trunk."""
+        assert self._verdict is not None
+        assert self._trunk is not None
+        assert self.hops is not None
+        parts, command, trunk = self._parts, self._command, self._trunk
+        self._flow = self._ways.popleft()
         host = trunk.config.host if trunk.config.user else parts.addresses.sip_host(trunk.address)
         uri = trunk.uri(self._verdict.sent)
         leg = self._leg = OutgoingLeg(
             parts,
             self,
             self.audio,
-            Target(uri, trunk.flow, trunk.route, trunk.credentials()),
+            Target(uri, self._flow, trunk.route, trunk.credentials()),
             from_=from_address(trunk.config.from_user or command.caller, "", host=host, private=False),
             to=NameAddr(uri),
             headers=assert_identity(
@@ -216,6 +229,14 @@ class DialledSide:
         if self._ended or self._trunk is None:
             return
         trunk, self._failure = self._trunk, failure
+        if failure.another_server and not self._rang:
+            # RFC 3263 4.3: the same request to the next server of the name.
+            trunk.places.failed(
+                self._flow.address, self._parts.clock.monotonic_ms(), failure.retry_after_s * 1000
+            )
+            if self._ways:
+                self._call_there()
+                return
         if failure.status in TRUNK_FAILED and not self._rang:
             self._parts.trunks.failed(trunk, failure.status, failure.retry_after_s)
             self._release()
@@ -254,12 +275,13 @@ class DialledSide:
             _log.warning("trunk %s moves a call to %s, which may not be dialled there", trunk.name, uri)
             return None
         if uri.scheme == "tel":
-            return Target(trunk.uri(sent), trunk.flow, trunk.route, trunk.credentials())
+            return Target(trunk.uri(sent), self._flow, trunk.route, trunk.credentials())
         flow = trunk.way_to(uri)
         return None if flow is None else Target(uri, flow, trunk.route, trunk.credentials())
 
     def _trunk_worked(self) -> None:
         if self._trunk is not None:
+            self._trunk.places.worked(self._flow.address)
             self._parts.trunks.worked(self._trunk)
 
     # --- AudioUser --------------------------------------------------------------------------------

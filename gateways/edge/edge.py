@@ -46,6 +46,7 @@ from gateways.edge.guard.guard import Guard
 from gateways.edge.limits import EdgeLimits, Timing
 from gateways.edge.links import link_to
 from gateways.edge.listeners.opening import places_of, tls_contexts
+from gateways.edge.names import Names
 from gateways.edge.parts import Parts
 from gateways.edge.phones import Phones, phones_path
 from gateways.edge.picture import Pictures, TraceWatches
@@ -155,7 +156,8 @@ class Edge:
             registers=number == config.edges.first,
         )
         self.point.on_flow_lost = self.registrar.flow_lost
-        self.trunk_care = TrunkCare(self.trunks, self.point, addresses, timing, self.guard)
+        names = Names(config.sip.resolver, timing.name_answer_s)
+        self.trunk_care = TrunkCare(self.trunks, self.point, addresses, timing, self.guard, names, clock)
         self._parts = Parts(
             edge=name,
             country=config.country,

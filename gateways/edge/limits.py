@@ -29,6 +29,8 @@ class Timing(msgspec.Struct, frozen=True, kw_only=True):
     trunk_register_again_s: float = 10.0  # after a registration that failed; doubled each time, to a limit
     transfer_wait_s: float = 30.0  # for the core's word on a transfer that a phone asked for; then it failed
     transfer_bye_s: float = 4.0  # for the BYE of a phone whose caller was handed on; then it is hung up
+    name_answer_s: float = 5.0  # the DNS says nothing about a trunk's name: what is known of it stays
+    name_again_s: float = 30.0  # then it is asked again; and no answer holds for less
     phone_group_s: float = 7.0  # the contacts of a phone that want calls most ring alone for so long
     phone_idle_s: float = 30.0  # a registered phone that was quiet for so long is asked whether it is there
     phone_options_wait_s: float = 5.0  # for its answer; the second in a row that does not come loses it

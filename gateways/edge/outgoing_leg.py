@@ -62,6 +62,12 @@ class Failure(msgspec.Struct, frozen=True):
     status: int
     reason: Reason | None = None
     retry_after_s: int = 0
+    unheard: bool = False  # nothing came back, or nothing could be sent
+
+    @property
+    def another_server(self) -> bool:
+        """Whether another server of the same name may do better (RFC 3263 4.3)."""
+        return self.unheard or self.status == 503
 
 
 class OutgoingOwner(Protocol):
@@ -227,7 +233,7 @@ class OutgoingLeg:
     def _unheard(self) -> None:
         self.end()
         self._state = "ended"
-        self._owner.leg_failed(self, Failure(408))
+        self._owner.leg_failed(self, Failure(408, unheard=True))
 
     def _close(self, reason: Reason | None = None) -> None:
         self._state = "ended"
@@ -261,7 +267,7 @@ class OutgoingLeg:
     def invite_failed(self, status: int) -> None:
         """No answer at all."""
         if self._state == "calling" and not self._try_next():
-            self._fail(Failure(status))
+            self._fail(Failure(status, unheard=True))
 
     def _progressed(self, response: Response) -> None:
         branch = self._branch(response) if response.status > 100 else None

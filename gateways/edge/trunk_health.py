@@ -1,6 +1,7 @@
 """Whether a trunk is there: it is asked with OPTIONS, and whatever it answers but 408 and 503 shows that it is.
 
-One answer may be lost, so it takes two in a row; the second question follows soon.
+One answer may be lost, so it takes two in a row; the second question follows soon. A server of several that does not answer is
+passed over for the next one.
 """
 
 from __future__ import annotations
@@ -9,8 +10,10 @@ import asyncio
 from collections.abc import Callable
 
 from gateways.edge.addresses import LocalAddresses
+from gateways.edge.clock import Clock
 from gateways.edge.limits import Timing
 from gateways.edge.point import SipPoint, token
+from gateways.edge.trunk_places import Place
 from gateways.edge.trunks import TrunkState
 from gateways.sip.build import make_request
 from gateways.sip.errors import TransactionsFullError
@@ -32,10 +35,12 @@ class TrunkHealth:
         timing: Timing,
         trunk: TrunkState,
         changed: Callable[[], None],
+        clock: Clock,
     ) -> None:
         """`changed` hears of every answer and of every one that did not come."""
         self._point, self._addresses, self._timing = point, addresses, timing
-        self._trunk, self._changed = trunk, changed
+        self._trunk, self._changed, self._clock = trunk, changed, clock
+        self._place: Place = ("", 0)  # that is asked
         self._asked: ClientKey | None = None
         self._timer: asyncio.TimerHandle | None = None
 
@@ -60,6 +65,7 @@ class TrunkHealth:
         )
         self._in(self._timing.trunk_options_wait_s, self._missed)
         try:
+            self._place = trunk.flow.address
             self._asked = self._point.request(request, trunk.flow, self)
         except TransactionsFullError:
             self._in(self._timing.trunk_options_again_s, self.ask)  # that is our trouble
@@ -78,6 +84,7 @@ class TrunkHealth:
             self._missed(key)
             return
         self._trunk.unanswered = 0
+        self._trunk.places.worked(self._place)
         if key == self._asked:
             self._asked = None
             self._in(self._trunk.config.health_s, self.ask)
@@ -96,13 +103,12 @@ class TrunkHealth:
         if key is not None and key != self._asked:
             return
         self._asked = None
-        self._trunk.unanswered += 1
-        self._in(
-            self._timing.trunk_options_again_s
-            if self._trunk.unanswered == 1
-            else self._trunk.config.health_s,
-            self.ask,
-        )
+        trunk = self._trunk
+        # Of a name with several servers the next is asked; only when none of them answers the trunk is away.
+        if not trunk.places.failed(self._place, self._clock.monotonic_ms()):
+            trunk.unanswered += 1
+        soon = trunk.unanswered < 2
+        self._in(self._timing.trunk_options_again_s if soon else trunk.config.health_s, self.ask)
         self._changed()
 
     def _in(self, seconds: float, do: Callable[[], None]) -> None:

@@ -11,8 +11,10 @@ import asyncio
 import logging
 from collections.abc import Callable
 
+from gateways.edge.clock import Clock
 from gateways.edge.limits import Timing
 from gateways.edge.point import SipPoint, token
+from gateways.edge.trunk_places import Place
 from gateways.edge.trunks import TrunkState
 from gateways.sip.build import make_request
 from gateways.sip.errors import SipParseError, TransactionsFullError
@@ -36,10 +38,16 @@ class TrunkRegistration:
     """Of one trunk."""
 
     def __init__(
-        self, point: SipPoint, timing: Timing, trunk: TrunkState, changed: Callable[[], None]
+        self,
+        point: SipPoint,
+        timing: Timing,
+        trunk: TrunkState,
+        changed: Callable[[], None],
+        clock: Clock,
     ) -> None:
         """`changed` hears when it comes to stand and when it no longer does."""
-        self._point, self._trunk, self._changed = point, trunk, changed
+        self._point, self._trunk, self._changed, self._clock = point, trunk, changed, clock
+        self._place: Place = ("", 0)  # that is asked
         self._again_s = timing.trunk_register_again_s
         self._call_id = token(20)  # RFC 3261 10.2: one for all of a registrar
         self._tag = token(12)
@@ -81,6 +89,8 @@ class TrunkRegistration:
             return
         elif response.status == 423 and self._asks_for_more(response):
             self.register()
+        elif response.status == 503 and self._goes_on():
+            return
         else:
             self._lost(f"registration refused with {response.status}")
             self._again(_number(response.get("Retry-After")))
@@ -89,7 +99,8 @@ class TrunkRegistration:
         """No answer. What stands, stands until it ends."""
         if key == self._key:
             self._key = None
-            self._again(0)
+            if not self._goes_on():
+                self._again(0)
 
     def ended(self, key: ClientKey) -> None:
         """Of an INVITE only."""
@@ -119,9 +130,17 @@ class TrunkRegistration:
     def _send(self, request: Request) -> None:
         self._request, self._cseq = request, request.cseq.number
         try:
+            self._place = self._trunk.flow.address
             self._key = self._point.request(request, self._trunk.flow, self)
         except TransactionsFullError:
             self._again(0)
+
+    def _goes_on(self) -> bool:
+        """Another server of the same name is asked at once (RFC 3263 4.3)."""
+        goes_on = self._timer is None and self._trunk.places.failed(self._place, self._clock.monotonic_ms())
+        if goes_on:
+            self.register()
+        return goes_on
 
     def _proves(self, response: Response) -> bool:
         credentials = self._trunk.credentials()

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import random
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 
@@ -21,10 +22,11 @@ from acd_core.link.signals import TrunkRow
 from acd_core.telephony import Trunk, proxy_address
 from gateways.edge.addresses import is_address
 from gateways.edge.clock import Clock
+from gateways.edge.trunk_places import TrunkPlaces
 from gateways.edge.trunk_secrets import TrunkSecret
 from gateways.sip.auth import DigestClient
 from gateways.sip.events import Flow
-from gateways.sip.headers import NameAddr
+from gateways.sip.headers import NameAddr, default_port
 from gateways.sip.identity import number_of
 from gateways.sip.message import Request
 from gateways.sip.uri import Uri, same_host
@@ -32,6 +34,7 @@ from gateways.sip.uri import Uri, same_host
 _log = logging.getLogger(__name__)
 
 FAILURES_MAX = 3  # in a row; then the trunk rests
+WAYS_MAX = 4  # servers of one trunk that one call tries; the caller waits meanwhile
 _REST_MS, _REST_MS_MAX = 10_000, 300_000
 # What says that the trunk, not the called party, can't: the next trunk is tried (RFC 3261 21.4.9, 21.5, 8.1.3.1), also
 # where it does not believe us (21.4.2, 21.4.8).
@@ -41,11 +44,18 @@ TRUNK_FAILED = frozenset({401, 407, 408, 500, 502, 503, 504})
 class TrunkState:
     """One trunk."""
 
-    def __init__(self, name: str, config: Trunk, credentials: Callable[[], DigestClient | None]) -> None:
+    def __init__(
+        self,
+        name: str,
+        config: Trunk,
+        credentials: Callable[[], DigestClient | None],
+        chance: random.Random,
+    ) -> None:
         """Nothing speaks against it yet, but what it has to show first: an address, a registration."""
         self.name, self.config, self.credentials = name, config, credentials
         self.host, self.port = proxy_address(config.proxy) or (config.host, config.port)
-        self.address = self.host if is_address(self.host) else ""
+        usual = default_port(config.transport)
+        self.places = TrunkPlaces(self.host, self.port or usual, chance)
         self.live = self.refused = 0
         self.turn = 0  # what is owed to it among those of its order
         self.unanswered = 0  # OPTIONS in a row
@@ -57,21 +67,35 @@ class TrunkState:
         self.since_ms = 0
 
     @property
+    def address(self) -> str:
+        """One that it has, or empty."""
+        return self.places.current[0] if self.places.current is not None else ""
+
+    @property
     def flow(self) -> Flow:
-        """Where requests go; it has an address."""
-        return Flow(self.config.transport, self.address, self.port)
+        """Where what is not a call goes; it has an address."""
+        assert self.places.current is not None
+        return Flow(self.config.transport, *self.places.current)
+
+    def ways(self, now_ms: int) -> list[Flow]:
+        """Where a call is tried, one after the other."""
+        return [Flow(self.config.transport, *place) for place in self.places.draw(now_ms)][:WAYS_MAX]
 
     @property
     def route(self) -> tuple[NameAddr, ...]:
         """The preloaded route to its proxy, if it has one (RFC 3261 8.1.2)."""
         if not self.config.proxy:
             return ()
-        return (NameAddr(Uri(host=self.host, port=self.port, params={**self._transport, "lr": None})),)
+        port = self.port or (default_port(self.config.transport) if is_address(self.host) else None)
+        return (NameAddr(Uri(host=self.host, port=port, params={**self._transport, "lr": None})),)
 
     def uri(self, user: str | None) -> Uri:
         """A number there (RFC 3261 19.1.6), another user, or the trunk itself."""
         params = {"user": "phone"} if user is not None and user.removeprefix("+").isdigit() else {}
-        port = self.config.port if self.config.port != 5060 or is_address(self.config.host) else None
+        usual = default_port(self.config.transport)
+        port: int | None = self.config.port or usual
+        if port == usual and not is_address(self.config.host):
+            port = None  # as the name's owner writes it
         return Uri.sip(user, self.config.host, port, {**self._transport, **params})
 
     @property
@@ -81,8 +105,8 @@ class TrunkState:
 
     def is_at(self, host: str) -> bool:
         """Whether messages from there are this trunk's."""
-        hosts = self.config.hosts or (self.address,)
-        return any(same_host(host, one) for one in hosts if one)
+        hosts = self.config.hosts or self.places.hosts
+        return any(same_host(host, one) for one in hosts)
 
     def dialled(self, invite: Request) -> str:
         """Which number of ours is called. Who registers us calls our contact, and the number stands in To."""
@@ -94,10 +118,11 @@ class TrunkState:
         if self.config.proxy:
             return self.flow
         if same_host(uri.host, self.config.host):
-            return Flow(self.config.transport, self.address, uri.port or self.port)
+            flow = self.flow
+            return Flow(flow.transport, flow.host, uri.port or flow.port)
         if not is_address(uri.host) or not self.is_at(uri.host):
             return None
-        return Flow(self.config.transport, uri.host, uri.port or self.port)
+        return Flow(self.config.transport, uri.host, uri.port or self.port or self.flow.port)
 
     def down_because(self, now_ms: int) -> str:
         """What speaks against it; empty: nothing."""
@@ -124,14 +149,17 @@ class Trunks:
         tell: Callable[[TrunkChanged], object],
         *,
         registers: bool = True,
+        chance: random.Random | None = None,
     ) -> None:
-        """`secret_file` says where the credentials of a trunk are; `tell` hears what changed.
+        """`secret_file` says where the credentials of a trunk are; `tell` hears what changed; `chance` weighs servers.
 
         Of several edges one `registers`: carriers would ring at all of them for each call, or take the latest for the only one.
         """
         self._edge, self._clock, self._tell = edge, clock, tell
         self._trunks = {
-            name: TrunkState(name, trunk, TrunkSecret(name, trunk, secret_file(name)).client)
+            name: TrunkState(
+                name, trunk, TrunkSecret(name, trunk, secret_file(name)).client, chance or random.Random()
+            )
             for name, trunk in trunks.items()
         }
         if not registers:
@@ -172,7 +200,7 @@ class Trunks:
     def of_source(self, source: Flow) -> TrunkState | None:
         """Whose messages come from there."""
         at_host = [trunk for trunk in self._trunks.values() if trunk.is_at(source.host)]
-        exactly = (trunk for trunk in at_host if trunk.port == source.port)
+        exactly = (trunk for trunk in at_host if (source.host, source.port) in trunk.places.all)
         return next(exactly, at_host[0] if at_host else None)
 
     def take(self, names: Iterable[str], tried: Collection[TrunkState] = ()) -> TrunkState | None:

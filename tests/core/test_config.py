@@ -88,7 +88,7 @@ def test_a_socket_address_fits_however_long_the_path_is(tmp_path: Path) -> None:
         ("[trunks.carrier]\nhost = 'a b'\n", "host: 'a b' is neither an IP address nor a host name"),
         ("[trunks.carrier]\nhost = '192.0.2.1'\nhosts = ['x']\n", "hosts: 'x' is not an IP address"),
         ("[trunks.carrier]\nhost = '192.0.2.1'\nproxy = 'a:b'\n", "proxy: 'a:b' is not a host"),
-        ("[trunks.carrier]\nhost = '192.0.2.1'\nport = 0\n", "port: 0 is not a port"),
+        ("[trunks.carrier]\nhost = '192.0.2.1'\nport = 65536\n", "port: 65536 is not a port"),
         ("[trunks.carrier]\nhost = '192.0.2.1'\ntransport = 'SCTP'\n", "$.trunks[...].transport"),
         ("[trunks.carrier]\nhost = '192.0.2.1'\nregister = true\n", "register: needs a user"),
         ("[trunks.carrier]\nhost = '192.0.2.1'\ncapacity = 0\n", "capacity: 0 is not within 1 to"),
@@ -176,9 +176,10 @@ def test_every_edge_has_its_ports() -> None:
 @pytest.mark.parametrize(
     ("text", "address"),
     [
-        ("192.0.2.1", ("192.0.2.1", 5060)),
+        ("192.0.2.1", ("192.0.2.1", 0)),
         ("192.0.2.1:5080", ("192.0.2.1", 5080)),
-        ("2001:db8::1", ("2001:db8::1", 5060)),
+        ("2001:db8::1", ("2001:db8::1", 0)),
+        ("proxy.example", ("proxy.example", 0)),
         ("[2001:db8::1]:5080", ("2001:db8::1", 5080)),
         ("proxy.example:5080", ("proxy.example", 5080)),
         ("proxy.example:", None),

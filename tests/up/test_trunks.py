@@ -47,7 +47,7 @@ def test_a_trunk_is_added_listed_and_removed(
     assert trunk(*new, "--capacity", "2", password="unusual", monkeypatch=monkeypatch) == 0
     config = load_config(config_file)
     added = config.trunks["new"]
-    assert (added.host, added.port, added.user, added.realm) == ("sip.example", 5060, "905", "example")
+    assert (added.host, added.port, added.user, added.realm) == ("sip.example", 0, "905", "example")
     assert (added.register, added.capacity) == (True, 2)
     assert config_file.read_text().startswith(FILE), "what was there stays as it was written"
     assert config_file.stat().st_mode & 0o777 == 0o640
@@ -58,7 +58,7 @@ def test_a_trunk_is_added_listed_and_removed(
     assert trunk("list", monkeypatch=monkeypatch) == 0
     out = capsys.readouterr().out
     assert "registers as 905, realm example" in out
-    assert "old\t192.0.2.1:5060\tUDP\torder 10\t30 calls\tby address" in out
+    assert "old\t192.0.2.1\tUDP\torder 10\t30 calls\tby address" in out
     for path in (config_file, secret):
         assert "unusual" not in path.read_text()
         assert "another" not in path.read_text()
