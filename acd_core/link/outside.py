@@ -17,7 +17,7 @@ from acd_core.link.secure import Secure
 
 _log = logging.getLogger(__name__)
 
-BACKLOG = 64
+BACKLOG = 256
 BIND_AGAIN_S = 5.0
 _GONE = (trio.BrokenResourceError, trio.ClosedResourceError)
 # What their TLS says to ours when they pinned another certificate.
@@ -60,12 +60,16 @@ class Outside:
             return None
 
     async def arrived(self, stream: trio.SocketStream) -> None:
-        """One connection, until it ends."""
+        """A connection came."""
         try:
             host = str(stream.socket.getpeername()[0])
         except OSError:
             await trio.aclose_forcefully(stream)
             return
+        await self.greet(stream, host)
+
+    async def greet(self, stream: trio.abc.HalfCloseableStream, host: str) -> None:
+        """One connection from this host, until it ends."""
         if not self.door.enter(host):
             self._note(host, "comes too often, or with too many connections at a time; closed unheard")
             await trio.aclose_forcefully(stream)
@@ -131,6 +135,8 @@ def _why(error: Exception) -> str:
     if not isinstance(cause, ssl.SSLError):
         return "went away before it had proven that it has the key"
     said = cause.reason or "no reason given"
+    if "UNEXPECTED_EOF" in said:
+        return "hung up in the TLS handshake: a look at the port, or another certificate is pinned there"
     if any(word in said for word in _NOT_OURS):
         return "does not know this core's certificate: link/core.crt there is another one"
     return f"does not speak TLS 1.3 as this core does ({said})"

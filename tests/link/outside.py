@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import shutil
 import threading
@@ -13,6 +14,8 @@ import msgspec
 import trio
 
 from acd_core.config import Config
+from acd_core.link.door import Door
+from acd_core.link.heartbeat import BEAT_S
 from acd_core.link.outside import Outside
 from acd_core.link.places import Remote
 from acd_core.link.secure import make_missing, server_side
@@ -57,8 +60,8 @@ def remote(config: Config) -> Remote:
 class CoreDoors:
     """Says everything back in capitals; its peers are made as they come."""
 
-    def __init__(self, config: Config) -> None:
-        self.config = config
+    def __init__(self, config: Config, beat_s: float) -> None:
+        self.config, self._beat_s = config, beat_s
         make_missing(config)
         self.ups: list[str] = []
         self.downs: list[str] = []
@@ -76,6 +79,12 @@ class CoreDoors:
         self.heard.append(note.text)
         peer.send_numbered(number * 1024, Note(note.text.upper()))
 
+    @property
+    def door(self) -> Door:
+        """What is counted of strangers."""
+        assert self.outside is not None
+        return self.outside.door
+
     async def serve(self, ready: threading.Event, stop: list[Callable[[], None]]) -> None:
         place = host_and_port(self.config.link.listen)
         assert place is not None
@@ -89,6 +98,7 @@ class CoreDoors:
             on_up=lambda peer, fresh: self.ups.append(peer.name),
             on_down=lambda peer: self.downs.append(peer.name),
             now_ms=lambda: 5_000,
+            beat_s=self._beat_s,
         )
         self.outside = Outside(*place, server_side(self.config), self.server.serve)
         async with trio.open_nursery() as nursery:
@@ -100,9 +110,9 @@ class CoreDoors:
 
 
 @contextlib.contextmanager
-def core_doors(config: Config) -> Iterator[CoreDoors]:
+def core_doors(config: Config, beat_s: float = BEAT_S) -> Iterator[CoreDoors]:
     """Open, in a thread, for as long as the block takes."""
-    doors = CoreDoors(config)
+    doors = CoreDoors(config, beat_s)
     ready, stop = threading.Event(), list[Callable[[], None]]()
     thread = threading.Thread(target=lambda: trio.run(doors.serve, ready, stop))
     thread.start()
@@ -113,3 +123,50 @@ def core_doors(config: Config) -> Iterator[CoreDoors]:
         with contextlib.suppress(trio.RunFinishedError, IndexError):
             stop[0]()
         thread.join(GUARD_S)
+
+
+class Relay:
+    """A network between two machines: bytes go through until they don't, which neither side is told."""
+
+    def __init__(self, port: int) -> None:
+        """`port` of loopback is where it leads."""
+        self._port = port
+        self._server: asyncio.Server | None = None
+        self._flows = asyncio.Event()
+        self._flows.set()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self.port = 0
+
+    async def start(self) -> None:
+        """Listen."""
+        self._server = await asyncio.start_server(self._arrived, "127.0.0.1", 0)
+        self.port = self._server.sockets[0].getsockname()[1]
+
+    def pull(self) -> None:
+        """The cable: nothing gets through, connections stand, new ones are taken and lead nowhere."""
+        self._flows.clear()
+
+    def plug_in(self) -> None:
+        """What was on the way arrives."""
+        self._flows.set()
+
+    def close(self) -> None:
+        """Gone."""
+        assert self._server is not None
+        self._server.close()
+        for task in self._tasks:
+            task.cancel()
+
+    async def _arrived(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        far_reader, far_writer = await asyncio.open_connection("127.0.0.1", self._port)
+        for source, target in ((reader, far_writer), (far_reader, writer)):
+            task = asyncio.get_running_loop().create_task(self._pass_on(source, target))
+            self._tasks.add(task)
+
+    async def _pass_on(self, source: asyncio.StreamReader, target: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(OSError):
+            while data := await source.read(65_536):
+                await self._flows.wait()
+                target.write(data)
+        await self._flows.wait()
+        target.close()
