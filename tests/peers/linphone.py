@@ -21,7 +21,7 @@ root_ca={root_ca}
 verify_server_certs={verify}
 verify_server_cn={verify}
 register_only_when_network_is_up=0
-keepalive_period=30000
+keepalive_period={keepalive_ms}
 {extra}
 [rtp]
 audio_rtp_port={rtp}
@@ -45,6 +45,7 @@ class Linphone:
         root_ca: Path | None = None,
         extra: str = "",
         answers: bool = False,
+        keepalive_ms: int = 30_000,
     ) -> None:
         """`extra`: further lines of its [sip] section. `root_ca`: who signed a TLS server's certificate; None trusts anybody."""
         for name in _HOME_FOLDERS:
@@ -64,6 +65,7 @@ class Linphone:
                 verify=int(root_ca is not None),
                 rtp=rtp,
                 extra=extra,
+                keepalive_ms=keepalive_ms,
             )
         )
         # Not at a terminal it would keep its lines until it has some thousand letters of them.
