@@ -7,7 +7,7 @@ ifeq ($(shell id -u),0)
 export SANTRAL_INSTALL_SYSTEM_PACKAGES ?= 1
 endif
 
-.PHONY: run ready ready-dev tools test lint unit e2e soak fuzz relay asterisk wire lock clean
+.PHONY: run ready ready-dev tools test lint unit e2e soak fuzz relay asterisk beside wire lock clean
 
 run: ready
 	.venv/bin/santral up --demo
