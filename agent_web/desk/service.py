@@ -245,6 +245,8 @@ def _event(message: Any, agent: str, session: str) -> events.WebEvent:
             return events.WrapUpExtended(agent=agent, session=session, request=request)
         case wire.Dial(number=number):
             return events.DialRequested(agent=agent, session=session, request=request, number=number)
+        case wire.Keys(call=call, keys=keys):
+            return events.KeysRequested(agent=agent, session=session, request=request, call=call, keys=keys)
         case wire.Phone(use=use):
             return events.PhoneChosen(agent=agent, session=session, request=request, use=use)
     raise AssertionError(f"a desk page said {type(message).__name__}")

@@ -42,6 +42,7 @@ from agent_web.wire.desk import DeskToServer as DeskToServer
 from agent_web.wire.desk import Dial as Dial
 from agent_web.wire.desk import HangUp as HangUp
 from agent_web.wire.desk import Hello as Hello
+from agent_web.wire.desk import Keys as Keys
 from agent_web.wire.desk import MoreTime as MoreTime
 from agent_web.wire.desk import NotReady as NotReady
 from agent_web.wire.desk import NotReadyReason as NotReadyReason

@@ -88,6 +88,14 @@ class Dial(Asked, tag="dial", frozen=True, kw_only=True):
     request: ShortText = ""
 
 
+class Keys(Asked, tag="keys", frozen=True, kw_only=True):
+    """I press these keys for the other side of this conversation."""
+
+    call: ShortText
+    keys: Annotated[str, msgspec.Meta(min_length=1, max_length=32, pattern="^[0-9*#A-D]+$")]
+    request: ShortText = ""
+
+
 class AudioOffer(Asked, tag="audio_offer", frozen=True, kw_only=True):
     """The page's SDP offer, whole, after its candidates were gathered."""
 
@@ -240,6 +248,7 @@ DeskToServer: TypeAlias = (
     | MoreTime
     | Phone
     | Dial
+    | Keys
     | AudioOffer
     | AudioClose
     | Pong

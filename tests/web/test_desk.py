@@ -114,6 +114,7 @@ def test_everything_an_operator_asks_for_reaches_the_core_in_order(config: Confi
                 await page.send(type="more_time", request="4")
                 await page.send(type="phone", use=False)
                 await page.send(type="dial", number="0312 123 45 67", request="5")
+                await page.send(type="keys", call="c-17", keys="1*#", request="6")
                 who = {"agent": "agent-ayse", "session": SESSION}
                 for expected in (
                     events.ReadyRequested(**who, request="1"),
@@ -125,6 +126,7 @@ def test_everything_an_operator_asks_for_reaches_the_core_in_order(config: Confi
                     events.WrapUpExtended(**who, request="4"),
                     events.PhoneChosen(**who, use=False),
                     events.DialRequested(**who, number="0312 123 45 67", request="5"),
+                    events.KeysRequested(**who, call="c-17", keys="1*#", request="6"),
                 ):
                     assert await here.core.heard.next(type(expected)) == expected
                 here.core.send(

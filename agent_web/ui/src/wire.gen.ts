@@ -258,6 +258,14 @@ export type Dial = {
   readonly request?: string
 }
 
+/** I press these keys for the other side of this conversation. */
+export type Keys = {
+  readonly type: "keys"
+  readonly call: string
+  readonly keys: string
+  readonly request?: string
+}
+
 /** The page's SDP offer, whole, after its candidates were gathered. */
 export type AudioOffer = {
   readonly type: "audio_offer"
@@ -583,7 +591,7 @@ export type TraceLine = {
   readonly lost: number
 }
 
-export type DeskToServer = Hello | Ready | NotReady | Accept | Reject | HangUp | WrapUpDone | MoreTime | Phone | Dial | AudioOffer | AudioClose | Pong
+export type DeskToServer = Hello | Ready | NotReady | Accept | Reject | HangUp | WrapUpDone | MoreTime | Phone | Dial | Keys | AudioOffer | AudioClose | Pong
 
 export type DeskToPage = Welcome | Core | View | Reasons | Replaced | Refused | AudioAnswer | AudioEnded | Error | Ping
 

@@ -2,10 +2,10 @@
 import { useSignal } from '@preact/signals'
 import { useEffect, useMemo } from 'preact/hooks'
 import { t } from '../i18n'
+import { Keypad } from '../shared/Keypad'
 import { Meter, Since } from '../shared/parts'
 import { Call } from './call'
 
-const KEYS = ['1', '2', '3', '4', '5', '6', '7', '8', '9', '*', '0', '#'] as const
 const NUMBER = '185'
 
 export function CallPage() {
@@ -52,13 +52,7 @@ export function CallPage() {
           <>
             <Meter label={t('microphone')} level={call.audio.microphone_level.value} />
             <Meter label={t('remote')} level={call.audio.remote_level.value} />
-            <div class="keypad" role="group" aria-label={t('keypad')}>
-              {KEYS.map((key) => (
-                <button key={key} type="button" onClick={() => call.press(key)} data-testid={`key-${key}`}>
-                  {key}
-                </button>
-              ))}
-            </div>
+            <Keypad onPress={(key) => call.press(key)} />
             <button type="button" class="bad" onClick={() => call.hangUp()} data-testid="call-hang-up">
               {t('hang_up')}
             </button>

@@ -6,6 +6,7 @@ import { Marks } from '../shared/Marks'
 import { Since } from '../shared/parts'
 import { CallButton } from './CallButton'
 import type { Desk } from './desk'
+import { PressKeys } from './PressKeys'
 
 export function CallPanel({ desk, view, call }: { readonly desk: Desk; readonly view: View; readonly call: DeskCall }) {
   const talking = view.state === 'talking'
@@ -26,6 +27,7 @@ export function CallPanel({ desk, view, call }: { readonly desk: Desk; readonly 
           {t('on_air_no')}
         </p>
       )}
+      {talking && call.on_air && (!call.dialling || call.dialling === 'heard') && <PressKeys desk={desk} call={call.call} key={call.call} />}
       {talking && (
         <button type="button" class="bad" onClick={() => desk.ask({ type: 'hang_up', call: call.call })} data-testid="hang-up">
           {call.dialling ? t('dial_cancel') : t('hang_up')} <kbd>Alt H</kbd>

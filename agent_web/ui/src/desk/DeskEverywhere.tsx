@@ -6,6 +6,7 @@ import { go, path } from '../shared/router'
 import type { Desk } from './desk'
 import { DIAL_FIELD } from './DialPad'
 import { OfferDialog } from './OfferDialog'
+import { toKeys } from './PressKeys'
 
 export function DeskEverywhere({ desk }: { readonly desk: Desk }) {
   useShortcuts(desk)
@@ -76,7 +77,7 @@ function useShortcuts(desk: Desk): void {
       else if (event.code === 'KeyT' && view.can_extend) desk.ask({ type: 'more_time' })
       else if (event.code === 'KeyM') desk.mute(!desk.audio.muted.value)
       else if (event.code === 'KeyC' && desk.dials.value) toDial()
-      else return
+      else if (event.code !== 'KeyK' || !toKeys()) return
       event.preventDefault()
     }
     addEventListener('keydown', onKey)

@@ -124,6 +124,7 @@ const KEYS = [
   ['T', 'shortcut_more_time'],
   ['M', 'shortcut_mute'],
   ['C', 'shortcut_dial'],
+  ['K', 'shortcut_keys'],
 ] as const
 
 function Shortcuts({ desk }: { readonly desk: Desk }) {

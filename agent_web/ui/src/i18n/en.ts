@@ -44,6 +44,7 @@ export const en = {
   no_reply: 'Nobody answered. Try again later.', no_such_number: 'There is no such number. Check the digits.', call_rejected: 'The other side declined the call.', no_trunk: 'No line could take the call. Try again in a moment; if it stays so, tell your supervisor.',
   phone_not_in_use: 'Log in and choose your phone as audio first, then dial there.', not_a_number: 'This is not a telephone number. Check the digits, with the area code.', no_dial_rule: 'No rule says how to call this number. Ask your supervisor to have it added.', barred_premium: 'Premium and shared-cost numbers are barred here. If the call is needed, ask your supervisor to have it allowed.',
   barred_emergency: 'Emergency numbers can’t be called from here. Use a telephone beside you, at once.', barred_international: 'Numbers abroad are barred here. If the call is needed, ask your supervisor to have it allowed.', barred_national: 'Numbers of this kind are barred here. If the call is needed, ask your supervisor to have it allowed.', barred_short: 'Short numbers are barred here. Dial the full number with its area code.',
+  press_keys: 'Press keys', press_keys_hint: 'Type or click the keys', pressed_keys: 'Keys pressed so far', shortcut_keys: 'press keys for the other side', not_a_key: 'That is no key of a telephone.',
   // banners
   line_down: 'No connection to the server. Trying again; a conversation in progress goes on.',
   core_away: 'Call control is restarting. Conversations go on; buttons work again in a moment.',

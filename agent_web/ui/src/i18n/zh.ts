@@ -40,6 +40,7 @@ export const zh: Texts = {
   no_reply: '无人接听，请以后再拨。', no_such_number: '没有这个号码，请检查数字。', call_rejected: '对方拒接。', no_trunk: '没有可用线路，请稍后再试；若一直如此，请告知主管。',
   phone_not_in_use: '请先登录并选择话机作为音频，再用话机拨号。', not_a_number: '这不是电话号码，请连同区号检查数字。', no_dial_rule: '没有拨打该号码的规则，请主管添加。', barred_premium: '此处禁拨高额及分摊收费号码。如确有需要，请主管放行。',
   barred_emergency: '此处不能拨打紧急号码，请立即使用身边的电话。', barred_international: '此处禁拨国际号码。如确有需要，请主管放行。', barred_national: '此处禁拨此类号码。如确有需要，请主管放行。', barred_short: '此处禁拨短号码，请拨带区号的完整号码。',
+  press_keys: '按键', press_keys_hint: '键入或点击按键', pressed_keys: '已按的键', shortcut_keys: '为对方按键', not_a_key: '这不是电话按键。',
   line_down: '与服务器的连接已断开，正在重试；进行中的通话不受影响。',
   core_away: '呼叫控制正在重启。通话不受影响，按钮稍后即可使用。',
   order_new: '工单', order_for_call: '来电 {caller}', order_category: '类别', order_description: '情况描述',
