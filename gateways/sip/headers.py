@@ -14,6 +14,7 @@ from gateways.sip.errors import SipParseError
 from gateways.sip.limits import CACHED_CHARS_MAX, CACHED_MAX, CSEQ_MAX
 from gateways.sip.scan import (
     Params,
+    Repeats,
     format_params,
     is_token,
     parse_number,
@@ -115,11 +116,10 @@ class NameAddr(msgspec.Struct, frozen=True):
     params: Params = {}
 
     @classmethod
-    def parse(cls, text: str, where: str = "address") -> NameAddr:
+    def parse(cls, text: str, where: str = "address", repeats: Repeats = "never") -> NameAddr:
         """One element of From, To, Contact, Route or a header of that form."""
-        if len(text) <= CACHED_CHARS_MAX:
-            return _cached_name_addr(text, where)
-        return _parse_name_addr(text, where)
+        read = _cached_name_addr if len(text) <= CACHED_CHARS_MAX else _parse_name_addr
+        return read(text, where, repeats)
 
     @property
     def tag(self) -> str | None:
@@ -145,9 +145,10 @@ class Via(msgspec.Struct, frozen=True):
     params: Params = {}
 
     @classmethod
-    def parse(cls, text: str) -> Via:
+    def parse(cls, text: str, repeats: Repeats = "never") -> Via:
         """One element of a Via header field."""
-        return _cached_via(text) if len(text) <= CACHED_CHARS_MAX else _parse_via(text)
+        read = _cached_via if len(text) <= CACHED_CHARS_MAX else _parse_via
+        return read(text, repeats)
 
     @property
     def branch(self) -> str:
@@ -169,7 +170,7 @@ class Via(msgspec.Struct, frozen=True):
         return f"SIP/2.0/{self.transport} {bracket(self.host)}{port}{format_params(self.params)}"
 
 
-def _parse_name_addr(text: str, where: str) -> NameAddr:
+def _parse_name_addr(text: str, where: str, repeats: Repeats) -> NameAddr:
     display_name = ""
     if text.startswith('"'):
         end = quoted_end(text, 0, where)
@@ -185,7 +186,8 @@ def _parse_name_addr(text: str, where: str) -> NameAddr:
         uri_text = uri_text.rstrip(" \t")
         if "?" in uri_text or "," in uri_text:
             raise SipParseError("URI needs angle brackets", where)
-        return NameAddr(Uri.parse(uri_text, where), "", parse_params(semicolon + params, where))
+        uri = Uri.parse(uri_text, where, repeats)
+        return NameAddr(uri, "", parse_params(semicolon + params, where, repeats))
     close_at = text.find(">", open_at)
     if close_at < 0:
         raise SipParseError("angle bracket does not close", where)
@@ -195,13 +197,13 @@ def _parse_name_addr(text: str, where: str) -> NameAddr:
         if any(char in '",;:>' for char in display_name):
             raise SipParseError("display name needs quotes", where)
     return NameAddr(
-        Uri.parse(text[open_at + 1 : close_at], where),
+        Uri.parse(text[open_at + 1 : close_at], where, repeats),
         display_name,
-        parse_params(text[close_at + 1 :], where),
+        parse_params(text[close_at + 1 :], where, repeats),
     )
 
 
-def _parse_via(text: str) -> Via:
+def _parse_via(text: str, repeats: Repeats) -> Via:
     sent_protocol, semicolon, params = text.partition(";")
     if sent_protocol[:8] == "SIP/2.0/":
         rest = sent_protocol[8:]
@@ -215,7 +217,7 @@ def _parse_via(text: str) -> Via:
     if len(words) != 2 or not is_token(words[0]):
         raise SipParseError("no transport and sent-by", "Via")
     host, port = parse_host_port(words[1].strip(" \t"), "Via")
-    return Via(words[0].upper(), host, port, parse_params(semicolon + params, "Via"))
+    return Via(words[0].upper(), host, port, parse_params(semicolon + params, "Via", repeats))
 
 
 # One call writes the same From, To, Via and Contact into a dozen messages.

@@ -9,6 +9,7 @@ Content-Length is no entry of `headers`: it is checked when read (`parser.py`) a
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import ClassVar
 
 from gateways.sip.errors import SipParseError
 from gateways.sip.headers import CSeq, NameAddr, Via, canonical_name
@@ -19,7 +20,7 @@ from gateways.sip.limits import (
     LIST_ELEMENTS_MAX,
     MAX_FORWARDS_MAX,
 )
-from gateways.sip.scan import parse_number, split_list
+from gateways.sip.scan import Repeats, parse_number, split_list
 from gateways.sip.uri import Uri
 
 Headers = list[tuple[str, str]]
@@ -59,6 +60,8 @@ class Message:
     """What requests and responses share: ordered headers and a body."""
 
     __slots__ = ("_contacts", "_cseq", "_from", "_index", "_to", "_via", "body", "headers")
+    _repeats: ClassVar[Repeats] = "never"  # of parameters and single headers
+    _via_repeats: ClassVar[Repeats] = "never"
 
     def __init__(self, headers: Iterable[tuple[str, str]] = (), body: bytes = b"") -> None:
         self.headers: Headers = [(canonical_name(name), value) for name, value in headers]
@@ -102,6 +105,8 @@ class Message:
                 continue
             if canonical in index:
                 if canonical in _SINGLE:
+                    if self._repeats == "alike" and index[canonical] == value:
+                        continue
                     problem = problem or SipParseError("given twice", canonical)
                     continue
             else:
@@ -179,14 +184,14 @@ class Message:
     def from_(self) -> NameAddr:
         """From."""
         if self._from is None:
-            self._from = NameAddr.parse(self.needed("From"), "From")
+            self._from = NameAddr.parse(self.needed("From"), "From", self._repeats)
         return self._from
 
     @property
     def to(self) -> NameAddr:
         """To."""
         if self._to is None:
-            self._to = NameAddr.parse(self.needed("To"), "To")
+            self._to = NameAddr.parse(self.needed("To"), "To", self._repeats)
         return self._to
 
     @property
@@ -194,13 +199,14 @@ class Message:
         """The topmost Via."""
         if self._via is None:
             value = self.needed("Via")
-            self._via = Via.parse(value if "," not in value else split_list(value, "Via")[0])
+            top = value if "," not in value else split_list(value, "Via")[0]
+            self._via = Via.parse(top, self._via_repeats)
         return self._via
 
     @property
     def vias(self) -> list[Via]:
         """Every Via, topmost first."""
-        return [Via.parse(element) for element in self.get_list("Via")]
+        return [Via.parse(element, self._via_repeats) for element in self.get_list("Via")]
 
     def replace_top_via(self, via: Via) -> None:
         """Put `via` in the place of the topmost one."""
@@ -226,7 +232,7 @@ class Message:
             if self._indexed().get("Contact") in (None, "*"):
                 self._contacts = []
             else:
-                self._contacts = [NameAddr.parse(element, "Contact") for element in self.get_list("Contact")]
+                self._contacts = self._addresses("Contact")
         return self._contacts
 
     @property
@@ -239,14 +245,14 @@ class Message:
         """Record-Route, in the order written."""
         if "Record-Route" not in self._indexed():
             return []
-        return [NameAddr.parse(element, "Record-Route") for element in self.get_list("Record-Route")]
+        return self._addresses("Record-Route")
 
     @property
     def route(self) -> list[NameAddr]:
         """Route, in the order written."""
         if "Route" not in self._indexed():
             return []
-        return [NameAddr.parse(element, "Route") for element in self.get_list("Route")]
+        return self._addresses("Route")
 
     @property
     def content_type(self) -> str:
@@ -269,6 +275,9 @@ class Message:
         if value is None:
             raise SipParseError("missing", name)
         return value
+
+    def _addresses(self, name: str) -> list[NameAddr]:
+        return [NameAddr.parse(element, name, self._repeats) for element in self.get_list(name)]
 
     def _number(self, name: str, highest: int) -> int | None:
         value = self._indexed().get(name)
@@ -339,9 +348,16 @@ class Request(Message):
 
 
 class Response(Message):
-    """A SIP response."""
+    """A SIP response.
+
+    Carriers do send some with a parameter or a header twice. To refuse a 2xx for that leaves the other side without its ACK and
+    both sides with half a call, so what says the same twice counts once. Of our own Via, which they wrote `received` and `rport`
+    into behind ours, nothing but the branch is of consequence, and the first counts. In a request nobody may leave us a choice.
+    """
 
     __slots__ = ("reason", "status")
+    _repeats: ClassVar[Repeats] = "alike"
+    _via_repeats: ClassVar[Repeats] = "first"
 
     def __init__(
         self, status: int, reason: str, headers: Iterable[tuple[str, str]] = (), body: bytes = b""

@@ -7,6 +7,7 @@ characters only when the text holds something that needs it.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from typing import Literal, TypeAlias
 
 from gateways.sip.errors import SipParseError
 from gateways.sip.limits import LIST_ELEMENTS_MAX, PARAMS_MAX
@@ -104,7 +105,13 @@ def split_list(text: str, where: str) -> list[str]:
     return parts
 
 
-def parse_params(text: str, where: str) -> Params:
+# What a parameter does that comes again (RFC 3261 7.3.1 and 19.1.1: it must not): it is an error, it counts once if it says
+# the same, or the first counts.
+Repeats: TypeAlias = Literal["never", "alike", "first"]
+_IDENTIFYING = frozenset(("branch", "tag"))  # of these nobody may choose between two
+
+
+def parse_params(text: str, where: str, repeats: Repeats = "never") -> Params:
     """`;name=value;name` as a dict with lower-case names; the text begins with a semicolon or is empty.
 
     Quoted values keep their quotes, so that they are written again as they came.
@@ -123,9 +130,13 @@ def parse_params(text: str, where: str) -> Params:
         name = name.strip(" \t").lower()
         if not is_token(name):
             raise SipParseError("bad parameter name", where)
+        read = _param_value(value.strip(" \t"), where) if equals else None
         if name in params:
-            raise SipParseError(f"parameter {name} given twice", where)
-        params[name] = _param_value(value.strip(" \t"), where) if equals else None
+            any_other = repeats == "first" and name not in _IDENTIFYING
+            if repeats == "never" or (params[name] != read and not any_other):
+                raise SipParseError(f"parameter {name} given twice", where)
+        else:
+            params[name] = read
     return params
 
 

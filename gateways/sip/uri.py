@@ -15,7 +15,7 @@ import msgspec
 
 from gateways.sip.errors import SipParseError
 from gateways.sip.limits import CACHED_CHARS_MAX, CACHED_MAX, URI_CHARS_MAX
-from gateways.sip.scan import Params, format_params, is_token, parse_number, parse_params
+from gateways.sip.scan import Params, Repeats, format_params, is_token, parse_number, parse_params
 
 _HOST_CHARS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._")
 _FORBIDDEN_CHARS = frozenset(' \t"<>\\^`{|}')
@@ -84,9 +84,10 @@ class Uri(msgspec.Struct, frozen=True, kw_only=True):
     headers: str = ""  # what follows "?", escaped
 
     @classmethod
-    def parse(cls, text: str, where: str = "URI") -> Uri:
+    def parse(cls, text: str, where: str = "URI", repeats: Repeats = "never") -> Uri:
         """The URI written in `text`, without angle brackets."""
-        return _cached(text, where) if len(text) <= CACHED_CHARS_MAX else _parse(text, where)
+        read = _cached if len(text) <= CACHED_CHARS_MAX else _parse
+        return read(text, where, repeats)
 
     @classmethod
     def sip(cls, user: str | None, host: str, port: int | None = None, params: Params | None = None) -> Uri:
@@ -153,7 +154,7 @@ def _check_escapes(text: str, where: str) -> None:
 _HEX = frozenset("0123456789abcdefABCDEF")
 
 
-def _parse(text: str, where: str) -> Uri:
+def _parse(text: str, where: str, repeats: Repeats) -> Uri:
     if len(text) > URI_CHARS_MAX:
         raise SipParseError("URI too long", where, 414)
     if not _FORBIDDEN_CHARS.isdisjoint(text) or not text.isprintable():
@@ -163,16 +164,16 @@ def _parse(text: str, where: str) -> Uri:
     if not colon or not is_token(scheme) or not scheme[0].isalpha() or not rest:
         raise SipParseError("not a URI", where)
     if scheme in ("sip", "sips"):
-        return _parse_sip(scheme, rest, where)
+        return _parse_sip(scheme, rest, where, repeats)
     if scheme == "tel":
         number, semicolon, params = rest.partition(";")
         if not number:
             raise SipParseError("no number in a tel URI", where)
-        return Uri(scheme=scheme, user=number, params=parse_params(semicolon + params, where))
+        return Uri(scheme=scheme, user=number, params=parse_params(semicolon + params, where, repeats))
     return Uri(scheme=scheme, user=rest)
 
 
-def _parse_sip(scheme: str, rest: str, where: str) -> Uri:
+def _parse_sip(scheme: str, rest: str, where: str, repeats: Repeats) -> Uri:
     user: str | None = None
     password: str | None = None
     # The user part may hold ";" and "?", never an unescaped "@": what follows the only "@" is the host.
@@ -197,7 +198,7 @@ def _parse_sip(scheme: str, rest: str, where: str) -> Uri:
         password=password,
         host=host,
         port=port,
-        params=parse_params(semicolon + params, where),
+        params=parse_params(semicolon + params, where, repeats),
         headers=headers,
     )
 

@@ -82,6 +82,19 @@ async def test_a_trunk_without_a_free_line_leaves_the_call_to_the_next(tmp_path:
         await other.finish()
 
 
+async def test_a_carrier_that_says_the_same_twice_gets_its_ack(tmp_path: Path) -> None:
+    port = free_ports(2)
+    config = trunked(config_for(tmp_path), carrier=Trunk(host="127.0.0.1", port=port, health_s=0))
+    async with (
+        sipp_callee("trunk_stutters", tmp_path, port) as carrier,
+        world_in(tmp_path, config=config) as world,
+    ):
+        world.core.send(dial_out())
+        await world.core.expect(events.DialAnswered)
+        world.core.send(commands.EndCall(edge=EDGE, call=CALL, cause="agent_hung_up"))
+        await carrier.finish()
+
+
 async def test_a_call_is_moved_to_nobody_elses_telephone(tmp_path: Path) -> None:
     port = free_ports(2)
     config = trunked(config_for(tmp_path), carrier=Trunk(host="127.0.0.1", port=port, health_s=0))

@@ -253,3 +253,45 @@ def test_messages_show_what_they_are() -> None:
     assert "486 Busy Here" in repr(Response(486, "Busy Here"))
     with pytest.raises(SipParseError, match="Via: missing"):
         Response(486, "Busy Here").replace_top_via(message.via)
+
+
+RESPONSE = (
+    b"SIP/2.0 200 OK\r\nVia: SIP/2.0/UDP us.example;branch=z9hG4bK1;rport\r\nFrom: <sip:a@us.example>;tag=a\r\n"
+    b"To: <sip:b@them.example>;tag=b\r\nCall-ID: c\r\nCSeq: 1 INVITE\r\nContact: <sip:b@them.example>\r\n"
+    b"Record-Route: <sip:them.example;lr>\r\nExpires: 60\r\nContent-Length: 0\r\n\r\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        (b";rport", b";rport;received=192.0.2.1;rport=5062;received=192.0.2.2"),
+        (b";tag=b", b";tag=b;tag=b"),
+        (b"<sip:b@them.example>\r\nRecord", b"<sip:b@them.example;ob;ob>;q=1;q=1\r\nRecord"),
+        (b";lr>", b";lr;transport=udp;lr;transport=udp>;r2=on;r2=on"),
+        (b"Expires: 60", b"Expires: 60\r\nExpires: 60"),
+    ],
+)
+def test_who_answers_may_say_the_same_twice_and_who_asks_may_not(old: bytes, new: bytes) -> None:
+    assert old in RESPONSE
+    message = parse_message(RESPONSE.replace(old, new))
+    message.check()
+    assert message.via.branch == "z9hG4bK1"
+    assert message.to.tag == "b"
+    asked = RESPONSE.replace(b"SIP/2.0 200 OK", b"INVITE sip:b@them.example SIP/2.0").replace(old, new)
+    with pytest.raises(SipParseError, match="given twice"):
+        parse_message(asked).check()
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        (b";branch=z9hG4bK1", b";branch=z9hG4bK1;branch=z9hG4bK2"),
+        (b";tag=b", b";tag=b;tag=c"),
+        (b";lr>", b";lr;transport=udp;transport=tcp>"),
+        (b"Expires: 60", b"Expires: 60\r\nExpires: 61"),
+    ],
+)
+def test_of_two_that_differ_nobody_chooses(old: bytes, new: bytes) -> None:
+    with pytest.raises(SipParseError, match="given twice"):
+        parse_message(RESPONSE.replace(old, new)).check()
