@@ -1,4 +1,4 @@
-"""The programs that tests drive: SIP phones, a proxy and a load generator and a browser of Debian, and sippy.
+"""The programs that tests drive: SIP phones, a proxy, load and rubbish generators and a browser of Debian, and sippy.
 
 As root with SANTRAL_INSTALL_SYSTEM_PACKAGES=1 what is missing of Debian's is installed; else a line says what to install.
 sippy is installed from its lock into an environment of its own, `.cache/sippy-venv`.
@@ -24,6 +24,7 @@ SIPPY_LOCK = "requirements-sippy.lock"
 PACKAGES = {
     "baresip": "baresip",
     "sip-tester": "sipp",
+    "sipsak": "sipsak",
     "linphone-cli": "linphonec",
     "kamailio": "kamailio",
     "kamailio-tls-modules": "/usr/lib/x86_64-linux-gnu/kamailio/modules/tls.so",

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
 import pytest
 
 from acd_core.domain import commands, events
+from acd_core.link.signals import EdgePicture, PictureWanted, SourceRow
 from acd_core.telephony import Trunk
-from tests.edge.foreign import know, run_sipp
+from gateways.edge.admission import CALM_MS
+from tests.edge.foreign import answering, know, run_sipp, until
 from tests.edge.test_calls import answered
 from tests.edge.test_trunks import trunked
-from tests.edge.world import EDGE, config_for, world_in
+from tests.edge.world import EDGE, World, config_for, world_in
 from tests.support.ports import free_ports
 
 pytestmark = pytest.mark.peers
@@ -71,3 +74,59 @@ async def test_a_forger_who_knows_all_of_a_call_ends_it_neither_by_bye_nor_by_ca
         phone.request("BYE", to_tag=tag)
         await phone.response(200, "BYE")
         assert (await world.core.expect(events.CallerHungUp)).call == call
+
+
+async def sipsak(world: World, *options: str) -> None:
+    """One run of its; how it ends depends on what we still answer, so nobody asks."""
+    uri = f"sip:185@127.0.0.1:{world.edge.point.port}"
+    process = await asyncio.create_subprocess_exec(
+        "sipsak",
+        *("-i", *options, "-s", uri),
+        stdout=asyncio.subprocess.DEVNULL,
+        stderr=asyncio.subprocess.DEVNULL,
+    )
+    try:
+        await process.wait()
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+
+
+async def calm(world: World) -> None:
+    """What filled the receive buffer is over: a step of admission is given back every two seconds, here at once."""
+    admission = world.edge.admission
+    while step := admission.step:
+        world.jump(CALM_MS)
+        await until(lambda before=step: admission.step < before)
+
+
+async def the_picture_of_a_ban(world: World, kind: str) -> SourceRow:
+    """What the page shows of it. A caller from elsewhere has noticed nothing."""
+    await run_sipp(world, "plain", world.config.data_path, "-s", "185", "-i", "127.0.0.2")
+    world.core.signal(PictureWanted(web="web1", on=True))
+    seen = await world.core.expect(EdgePicture, lambda one: one.counters["banned_now"] == 1)
+    (row,) = (row for row in seen.sources if row.source == "127.0.0.1")
+    assert row.banned_until_ms > seen.at_ms
+    assert row.kinds[kind] == seen.counters[kind]
+    return row
+
+
+async def test_requests_with_letters_crossed_out_at_random_are_heard_for_a_while_only(tmp_path: Path) -> None:
+    """sipsak's torture of parsers: each of its runs stops when three of its messages were not answered."""
+    async with world_in(tmp_path) as world:
+        answering(world, commands.RingCaller, commands.AnswerCaller)
+        for _ in range(10):
+            await asyncio.gather(*(sipsak(world, "-R", "--timer-t1=5") for _ in range(8)))
+            if world.edge.guard.counters(0)["bans"]:
+                break
+        assert (await the_picture_of_a_ban(world, "malformed")).kinds["malformed"] >= 45
+
+
+async def test_a_flood_is_not_read(tmp_path: Path) -> None:
+    async with world_in(tmp_path) as world:
+        answering(world, commands.RingCaller, commands.AnswerCaller)
+        await sipsak(world, "-F", "-e", "20000")
+        await until(lambda: world.edge.guard.counters(0)["bans"] > 0)
+        await calm(world)
+        await the_picture_of_a_ban(world, "flood")
