@@ -54,6 +54,7 @@ class DialledSide:
         self._failure = Failure(503)
         self._operator_there = not command.user
         self._rang = self._ended = False
+        self._moves = 0  # of audio, to ports of the other family
         self._told = 0  # the progress that the core knows of
         self._timer: asyncio.TimerHandle | None = None
         self.answered = False
@@ -154,13 +155,24 @@ class DialledSide:
         self._call_there()
 
     def _call_there(self) -> None:
-        """To the next server of the trunk."""
+        """To the next server of the trunk, with ports of its family: one may have IPv4, the next IPv6."""
+        self._flow = self._ways.popleft()
+        listen_host = self._parts.addresses.rtp_listen(self._flow.host)
+        if listen_host == self.audio.local_host:
+            self._invite()
+            return
+        self._leg = None
+        self.audio.free()
+        self._moves += 1
+        self.audio = self._parts.audio.allocate(f"{self._command.call}-d{self._moves}", listen_host, self)
+
+    def _invite(self) -> None:
+        """The ports are there."""
         assert self._verdict is not None
         assert self._trunk is not None
         assert self.hops is not None
         parts, command, trunk = self._parts, self._command, self._trunk
-        self._flow = self._ways.popleft()
-        host = trunk.config.host if trunk.config.user else parts.addresses.sip_host(trunk.address)
+        host = trunk.config.host if trunk.config.user else parts.addresses.sip_host(self._flow.host)
         uri = trunk.uri(self._verdict.sent)
         leg = self._leg = OutgoingLeg(
             parts,
@@ -287,9 +299,12 @@ class DialledSide:
     # --- AudioUser --------------------------------------------------------------------------------
 
     def audio_bound(self, port: int) -> None:
-        """Dial, once. (The ports never move later: `Audio` asks for the same again.)"""
+        """Dial, once for each leg. (Its ports never move later: `Audio` asks for the same again.)"""
         if not self._ended and self._operator_there and self._leg is None:
-            self._dial()
+            if self._trunk is None:
+                self._dial()
+            else:
+                self._invite()
 
     def audio_remade(self) -> None:
         """A new engine has the ports."""

@@ -15,6 +15,7 @@ from acd_core.domain import commands, events
 from acd_core.telephony import DialRule, Trunk
 from gateways.edge.limits import Timing
 from gateways.edge.phones import phones_path, set_phone_password
+from gateways.media import messages as media
 from gateways.sip.message import Request
 from tests.edge.engine_process import EngineProcess
 from tests.edge.foreign import sipp_running
@@ -557,3 +558,37 @@ def test_an_operator_whose_rung_phone_hangs_up_before_the_answer_takes_the_call_
             assert world.core.all(events.CallerHungUp) == world.core.all(events.DialFailed) == []
 
     asyncio.run(story())
+
+
+async def test_the_next_trunk_may_speak_the_other_family(tmp_path: Path) -> None:
+    """Audio goes out from ports of the family that a trunk has, whichever was tried before."""
+    with contextlib.ExitStack() as stack:
+        hosts = ("127.0.0.1", "::1", "127.0.0.1")
+        v4, v6, v4_again = sides = [Phone(0, host) for host in hosts]
+        for side in sides:
+            stack.callback(side.close)
+        trunks = {
+            f"t{order}": Trunk(host=host, port=sides[order].port, health_s=0, order=order)
+            for order, host in enumerate(hosts)
+        }
+        config = trunked(config_for(tmp_path, listen_host6="::1"), **trunks)
+        async with world_in(tmp_path, config=config) as world:
+            for side, host in zip(sides, hosts, strict=True):
+                side.edge = (host, world.edge.point.port_of("UDP", ipv6=host == "::1"))
+            world.core.send(dial_out())
+            for side, family in ((v4, b"IN IP4 127.0.0.1"), (v6, b"IN IP6 ::1")):
+                invite = await side.asked("INVITE")
+                assert b"c=" + family in invite.body
+                side.reply(invite, 503)
+            invite = await v4_again.asked("INVITE")
+            assert b"c=IN IP4 127.0.0.1" in invite.body
+            v4_again.reply(invite, 200, body=sdp(45_000))
+            assert (await world.core.expect(events.DialAnswered)).trunk == "t2"
+            allocated = [(each.leg, each.local_host) for each in world.engine.all(media.AllocateLeg)]
+            assert allocated == [
+                (f"{CALL}-d", "127.0.0.1"),
+                (f"{CALL}-d1", "::1"),
+                (f"{CALL}-d2", "127.0.0.1"),
+            ]
+            assert world.edge.statistics().audio.legs == 1
+            assert (await world.engine.expect(media.ConnectLeg)).leg == f"{CALL}-d2"
