@@ -10,9 +10,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import datetime as dt
 import logging
 import signal
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,12 +22,14 @@ from typing import TextIO
 
 import uvloop
 
+from acd_core.certificate import CertificateFiles, make_certificate
 from acd_core.config import Config, Sip
 from gateways.edge.addresses import LocalAddresses
 from gateways.edge.clock import Clock
 from gateways.edge.dialogs import Dialogs
 from gateways.edge.guard.guard import Guard
 from gateways.edge.listeners.place import Place, PointError
+from gateways.edge.listeners.tls import TlsContexts
 from gateways.edge.point import SipPoint
 from gateways.edge.sources import OnceLog
 from gateways.edge.trace import Trace
@@ -91,8 +95,16 @@ async def _show(crowd: Crowd, terminal: TextIO) -> None:
         await asyncio.sleep(_PROGRESS_S)
 
 
+def _own_tls() -> TlsContexts:
+    """Whom we call is not asked for proof; what a listener has to show, though nobody calls us, is made and forgotten."""
+    with tempfile.TemporaryDirectory() as folder:
+        files = CertificateFiles(Path(folder, "certificate"), Path(folder, "key"))
+        make_certificate(files, ["loadtest"], dt.datetime.now(dt.UTC), dt.timedelta(days=2))
+        return TlsContexts(files.certificate, files.key)
+
+
 class Crowd:
-    """All callers of one run."""
+    """All callers of one run. Over TCP and TLS they share one connection, as the calls of a trunk do."""
 
     def __init__(self, options: CallersOptions) -> None:
         """Nothing is bound before `run`."""
@@ -105,7 +117,8 @@ class Crowd:
         guard = Guard(OnceLog(_log, "SIP", clock.monotonic_ms), allow=("0.0.0.0/0", "::/0"))
         # Not started: it keeps nothing. What the system saw is in its own trace.
         trace = Trace(Path(), 0, clock)
-        self._point = SipPoint([Place("UDP", host, 0)], addresses, clock, trace, guard)
+        place = Place(options.target.flow.transport, host, 0)
+        self._point = SipPoint([place], addresses, clock, trace, guard, make_tls=_own_tls)
         self.tally = Tally()
         self._audio = Audio(host)
         self._parts = Parts(options, self._point, addresses, clock, Dialogs(), self._audio, self.tally)

@@ -16,7 +16,8 @@ import msgspec
 
 from gateways.media import telephone_event
 from gateways.sip.errors import SipParseError
-from gateways.sip.events import Flow
+from gateways.sip.events import Flow, Transport
+from gateways.sip.headers import default_port
 from gateways.sip.uri import Uri
 
 CALLS_MAX = 100_000  # of one run; more is refused: each is a row of calls.csv, kept until the end
@@ -68,6 +69,7 @@ def callers_options(
     keys: str,
     out: Path | None,
     allow_remote: bool,
+    transport: Transport = "UDP",
 ) -> CallersOptions:
     """The options as typed; raises `LoadError`."""
     _within("--calls", calls, 1, CALLS_MAX)
@@ -80,7 +82,7 @@ def callers_options(
         last = presses[-1]
         raise LoadError(f"--keys: {last.key}@{last.at_s:g} comes when the call is over (--hold-s {hold_s:g})")
     return CallersOptions(
-        target=find_target(to, allow_remote=allow_remote),
+        target=find_target(to, allow_remote=allow_remote, transport=transport),
         calls=calls,
         rate=rate,
         hold_s=hold_s,
@@ -110,16 +112,19 @@ def parse_keys(text: str) -> tuple[KeyAt, ...]:
     return tuple(presses)
 
 
-def find_target(to: str, *, allow_remote: bool) -> Target:
-    """Whom `to` names; raises `LoadError`, also for another machine unless that is allowed."""
+def find_target(to: str, *, allow_remote: bool, transport: Transport = "UDP") -> Target:
+    """Whom `to` names, reached by this transport; raises `LoadError`, also for another machine unless that is allowed."""
     try:
         uri = Uri.parse(to)
     except SipParseError as error:
         raise LoadError(f"--to {to}: {error}") from error
-    over_udp = (uri.params.get("transport") or "udp").lower() == "udp"
-    if uri.scheme != "sip" or not uri.user or uri.headers or not over_udp:
-        raise LoadError(f"--to {to}: not like sip:185@127.0.0.1:5060 (SIP over UDP)")
-    port = uri.port or 5060
+    if uri.scheme != "sip" or not uri.user or uri.headers:
+        raise LoadError(f"--to {to}: not like sip:185@127.0.0.1:5060")
+    if (uri.params.get("transport") or transport).upper() != transport:
+        raise LoadError(f"--to {to}: say --transport {transport.lower()} or the URI's, not two")
+    if transport != "UDP":
+        uri = msgspec.structs.replace(uri, params={**uri.params, "transport": transport.lower()})
+    port = uri.port or default_port(transport)
     try:
         host = str(socket.getaddrinfo(uri.host, port, type=socket.SOCK_DGRAM)[0][4][0])
     except (OSError, UnicodeError) as error:
@@ -134,7 +139,7 @@ def find_target(to: str, *, allow_remote: bool) -> Target:
             f"--to {to}: {host} is not this machine's loopback address; "
             "call another system only with its owner's consent, and then with --allow-remote"
         )
-    return Target(uri, Flow("UDP", host, port))
+    return Target(uri, Flow(transport, host, port))
 
 
 def _within(name: str, value: float, least: float, most: float) -> None:

@@ -175,6 +175,7 @@ def _add_loadtest(commands: argparse._SubParsersAction[argparse.ArgumentParser])
     kinds = loadtest.add_subparsers(required=True, metavar="KIND")
     callers = kinds.add_parser("callers", help="SIP callers; exit code 0 when every call was answered")
     callers.add_argument("--to", required=True, metavar="URI", help="such as sip:185@127.0.0.1:5060")
+    callers.add_argument("--transport", choices=("udp", "tcp", "tls"), default="udp")
     callers.add_argument("--calls", type=int, default=1, metavar="N")
     callers.add_argument(
         "--rate", type=float, default=1.0, metavar="PER_SECOND", help="calls placed a second"
@@ -302,6 +303,7 @@ def _load_callers(options: argparse.Namespace) -> int:
             keys=options.keys,
             out=options.out,
             allow_remote=options.allow_remote,
+            transport=options.transport.upper(),
         )
         return EXIT_OK if run_callers(asked) else EXIT_FAILED
     except LoadError as error:

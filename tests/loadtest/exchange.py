@@ -14,6 +14,7 @@ from gateways.edge.clock import Clock
 from gateways.edge.dialogs import Dialogs
 from gateways.edge.guard.guard import Guard
 from gateways.edge.listeners.place import Place
+from gateways.edge.listeners.tls import TlsContexts
 from gateways.edge.point import SipPoint
 from gateways.edge.sources import OnceLog
 from gateways.edge.trace import Trace
@@ -30,15 +31,21 @@ class Exchange:
     """Answers a call with the status that `status_of` has for its number; 180 rings until it is cancelled."""
 
     def __init__(
-        self, status_of: Callable[[int], int], *, last_key: str = "", body: bytes | None = None
+        self,
+        status_of: Callable[[int], int],
+        *,
+        last_key: str = "",
+        body: bytes | None = None,
+        place: Place | None = None,
+        make_tls: Callable[[], TlsContexts] | None = None,
     ) -> None:
         """With `last_key` it hangs up when that key was pressed; `body` instead of a proper answer."""
         self.status_of, self.last_key, self.body = status_of, last_key, body
         addresses, clock = LocalAddresses(Config()), Clock()
         guard = Guard(OnceLog(logging.getLogger(__name__), "SIP", clock.monotonic_ms))
-        self.point = SipPoint(
-            [Place("UDP", "127.0.0.1", 0)], addresses, clock, Trace(Path(), 0, clock), guard
-        )
+        self.place = place or Place("UDP", "127.0.0.1", 0)
+        trace = Trace(Path(), 0, clock)
+        self.point = SipPoint([self.place], addresses, clock, trace, guard, make_tls=make_tls)
         self.dialogs = Dialogs()
         self.callers: list[str] = []
         self.lines: list[Line] = []
@@ -155,7 +162,8 @@ async def open_exchange(exchange: Exchange) -> AsyncIterator[str]:
     """Its address as a URI."""
     exchange.point.open(exchange)
     try:
-        yield f"sip:185@127.0.0.1:{exchange.point.port}"
+        port = exchange.point.port_of(exchange.place.transport, ipv6=False)
+        yield f"sip:185@127.0.0.1:{port}"
     finally:
         for line in exchange.lines:
             line.close()

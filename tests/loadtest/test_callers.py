@@ -5,11 +5,19 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections.abc import Callable
+from pathlib import Path
 
+import pytest
+
+from gateways.edge.listeners.place import Place
+from gateways.edge.listeners.tls import TlsContexts
+from gateways.sip.events import Flow, ServerKey, Transport
+from gateways.sip.message import Request
 from loadtest.callers import Crowd
 from loadtest.options import CallersOptions, KeyAt, find_target
 from loadtest.tally import CallRecord, Summary
 from tests.loadtest.exchange import Exchange, open_exchange
+from tests.support.certificates import Authority
 
 GUARD_S = 60.0
 RATE = 200.0
@@ -28,7 +36,7 @@ async def called(
     async with open_exchange(exchange) as to:
         crowd = Crowd(
             CallersOptions(
-                target=find_target(to, allow_remote=False),
+                target=find_target(to, allow_remote=False, transport=exchange.place.transport),
                 calls=calls,
                 rate=RATE,
                 hold_s=hold_s,
@@ -73,6 +81,34 @@ def test_answered_refused_and_not_answered() -> None:
             ["ACK", "BYE"],
             ["ACK", "BYE"],
         ]
+
+    asyncio.run(story())
+
+
+@pytest.mark.parametrize("transport", ["TCP", "TLS"])
+def test_calls_share_a_connection(transport: Transport, tmp_path: Path) -> None:
+    files = Authority(tmp_path, "ca").issue("127.0.0.1")
+
+    async def story() -> None:
+        exchange = Exchange(
+            lambda call: 486 if call == 2 else 200,
+            place=Place(transport, "127.0.0.1", 0),
+            make_tls=lambda: TlsContexts(files.certificate, files.key),
+        )
+        sources: set[Flow] = set()
+        received = exchange.request_received
+
+        def noting(key: ServerKey, request: Request, source: Flow) -> None:
+            sources.add(source)
+            received(key, request, source)
+
+        exchange.request_received = noting  # type: ignore[method-assign]
+        summary, _ = await called(exchange, 20)
+        assert (summary.placed, summary.answered, summary.refused) == (20, 19, {"486": 1})
+        assert [line.story for line in exchange.lines if line.story] == [["ACK", "BYE"]] * 19
+        [source] = sources
+        assert source.transport == transport
+        assert summary.wire.retransmissions_sent == 0
 
     asyncio.run(story())
 

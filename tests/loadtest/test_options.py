@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from gateways.sip.events import Transport
 from loadtest.options import KeyAt, LoadError, callers_options, find_target, parse_keys
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -37,6 +38,14 @@ def test_a_target_on_this_machine() -> None:
     assert find_target("sip:185@[::1]:7000", allow_remote=False).flow.address == ("::1", 7000)
 
 
+@pytest.mark.parametrize(("transport", "port"), [("UDP", 5060), ("TCP", 5060), ("TLS", 5061)])
+def test_a_target_is_reached_by_a_transport(transport: Transport, port: int) -> None:
+    target = find_target("sip:185@127.0.0.1", allow_remote=False, transport=transport)
+    assert (target.flow.transport, target.flow.port) == (transport, port)
+    said = "" if transport == "UDP" else f";transport={transport.lower()}"
+    assert str(target.uri) == f"sip:185@127.0.0.1{said}"
+
+
 @pytest.mark.parametrize("host", ["192.0.2.7", "10.0.0.1", "[2001:db8::1]", "[::ffff:127.0.0.1]"])
 def test_another_machine_only_when_it_is_said(host: str) -> None:
     with pytest.raises(LoadError, match="--allow-remote"):
@@ -51,7 +60,7 @@ def test_another_machine_only_when_it_is_said(host: str) -> None:
         "tel:185",
         "sips:185@127.0.0.1",
         "sip:127.0.0.1",
-        "sip:185@127.0.0.1;transport=tcp",
+        "sip:185@127.0.0.1;transport=tls",
         "sip:185@127.0.0.1?subject=x",
         "sip:185@0.0.0.0",
         "sip:185@224.0.1.75",
