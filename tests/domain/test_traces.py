@@ -82,6 +82,12 @@ RULES: dict[str, tuple[str, ...]] = {
     "known callers": ("caller_with_skills", "vip"),
     "hours, holidays and modes": ("closed_by_a_supervisor", "emergency", "holiday", "hours"),
     "flows": ("no_key", "unknown_number"),
+    "heard before the answer": (
+        "early_and_connected",
+        "early_and_turned_away",
+        "early_core_killed",
+        "early_for_too_long",
+    ),
     "callers who hang up": ("gone_in_the_greeting", "gone_in_the_queue", "gone_while_ringing"),
     "pages and log-ins": (
         "log_out_in_a_call",
