@@ -142,8 +142,9 @@ def test_who_has_another_key_is_told_so_and_learns_nothing(
     assert config.link_secret_file.read_text().strip() not in caplog.text
 
 
-def test_a_core_that_cannot_prove_itself_is_told_nothing(tmp_path: Path) -> None:
-    """It holds the certificate's key, and not the secret."""
+@pytest.mark.parametrize("says_back", [False, True])
+def test_a_core_that_cannot_prove_itself_is_told_nothing(tmp_path: Path, says_back: bool) -> None:
+    """It holds the certificate's key, and not the secret, and perhaps says back what it heard."""
     config = core_config(tmp_path)
     make_missing(config)
     there = other_machine(config)
@@ -155,8 +156,8 @@ def test_a_core_that_cannot_prove_itself_is_told_nothing(tmp_path: Path) -> None
         connection, _ = listener.accept()
         with server_side(config).tls.wrap_socket(connection, server_side=True) as encrypted_:
             encrypted_.sendall(b"santral link 1\n" + bytes(32))
-            exactly(encrypted_, ANSWER_BYTES)
-            encrypted_.sendall(b"x" * VERDICT_BYTES)
+            answer = exactly(encrypted_, ANSWER_BYTES)
+            encrypted_.sendall(answer[-VERDICT_BYTES:] if says_back else b"x" * VERDICT_BYTES)
             try:
                 heard = exactly(encrypted_, 1)
             except OSError:
