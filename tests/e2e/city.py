@@ -46,6 +46,12 @@ dialled = "187"
 service = "The crowd"
 flow = "crowd"
 
+[[numbers]]
+dialled = "188"
+service = "Free until somebody is there"
+flow = "hotline"
+answer = "when_connected"
+
 [prompts.greeting]
 wav = "greeting.wav"
 
