@@ -13,7 +13,10 @@ from tests.e2e.calls import phone_heard, seconds_heard
 from tests.e2e.phone import Baresip
 from tests.edge.engine_process import EngineProcess
 from tests.edge.foreign import run_sipp, started
-from tests.edge.world import EDGE, World, world_in
+from tests.edge.test_dialling_phone import let_dial
+from tests.edge.test_phones import with_phone
+from tests.edge.test_trunks import carriers
+from tests.edge.world import EDGE, World, sdp, world_in
 from tests.support.ports import free_port, free_ports
 from tests.support.tones import tone_wav
 
@@ -71,3 +74,29 @@ async def test_baresip_hears_the_announcement_and_is_never_answered(
         assert "480" in str(closed)
         await asyncio.to_thread(phone.close)
         assert seconds_heard(phone_heard(phone), GREETING_HZ) > 1.0
+
+
+async def test_a_baresip_that_dials_is_answered_when_somebody_picks_up(tmp_path: Path) -> None:
+    """It hears the network before, and counts the conversation."""
+    async with carriers(with_phone(tmp_path), {"hosts": ("192.0.2.9",)}) as (world, [carrier]):
+
+        def dialling() -> Baresip:
+            registrar = f"127.0.0.1:{world.edge.point.port}"
+            account = f"<sip:101@{registrar}>;auth_user=101;auth_pass=secret;regint=60"
+            ports = (free_ports(2), free_port(), 46_300)
+            return Baresip(tmp_path / "phone", name="101", tone_hz=500, ports=ports, account=account)
+
+        async with started(dialling) as phone:
+            await world.core.expect(events.PhoneRegistered)
+            await asyncio.to_thread(phone.dial, "02121112233", "127.0.0.1", world.edge.point.port)
+            let_dial(world, (await world.core.expect(events.PhoneDialled)).call)
+            invite = await carrier.asked("INVITE")
+            carrier.reply(invite, 180)
+            await asyncio.to_thread(phone.wait_for, "CALL_RINGING")
+            carrier.reply(invite, 183, body=sdp(45_000))
+            early = await asyncio.to_thread(phone.wait_for, "CALL_PROGRESS", "CALL_ESTABLISHED")
+            assert early["type"] == "CALL_PROGRESS"
+            carrier.reply(invite, 200, body=sdp(45_000))
+            await asyncio.to_thread(phone.wait_for, "CALL_ESTABLISHED")
+            await asyncio.to_thread(phone.hang_up)
+            assert (await world.core.expect(events.PhoneHungUp)).agent == "ayse"
