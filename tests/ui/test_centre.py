@@ -257,3 +257,21 @@ def test_a_large_centre_fits_and_can_be_read(
     check(one.page)
     one.find("mode-change").click()
     check(one.page)
+
+
+def test_a_centre_without_a_plan_says_so_on_its_board(
+    stage: Stage, staged_window: Callable[..., Window]
+) -> None:
+    one = staged_window()
+    one.log_in("zeynep", "/board")
+    at_ms = stage.now_ms()
+    full = centre(at_ms)
+    head = replace(full.head, calls_live=0, callbacks_open=0)
+    empty = replace(full, head=head, queues=(), agents=(), calls=(), callbacks=())
+    stage.picture(empty)
+    expect(one.page.get_by_text("There is no queue yet: no plan is loaded.")).to_be_visible()
+    expect(one.page.get_by_text("Nobody is on the roster yet.")).to_be_visible()
+    expect(one.page.get_by_text("No calls.")).to_be_visible()
+    check(one.page)
+    stage.picture(replace(empty, agents=(replace(agent(5, at_ms), state="logged_out"),)))
+    expect(one.page.get_by_text("No operator is logged in.")).to_be_visible()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
 import pytest
@@ -49,13 +50,30 @@ _TOO_FAINT = """
 }
 """
 
+# Controls that a screen reader has no name for, and pages without their one heading, main part and title of their own.
+_UNNAMED = """
+() => {
+  const named = (one) => one.getAttribute('aria-label') || one.labels?.[0]?.textContent.trim() || one.textContent.trim();
+  const controls = [...document.querySelectorAll('a[href], button, input, select, textarea, summary, dialog, table thead th')];
+  const found = controls.filter((one) => !(named(one) || document.getElementById(one.getAttribute('aria-labelledby'))));
+  const names = found.map((one) => one.outerHTML.slice(0, 80));
+  for (const one of ['h1', 'main']) {
+    const there = document.querySelectorAll(one).length;
+    if (there !== 1) names.push(`${there} of ${one}`);
+  }
+  if (document.title === 'Santral') names.push('the title says no page');
+  return names;
+}
+"""
+
 LONG = "Muvaffakiyetsizleştiricileştiriveremeyebileceklerimizdenmişsinizcesine"
 
 
 def check(page: Page) -> None:
-    """Nothing is cut off, nothing is too faint."""
+    """Nothing is cut off, nothing is too faint, everything has a name."""
     assert page.evaluate(_TOO_WIDE) == [], page.url
     assert page.evaluate(_TOO_FAINT) == [], page.url
+    assert page.evaluate(_UNNAMED) == [], page.url
 
 
 # Texts are as wide in the light as in the dark, and as readable in one language as in another: half of all cases will do.
@@ -102,6 +120,25 @@ def test_pages_fit_and_can_be_read(
     supervisor.page.goto("/board")
     expect(supervisor.find("board-agent-op01")).to_be_visible()
     check(supervisor.page)
+    supervisor.page.goto("/orders/999999999")
+    expect(supervisor.find("order-missing")).to_be_visible()
+    check(supervisor.page)
+
+
+def test_where_no_page_is_the_way_back_is_said(window: Callable[..., Window]) -> None:
+    supervisor, operator = window(), window(language="tr")
+    supervisor.log_in("supervisor", "/desk")
+    expect(supervisor.find("no-page")).to_contain_text("Your log-in may not see this page.")
+    assert supervisor.page.evaluate(_UNNAMED) == []
+    supervisor.page.goto("/nowhere")
+    expect(supervisor.find("no-page")).to_contain_text("There is no such page.")
+    supervisor.find("no-page").get_by_role("link").click()
+    expect(supervisor.page).to_have_url(re.compile("/board$"))
+    expect(supervisor.page).to_have_title("Wallboard · Santral")
+    operator.log_in("op02", "/board")
+    operator.find("no-page").get_by_role("link", name="İlk sayfaya dön").click()
+    expect(operator.page).to_have_url(re.compile("/desk$"))
+    expect(operator.page).to_have_title("Masa · Santral")
 
 
 def test_colours_follow_the_system_until_the_person_chooses(window: Callable[..., Window]) -> None:

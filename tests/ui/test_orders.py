@@ -103,4 +103,15 @@ def test_an_order_that_changes_elsewhere_changes_on_the_page(window: Callable[..
 def test_an_order_that_is_not_there(window: Callable[..., Window]) -> None:
     one = window()
     one.log_in("op01", "/orders/999999")
-    expect(one.page.get_by_text("Not found.")).to_be_visible()
+    expect(one.find("order-missing")).to_contain_text("There is no such work order.")
+
+
+def test_a_register_without_orders_says_where_they_come_from(window: Callable[..., Window]) -> None:
+    one = window()
+    one.log_in("op01", "/orders?text=nobody-wrote-this")
+    expect(one.page.get_by_text("No work orders match.")).to_be_visible()
+    one.page.route(
+        re.compile(r"/api/orders\?"), lambda route: route.fulfill(json={"orders": [], "next": None})
+    )
+    one.page.goto("/orders")
+    expect(one.page.get_by_text("There are no work orders yet.")).to_be_visible()

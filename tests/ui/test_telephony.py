@@ -60,8 +60,17 @@ def edge(number: int, at_ms: int) -> EdgePicture:
                 live=12,
                 capacity=30,
                 refused=2,
-                reason="" if number == 1 else "no answer to OPTIONS from 192.0.2.10:5060",
+                reason="" if number == 1 else "no answer to OPTIONS",
                 since_ms=at_ms - 3_600_000,
+            ),
+            TrunkRow(
+                trunk="reserve",
+                up=True,
+                live=30,
+                capacity=30,
+                refused=1_234,
+                reason="calls failed with 503",
+                since_ms=at_ms,
             ),
         ),
         sources=(banned, heard),
@@ -91,7 +100,9 @@ def test_each_edge_shows_its_load_its_trunks_and_what_the_guard_saw(stage: Stage
     expect(loaded.get_by_test_id("edge-calls")).to_have_text("Calls: 2,468")
     expect(well.get_by_test_id("counter-unheard")).to_have_text(re.compile("not read.*1,234,567", re.DOTALL))
     expect(well.get_by_test_id("trunk-carrier")).to_contain_text("12 / 30")
-    expect(loaded.get_by_test_id("trunk-carrier")).to_contain_text("no answer to OPTIONS")
+    expect(loaded.get_by_test_id("trunk-carrier")).to_contain_text("does not answer our checks (OPTIONS)")
+    expect(well.get_by_test_id("trunk-carrier").locator(".badge")).to_have_text("up")
+    expect(well.get_by_test_id("trunk-reserve").locator(".badge")).to_have_text("full")
     rows = page.find("source")
     expect(rows).to_have_count(3)
     expect(rows.last).to_have_attribute("data-source", "203.0.113.9")
@@ -162,7 +173,7 @@ def test_operators_have_no_such_page(staged_window: Callable[..., Window]) -> No
     one = staged_window()
     one.log_in("ayse")
     one.page.goto("/telephony")
-    expect(one.page.get_by_text("no right", exact=False).or_(one.page.locator("p.quiet"))).to_be_visible()
+    expect(one.find("no-page")).to_be_visible()
     expect(one.page.get_by_role("link", name="Telephony")).to_have_count(0)
 
 

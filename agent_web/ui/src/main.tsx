@@ -11,6 +11,7 @@ import { OrderPage } from './orders/OrderPage'
 import { OrdersPage } from './orders/OrdersPage'
 import { loadMe, me } from './shared/api'
 import { Layout } from './shared/Layout'
+import { Notice } from './shared/Notice'
 import { Retry } from './shared/parts'
 import { go, onLinkClick, path } from './shared/router'
 import { signal } from '@preact/signals'
@@ -48,13 +49,22 @@ function Page() {
   if (user === undefined) return <p class="quiet">{t('loading')}</p>
   if (user === null) return <LoginPage />
   const watches = user.roles.includes('supervisor') || user.roles.includes('admin')
-  if (where === '/desk') return current.value ? <DeskPage desk={current.value} /> : <p class="quiet">{t('no_role')}</p>
+  if (where === '/desk') return current.value ? <DeskPage desk={current.value} /> : <Nothing title={t('no_role')} text={t('no_role_text')} />
   if (where === '/orders') return <OrdersPage />
   const order = /^\/orders\/(\d+)$/.exec(where)
   if (order) return <OrderPage id={Number(order[1])} key={order[1]} />
-  if (where === '/telephony') return watches ? <TelephonyPage /> : <p class="quiet">{t('no_role')}</p>
-  if (where === '/board') return watches ? <BoardPage /> : <p class="quiet">{t('no_role')}</p>
-  return <p class="quiet">{t('not_found_page')}</p>
+  if (where === '/telephony') return watches ? <TelephonyPage /> : <Nothing title={t('no_role')} text={t('no_role_text')} />
+  if (where === '/board') return watches ? <BoardPage /> : <Nothing title={t('no_role')} text={t('no_role_text')} />
+  return <Nothing title={t('not_found_page')} text={t('not_found_page_text')} />
+}
+
+/** No page here for whoever asks. */
+function Nothing({ title, text }: { readonly title: string; readonly text: string }) {
+  return (
+    <Notice id="no-page" title={title} text={text}>
+      <a href={home()}>{t('home')}</a>
+    </Notice>
+  )
 }
 
 function App() {

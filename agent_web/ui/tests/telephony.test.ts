@@ -1,5 +1,6 @@
 import { afterEach, expect, test, vi } from 'vitest'
-import { LINES_MAX, sourcesOf, stepState, TelephonyLine, titleOf } from '../src/telephony/telephony'
+import { LINES_MAX, sourcesOf, stepState, TelephonyLine, titleOf, trunkState, whyTrunk } from '../src/telephony/telephony'
+import { choose } from '../src/i18n'
 import type { EdgeSource, EdgeState, TraceLine } from '../src/wire.gen'
 
 function source(name: string, fields: Partial<EdgeSource> = {}): EdgeSource {
@@ -51,4 +52,23 @@ test('a message is called by its method and who is asked for, or by its status',
 
 test('an edge that refuses callers is in trouble', () => {
   expect([0, 1, 2, 4].map(stepState)).toEqual(['ready', 'ringing', 'lost', 'lost'])
+})
+
+test('a trunk without a line left is up, and full', () => {
+  const trunk = { trunk: 'carrier', up: true, live: 29, capacity: 30, refused: 0, reason: '', since_ms: 0 }
+  expect(trunkState(trunk)).toBe('up')
+  expect(trunkState({ ...trunk, live: 30 })).toBe('full')
+  expect(trunkState({ ...trunk, live: 30, up: false })).toBe('down')
+})
+
+test('why a trunk is down is said in the language of the page', () => {
+  choose('tr')
+  expect(whyTrunk('no answer to OPTIONS')).toBe('yoklamalara (OPTIONS) yanıt vermiyor')
+  expect(whyTrunk('not registered yet')).toBe('henüz kaydolmadı')
+  expect(whyTrunk('registration refused with 403')).toBe('kayıt 403 ile reddedildi')
+  expect(whyTrunk('calls failed with 503')).toBe('çağrılar 503 ile sonuçsuz kaldı')
+  expect(whyTrunk('sip.carrier.example has no address')).toBe('sip.carrier.example için adres bulunamadı')
+  expect(whyTrunk('something new')).toBe('something new')
+  expect(whyTrunk('')).toBe('')
+  choose('en')
 })

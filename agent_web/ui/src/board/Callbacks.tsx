@@ -46,7 +46,7 @@ export function Callbacks({ callbacks, open, queues }: Props) {
             <th scope="col" class="figure">
               {t('waited_for')}
             </th>
-            <th />
+            <td />
           </tr>
         </thead>
         <tbody>

@@ -48,6 +48,7 @@ export function Operators({ agents }: { readonly agents: readonly BoardAgent[] }
           <Operator key={agent.agent} agent={agent} />
         ))}
       </ul>
+      {here.length === 0 && <p class="quiet">{t(agents.length === 0 ? 'no_operators' : 'no_operators_here')}</p>}
       <More hidden={here.length - SHOWN_MAX} />
     </section>
   )

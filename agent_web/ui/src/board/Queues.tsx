@@ -30,6 +30,7 @@ export function Queues({ queues }: { readonly queues: readonly BoardQueue[] }) {
           ))}
         </tbody>
       </table>
+      {queues.length === 0 && <p class="quiet">{t('no_queues')}</p>}
     </section>
   )
 }

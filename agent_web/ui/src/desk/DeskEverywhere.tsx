@@ -21,7 +21,11 @@ export function DeskEverywhere({ desk }: { readonly desk: Desk }) {
   }, [state])
   return (
     <>
-      {away && <Strip desk={desk} />}
+      {away && (
+        <aside aria-label={t('desk')}>
+          <Strip desk={desk} />
+        </aside>
+      )}
       {view?.offer && !desk.replaced.value && <OfferDialog desk={desk} view={view} offer={view.offer} key={view.offer.offer} />}
     </>
   )

@@ -7,6 +7,7 @@ import { AudioLink } from '../shared/audio'
 import { learnTime } from '../shared/clock'
 import { ring } from '../shared/ring'
 import { CLOSED_LET_GO, CLOSED_TAKEN_OVER, Line } from '../shared/socket'
+import { rings } from '../shared/title'
 import { Drafts } from './forms'
 import { audioWanted, mutedBefore, page, tab } from './tab'
 
@@ -74,7 +75,7 @@ export class Desk {
     for (const stop of this.#stop) stop()
     clearTimeout(this.#audio_timer)
     ring(false)
-    document.title = t('product')
+    rings.value = ''
     mutedBefore.set(false)
     this.drafts.forgetSaved()
     this.line.close()
@@ -236,7 +237,7 @@ export class Desk {
   #alarm(view: View | null): void {
     const offer = view?.offer ?? null
     ring(offer !== null && view?.audio !== 'phone')
-    document.title = offer ? `${offer.hazard ? '⚠' : '☎'} ${callerText(offer.caller)} · ${offer.service}` : t('product')
+    rings.value = offer ? `${offer.hazard ? '⚠' : '☎'} ${callerText(offer.caller)} · ${offer.service}` : ''
     if (offer && offer.offer !== this.#offered && document.hidden && globalThis.Notification?.permission === 'granted') {
       new Notification(t('offer_title'), { body: `${callerText(offer.caller)} · ${offer.service}`, tag: 'offer' })
     }

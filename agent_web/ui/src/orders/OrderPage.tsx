@@ -31,7 +31,13 @@ export function OrderPage({ id }: { readonly id: number }) {
         </p>
       )}
       {one.problem.value && !order && <Retry text={one.problem.value} onRetry={() => void one.reload()} />}
-      {!order && !one.problem.value && <p class="quiet">{one.missing.value ? t('not_found') : t('loading')}</p>}
+      {!order && !one.problem.value && !one.missing.value && <p class="quiet">{t('loading')}</p>}
+      {!order && one.missing.value && (
+        <div class="card notice" role="alert" data-testid="order-missing">
+          <h1>{t('order_missing')}</h1>
+          <p>{t('order_missing_text')}</p>
+        </div>
+      )}
       {order && <Whole one={one} order={order} catalogue={catalogue} />}
     </main>
   )

@@ -48,7 +48,7 @@ export function OrdersPage() {
       <section class="panel flush" aria-label={t('orders')} aria-busy={register.loading.value}>
         {register.rows.value.length > 0 && <List rows={register.rows.value} catalogue={catalogue} />}
         {register.rows.value.length === 0 && !register.problem.value && (
-          <p class="quiet">{register.loaded.value ? t('orders_none') : t('loading')}</p>
+          <p class="quiet">{!register.loaded.value ? t('loading') : search.value ? t('orders_none') : t('orders_empty')}</p>
         )}
       </section>
       <More register={register} />

@@ -37,7 +37,7 @@ export function Sources({ sources }: { readonly sources: readonly Source[] }) {
                 {t('source_last')}
               </th>
               <th scope="col">{t('state')}</th>
-              <th />
+              <td />
             </tr>
           </thead>
           <tbody>

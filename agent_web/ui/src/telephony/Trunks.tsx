@@ -2,6 +2,9 @@
 import type { EdgeTrunk } from '../wire.gen'
 import { count, t } from '../i18n'
 import { Since } from '../shared/parts'
+import { trunkState, whyTrunk } from './telephony'
+
+const TRUNK_COLOURS = { up: 'ready', full: 'ringing', down: 'lost' } as const
 
 export function Trunks({ trunks }: { readonly trunks: readonly EdgeTrunk[] }) {
   return (
@@ -27,8 +30,8 @@ export function Trunks({ trunks }: { readonly trunks: readonly EdgeTrunk[] }) {
           <tr key={one.trunk} data-testid={`trunk-${one.trunk}`}>
             <td class="tracking">{one.trunk}</td>
             <td>
-              <span class="badge" data-state={one.up ? 'ready' : 'lost'}>
-                {t(one.up ? 'trunk_up' : 'trunk_down')}
+              <span class="badge" data-state={TRUNK_COLOURS[trunkState(one)]}>
+                {t(`trunk_${trunkState(one)}`)}
               </span>
             </td>
             <td class="figure" data-label={t('calls_live')}>
@@ -37,7 +40,7 @@ export function Trunks({ trunks }: { readonly trunks: readonly EdgeTrunk[] }) {
             <td class="figure" data-label={t('trunk_refused')}>
               {count(one.refused)}
             </td>
-            <td class="wide">{one.reason}</td>
+            <td class="wide">{whyTrunk(one.reason)}</td>
             <td class="figure" data-label={t('since_state')}>
               <Since since_ms={one.since_ms} />
             </td>

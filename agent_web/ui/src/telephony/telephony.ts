@@ -1,6 +1,8 @@
 /** What edges tell of themselves, and the messages of the call that is watched. */
 import { batch, signal } from '@preact/signals'
-import type { EdgeSource, EdgeState, TelephonyToPage, TelephonyToServer, TraceLine } from '../wire.gen'
+import type { EdgeSource, EdgeState, EdgeTrunk, TelephonyToPage, TelephonyToServer, TraceLine } from '../wire.gen'
+import { t } from '../i18n'
+import type { Key } from '../i18n/en'
 import { learnTime } from '../shared/clock'
 import { Line } from '../shared/socket'
 
@@ -51,6 +53,30 @@ export class TelephonyLine {
 export function stepState(step: number): 'ready' | 'ringing' | 'lost' {
   if (step === 0) return 'ready'
   return step >= STEP_BAD ? 'lost' : 'ringing'
+}
+
+/** A trunk that is up may have no line left. */
+export function trunkState(trunk: EdgeTrunk): 'up' | 'full' | 'down' {
+  if (!trunk.up) return 'down'
+  return trunk.live >= trunk.capacity ? 'full' : 'up'
+}
+
+/** Edges say why in English, as they write it into their logs. */
+const TRUNK_REASONS: readonly (readonly [said: RegExp, text: Key])[] = [
+  [/^no answer to OPTIONS$/, 'trunk_why_silent'],
+  [/^not registered yet$/, 'trunk_why_unregistered'],
+  [/^registration refused with (?<what>\d+)$/, 'trunk_why_refused'],
+  [/^calls failed with (?<what>\d+)$/, 'trunk_why_failed'],
+  [/^(?<what>\S+) has no address$/, 'trunk_why_no_address'],
+]
+
+/** In the words of the page; what it does not know as it is. */
+export function whyTrunk(reason: string): string {
+  for (const [said, text] of TRUNK_REASONS) {
+    const found = said.exec(reason)
+    if (found) return t(text, { what: found.groups?.['what'] ?? '' })
+  }
+  return reason
 }
 
 /** A source as it stands in the table: of all edges together. */
