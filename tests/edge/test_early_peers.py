@@ -17,6 +17,7 @@ from tests.edge.test_dialling_phone import let_dial
 from tests.edge.test_phones import with_phone
 from tests.edge.test_trunks import carriers
 from tests.edge.world import EDGE, World, sdp, world_in
+from tests.peers.linphone import Linphone
 from tests.support.ports import free_port, free_ports
 from tests.support.tones import tone_wav
 
@@ -74,6 +75,21 @@ async def test_baresip_hears_the_announcement_and_is_never_answered(
         assert "480" in str(closed)
         await asyncio.to_thread(phone.close)
         assert seconds_heard(phone_heard(phone), GREETING_HZ) > 1.0
+
+
+async def test_linphone_hears_us_and_then_talks(tmp_path: Path) -> None:
+    async with (
+        world_in(tmp_path) as world,
+        started(lambda: Linphone(tmp_path / "caller", "0532")) as phone,
+    ):
+        hears_then(world)
+        await asyncio.to_thread(phone.call, f"sip:185@127.0.0.1:{world.edge.point.port}")
+        await asyncio.to_thread(phone.became, "CallOutgoingEarlyMedia")
+        (arrived,) = world.core.all(events.CallArrived)
+        world.core.send(commands.AnswerCaller(edge=EDGE, call=arrived.call))
+        await asyncio.to_thread(phone.became, "CallStreamsRunning")
+        phone.hang_up()
+        assert (await world.core.expect(events.CallerHungUp)).cause == "caller_hung_up"
 
 
 async def test_a_baresip_that_dials_is_answered_when_somebody_picks_up(tmp_path: Path) -> None:
