@@ -1,12 +1,13 @@
 """One caller's presence with us, and the moves it may make.
 
 A call is `playing` or in a `menu` of its flow, then `waiting` in a queue, `ringing` while it is offered to agents,
-`talking`, and `held` while the agent's audio is away. It keeps its arrival, and with it its place, through everything.
+`talking`, and `held` while the agent's audio is away; `away` when it was handed on to a number outside. It keeps its arrival, and
+with it its place, through everything.
 One that an operator dialled begins as `dialling` and is `talking` once it is answered; the caller is who was called, and it has
 no queue.
 Its deadlines: `flow` (a playback that is never reported, a menu without a key), `wait` (the next time at which waiting may
 change something: a step, the end of a hold, the way out), `dial` (nobody answers), `talk` (no conversation goes on for ever)
-and `held` (the agent's grace). An ended call is no longer in the state.
+`outside` (nobody answers there, or nobody ends it) and `held` (the agent's grace). An ended call is no longer in the state.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from acd_core.domain.agent import Agent
 from acd_core.domain.commands import AudioKind
 from acd_core.domain.deadline import Deadline
 
-CallState: TypeAlias = Literal["playing", "menu", "waiting", "ringing", "dialling", "talking", "held"]
+CallState: TypeAlias = Literal["playing", "menu", "waiting", "ringing", "dialling", "talking", "held", "away"]
 
 MOVES: dict[CallState, frozenset[CallState]] = {
     "playing": frozenset({"playing", "menu", "waiting"}),
@@ -27,7 +28,8 @@ MOVES: dict[CallState, frozenset[CallState]] = {
     "waiting": frozenset({"waiting", "ringing", "playing", "menu"}),
     "ringing": frozenset({"waiting", "talking"}),
     "dialling": frozenset({"talking"}),
-    "talking": frozenset({"held", "waiting", "playing"}),
+    "talking": frozenset({"held", "waiting", "playing", "away"}),
+    "away": frozenset({"waiting"}),
     "held": frozenset({"talking", "waiting"}),
 }
 
@@ -38,6 +40,16 @@ class Ring(msgspec.Struct, frozen=True):
     offer: int
     audio: AudioKind
     edge: str = ""  # that has it
+
+
+class Outside(msgspec.Struct, frozen=True, kw_only=True):
+    """The number outside that a caller is handed on to (outside.py)."""
+
+    number: str
+    attempt: int  # to reach it; of the same count as offers
+    transfer: int  # what the operator asked with, who hears of it for as long as they are on the line
+    rings: bool = False
+    answered: bool = False
 
 
 class Call(msgspec.Struct, kw_only=True):
@@ -104,6 +116,7 @@ class Call(msgspec.Struct, kw_only=True):
     answered_ms: int = 0  # the first conversation began
     # Handed on (transfer.py).
     transfers: int = 0  # so often
+    outside: Outside | None = None  # while it is dialled for the caller, and while they are away
     handed_by: str = ""  # by this agent at last, whom it is not kept for ...
     handed_to: str = ""  # ... to this one, if to one alone: they may have it whatever they serve, while it is kept for them
     deadlines: dict[str, Deadline] = {}

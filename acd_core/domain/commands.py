@@ -115,6 +115,7 @@ class Join(EdgeCommand, frozen=True, kw_only=True):
     part: int
     leg: str = ""
     at: str = ""
+    unrecorded: bool = False  # with a number outside: nobody of the centre takes part
 
 
 class SendKeys(EdgeCommand, frozen=True, kw_only=True):
@@ -146,6 +147,18 @@ class DialOut(EdgeCommand, frozen=True, kw_only=True):
     leg: str = ""
     user: str = ""
     service: str = ""
+    trunks: tuple[str, ...] = ()
+    caller: str = ""
+
+
+class DialOutside(EdgeCommand, frozen=True, kw_only=True):
+    """Call `number` as in `DialOut`, to hand the caller on to; report with `attempt`.
+
+    `EndPhone` with it as the offer takes it back, `Join` gives it the caller; `OutsideHungUp` when it is over.
+    """
+
+    attempt: int
+    number: str
     trunks: tuple[str, ...] = ()
     caller: str = ""
 
@@ -313,7 +326,9 @@ CallStep: TypeAlias = Literal[
     "held",
     "resumed",
     "requeued",
+    "transferring",
     "transferred",
+    "transfer_failed",
     "recorded",
     "preferred",
     "released",
@@ -433,6 +448,7 @@ ToEdge: TypeAlias = (
     | SendKeys
     | Part
     | DialOut
+    | DialOutside
     | TransferAnswered
     | DropAudio
     | PreparePrompts

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from acd_core.domain.call import Call, EndedCall
-from acd_core.domain.commands import EndCall, EntityGone
+from acd_core.domain.commands import EndCall, EndPhone, EntityGone
 from acd_core.domain.limits import ENDED_CALLS_MAX
 from acd_core.domain.offers import withdraw
 from acd_core.domain.talk import leave, leave_unanswered
@@ -24,8 +24,12 @@ def end(turn: Turn, call: Call, cause: str, *, edge_knows: bool = False, phone_i
         withdraw(turn, call, cause)
     elif call.state in ("talking", "held"):
         leave(turn, call, phone_is_gone=phone_is_gone)
+    elif call.state == "away" and call.queue:
+        state.queues[call.queue].talking -= 1
     elif call.state == "dialling":
         leave_unanswered(turn, call, phone_is_gone=phone_is_gone)
+    if call.outside is not None:
+        turn.emit(EndPhone(edge=call.edge, call=call.id, agent="", offer=call.outside.attempt))
     if waited:
         queue = state.queues[call.queue]
         queue.waiting -= 1

@@ -251,6 +251,7 @@ class DialProgress(Event, frozen=True, kw_only=True):
 
     call: str
     status: int
+    attempt: int = 0  # of a caller who is handed on; 0: the number that an operator dialled
 
 
 class DialAnswered(Event, frozen=True, kw_only=True):
@@ -258,6 +259,7 @@ class DialAnswered(Event, frozen=True, kw_only=True):
 
     call: str
     trunk: str
+    attempt: int = 0  # of a caller who is handed on; 0: the number that an operator dialled
 
 
 class DialFailed(Event, frozen=True, kw_only=True):
@@ -267,6 +269,15 @@ class DialFailed(Event, frozen=True, kw_only=True):
     status: int
     cause: str
     trunk: str = ""
+    attempt: int = 0  # of a caller who is handed on; 0: the number that an operator dialled
+
+
+class OutsideHungUp(Event, frozen=True, kw_only=True):
+    """Who answered this attempt, and has been handed a caller, hung up, or their leg failed."""
+
+    call: str
+    attempt: int
+    cause: str = "outside_hung_up"
 
 
 class PhoneDialled(Event, frozen=True, kw_only=True):
@@ -438,6 +449,7 @@ EdgeEvent: TypeAlias = (
     | DialProgress
     | DialAnswered
     | DialFailed
+    | OutsideHungUp
     | PhoneDialled
     | TrunkChanged
 )

@@ -96,7 +96,13 @@ def _call(state: State, call: Call) -> None:
         assert (agent.call, agent.offer) == (call.id, call.offer), f"{name}: call and agent name each other"
         assert agent.state == "talking", f"{name}: agent's state"
         assert call.audio in ("browser", "phone"), f"{name}: a pair has audio"
-    in_queue = call.state not in ("playing", "menu") and not call.outbound
+    outside = call.outside
+    assert outside is None or call.state in ("talking", "away"), f"{name}: nobody outside is handed a caller"
+    assert (outside is not None) == ("outside" in call.deadlines), f"{name}: who is outside has a deadline"
+    assert call.state != "away" or outside is not None, f"{name}: away with somebody"
+    gone = outside is not None and outside.answered
+    assert not gone or call.state == "away", f"{name}: who was handed on is away"
+    in_queue = call.state not in ("playing", "menu") and not call.outbound and not gone
     assert bool(call.queue) == in_queue, f"{name}: a queue from waiting on"
     assert not in_queue or call.queue in state.queues, f"{name}: its queue exists"
     if call.state == "talking":
@@ -170,7 +176,8 @@ def _agent(state: State, agent: Agent) -> None:
 
 def _queues(state: State) -> None:
     waiting = Counter(call.queue for call in state.calls.values() if call.state in ("waiting", "ringing"))
-    talking = Counter(call.queue for call in state.calls.values() if call.state in ("talking", "held"))
+    in_talk = ("talking", "held", "away")
+    talking = Counter(call.queue for call in state.calls.values() if call.state in in_talk)
     for id_, queue in state.queues.items():
         assert queue.waiting == waiting[id_], f"queue {id_}: {queue.waiting} waiting, {waiting[id_]} found"
         assert queue.talking == talking[id_], f"queue {id_}: {queue.talking} talking, {talking[id_]} found"

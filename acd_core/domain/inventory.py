@@ -33,6 +33,7 @@ from acd_core.domain.link_ends import Edge, Web
 from acd_core.domain.offers import ring_phone, take_back
 from acd_core.domain.order import audio_edge
 from acd_core.domain.outbound import was_answered, without_audio
+from acd_core.domain.outside import join
 from acd_core.domain.plan import Plan
 from acd_core.domain.sessions import lose_page, open_page
 from acd_core.domain.shift import back_to_ready, forget_leg
@@ -164,6 +165,9 @@ def _mend(turn: Turn, call: Call, held: HeldCall, sound: bool) -> None:
         if held.agent != call.agent:
             say_join(turn, call)
         return
+    if call.outside is not None and call.outside.answered:
+        join(turn, call)
+        return
     if held.agent:
         turn.emit(Part(edge=call.edge, call=call.id, agent=held.agent, part=call.part))
         sound = True
@@ -178,6 +182,8 @@ def _mend(turn: Turn, call: Call, held: HeldCall, sound: bool) -> None:
 def _silence(turn: Turn, call: Call, held: HeldCall) -> None:
     """End phones that ring, or were answered, for an offer that no longer stands."""
     stand = {ring.offer for ring in call.ringing.values()} | {call.offer}
+    if call.outside is not None:
+        stand.add(call.outside.attempt)
     for offer in held.ringing:
         if offer not in stand:
             turn.emit(EndPhone(edge=call.edge, call=call.id, agent="", offer=offer))

@@ -233,10 +233,15 @@ def was_answered(turn: Turn, call: Call, trunk: str) -> None:
 
 
 def failed(turn: Turn, call: Call, event: DialFailed) -> None:
-    """Nobody was reached; the operator is told why. Where no trunk was tried it is the edge's own word."""
-    cause = _CAUSES.get(event.status, NO_TRUNK) if event.trunk else event.cause or NO_TRUNK
+    """Nobody was reached; the operator is told why."""
+    cause = cause_of(event)
     _tell(turn, call, cause)
     end(turn, call, cause, edge_knows=True)
+
+
+def cause_of(event: DialFailed) -> str:
+    """Why nobody was reached, in the words of our pages. Where no trunk was tried it is the edge's own word."""
+    return _CAUSES.get(event.status, NO_TRUNK) if event.trunk else event.cause or NO_TRUNK
 
 
 def not_answered(turn: Turn, call: Call) -> None:

@@ -30,7 +30,7 @@ def play_music(turn: Turn, call: Call, announce: tuple[str, ...] = ()) -> None:
 
 def sound_again(turn: Turn, call: Call) -> None:
     """The edge may not be playing what it should: have it do so, a playback under a new number."""
-    if call.state in ("waiting", "ringing", "held"):
+    if call.state in ("waiting", "ringing", "held", "away"):
         play_music(turn, call)
     elif call.speaking:
         play(turn, call, call.saying)

@@ -20,6 +20,7 @@ from acd_core.domain import (
     flow,
     inventory,
     outbound,
+    outside,
     queueing,
     requests,
     sessions,
@@ -80,6 +81,7 @@ CALLS: Mapping[type[ev.Event], Mapping[CallState, CallRule | Stale]] = {
         "dialling": flow.hung_up,
         "talking": flow.hung_up,
         "held": flow.hung_up,
+        "away": flow.hung_up,
     },
     ev.CallerAnswered: {
         "playing": answer.caller_answered,
@@ -89,6 +91,7 @@ CALLS: Mapping[type[ev.Event], Mapping[CallState, CallRule | Stale]] = {
         "dialling": STALE,
         "talking": STALE,
         "held": STALE,
+        "away": STALE,
     },
     ev.PlaybackDone: {
         "playing": flow.playback_done,
@@ -98,6 +101,7 @@ CALLS: Mapping[type[ev.Event], Mapping[CallState, CallRule | Stale]] = {
         "dialling": STALE,
         "talking": STALE,
         "held": STALE,
+        "away": STALE,
     },
     ev.KeyPressed: {
         "playing": flow.key_ahead,
@@ -107,6 +111,7 @@ CALLS: Mapping[type[ev.Event], Mapping[CallState, CallRule | Stale]] = {
         "dialling": STALE,
         "talking": STALE,
         "held": STALE,
+        "away": STALE,
     },
     ev.DialProgress: {
         "playing": STALE,
@@ -114,8 +119,9 @@ CALLS: Mapping[type[ev.Event], Mapping[CallState, CallRule | Stale]] = {
         "waiting": STALE,
         "ringing": STALE,
         "dialling": outbound.progress,
-        "talking": STALE,
+        "talking": outside.progress,
         "held": STALE,
+        "away": outside.progress,
     },
     ev.DialAnswered: {
         "playing": STALE,
@@ -123,8 +129,9 @@ CALLS: Mapping[type[ev.Event], Mapping[CallState, CallRule | Stale]] = {
         "waiting": STALE,
         "ringing": STALE,
         "dialling": outbound.answered,
-        "talking": STALE,
+        "talking": outside.answered,
         "held": STALE,
+        "away": outside.answered,
     },
     ev.DialFailed: {
         "playing": STALE,
@@ -132,8 +139,19 @@ CALLS: Mapping[type[ev.Event], Mapping[CallState, CallRule | Stale]] = {
         "waiting": STALE,
         "ringing": STALE,
         "dialling": outbound.failed,
+        "talking": outside.failed,
+        "held": STALE,
+        "away": outside.failed,
+    },
+    ev.OutsideHungUp: {
+        "playing": STALE,
+        "menu": STALE,
+        "waiting": STALE,
+        "ringing": STALE,
+        "dialling": STALE,
         "talking": STALE,
         "held": STALE,
+        "away": outside.hung_up,
     },
 }
 
@@ -303,6 +321,7 @@ CALL_DEADLINES: Mapping[str, tuple[frozenset[CallState], Callable[[Turn, Call], 
     "wait": (frozenset({"waiting"}), queueing.look),
     "dial": (frozenset({"dialling"}), outbound.not_answered),
     "talk": (frozenset({"talking", "held"}), ending.talked_too_long),
+    "outside": (frozenset({"talking", "away"}), outside.too_long),
     "held": (frozenset({"held"}), outbound.cut_off),
 }
 _LOGGED_IN: frozenset[AgentState] = frozenset({"not_ready", "ready", "ringing", "talking", "wrap_up"})

@@ -125,6 +125,7 @@ def give_back(turn: Turn, call: Call) -> None:
     queue.waiting += 1
     turn.story(call, "requeued", agent=agent.id)
     turn.clear_deadline("call", call, "talk")
+    _let_go_outside(turn, call)
     _separate(call, agent)
     agent.desk = None
     # The search begins again, at the place that the arrival gives.
@@ -136,6 +137,14 @@ def give_back(turn: Turn, call: Call) -> None:
         stop(turn, agent, NO_AUDIO)
     else:
         log_out(turn, agent)
+
+
+def _let_go_outside(turn: Turn, call: Call) -> None:
+    """Whom the agent was about to hand the caller on to is called no longer."""
+    if call.outside is not None:
+        turn.emit(EndPhone(edge=call.edge, call=call.id, agent="", offer=call.outside.attempt))
+        turn.clear_deadline("call", call, "outside")
+        call.outside = None
 
 
 def leave(turn: Turn, call: Call, *, phone_is_gone: bool, hands_on: bool = False) -> None:

@@ -1,6 +1,7 @@
 """Callers who are handed on: their operator presses "transfer" at the phone and names who shall have them (REFER).
 
-Who can have them, in this order: a number of the plan, which is where its flow leads; a colleague, by the user of their phone.
+Who can have them, in this order: a number of the plan, which is where its flow leads; a colleague, by the user of their phone; a
+number outside that the dial rules let through (outside.py).
 The caller keeps their arrival, and so their place by the plan's rule, wherever they are handed on to; the operator is free at
 once and goes to wrap-up as after any conversation.
 
@@ -20,17 +21,19 @@ from acd_core.domain.ending import forget_if_empty
 from acd_core.domain.events import TransferAsked
 from acd_core.domain.flow import begin
 from acd_core.domain.limits import TRANSFER_LATE_MS, TRANSFERS_A_CALL_MAX
+from acd_core.domain.outbound import NOT_A_NUMBER
+from acd_core.domain.outside import dial, operator_left, wait_again
 from acd_core.domain.plan import Number
-from acd_core.domain.sound import play_music
 from acd_core.domain.talk import leave
 from acd_core.domain.turn import Turn
-from acd_core.domain.wait import wait
 
 AWAY = "colleague_away"
 BUSY = "colleague_busy"
 DIALLED = "dialled_call"
 LATE = "too_late"
+NO_RULE = "no_dial_rule"
 TOO_OFTEN = "too_many_transfers"
+UNDER_WAY = "transfer_under_way"
 UNKNOWN = "unknown_number"
 
 
@@ -45,6 +48,8 @@ def asked(turn: Turn, agent: Agent, event: TransferAsked) -> None:
     colleague = turn.state.agents.get(look.phone_owner.get(event.target, ""))
     if call.outbound:
         _answer(turn, call, event, 403, DIALLED)
+    elif call.outside is not None:
+        _answer(turn, call, event, 491, UNDER_WAY)
     elif turn.now_ms - event.at_ms > TRANSFER_LATE_MS:
         _answer(turn, call, event, 408, LATE)
     elif call.transfers >= TRANSFERS_A_CALL_MAX:
@@ -53,8 +58,11 @@ def asked(turn: Turn, agent: Agent, event: TransferAsked) -> None:
         _to_number(turn, call, event, number)
     elif event.target in look.phone_owner:
         _to_colleague(turn, call, event, colleague)
+    elif event.barred or not event.to:
+        unknown = event.barred in ("", NO_RULE, NOT_A_NUMBER)
+        _answer(turn, call, event, 404 if unknown else 403, UNKNOWN if unknown else event.barred)
     else:
-        _answer(turn, call, event, 404, UNKNOWN)
+        dial(turn, call, event)
 
 
 def _answer(turn: Turn, call: Call, event: TransferAsked, status: int, reason: str = "") -> None:
@@ -95,25 +103,18 @@ def _to_colleague(turn: Turn, call: Call, event: TransferAsked, colleague: Agent
     _hand_on(turn, call, event)
     call.handed_to = call.only = colleague.id
     call.only_until_ms = turn.now_ms + turn.state.queues[call.queue].definition.offer_timeout_ms
-    _wait_again(turn, call)
+    wait_again(turn, call)
 
 
 def left_alone(turn: Turn, call: Call) -> None:
-    """The operator hung up as soon as they had asked, and it could not be: the caller waits again, as their place is."""
+    """The operator hung up as soon as they had asked. If it can't be, the caller waits again, as their place is."""
+    if call.outside is not None:
+        operator_left(turn, call)
+        return
     turn.story(call, "requeued", agent=call.agent)
     turn.clear_deadline("call", call, "talk")
     leave(turn, call, phone_is_gone=True)
-    _wait_again(turn, call)
-
-
-def _wait_again(turn: Turn, call: Call) -> None:
-    """In the queue that the call comes from, where the search for somebody begins anew."""
-    turn.state.queues[call.queue].waiting += 1
-    call.queued_ms = call.search_ms = turn.now_ms
-    call.steps = ()
-    move(call, "waiting", turn.now_ms)
-    play_music(turn, call)
-    wait(turn, call)
+    wait_again(turn, call)
 
 
 def _hand_on(turn: Turn, call: Call, event: TransferAsked) -> None:

@@ -93,7 +93,7 @@ class _Teller:
     # --- the story ---
 
     def _step(self, story: CallStory) -> str:
-        plain = story.step in ("arrived", "dialled", "flow", "transferred")
+        plain = story.step in ("arrived", "dialled", "flow", "transferring", "transferred")
         shown = story.detail if plain else self._detail(story.detail)
         queue = story.detail if story.step == "moved" else story.queue
         text = self.words.say(

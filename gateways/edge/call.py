@@ -25,6 +25,7 @@ from acd_core.domain import commands, events
 from gateways.edge.audio_leg import AudioLeg
 from gateways.edge.dialling import DialledSide
 from gateways.edge.notes import RecordedPart
+from gateways.edge.outside_leg import OutsideLeg
 from gateways.edge.parts import Parts
 from gateways.edge.phone_leg import PhoneLeg
 from gateways.edge.prompts import Resolution
@@ -283,6 +284,19 @@ class Call:
         if phone is not None:
             phone.transfer_answered(command)
 
+    def dial_outside(self, command: commands.DialOutside) -> None:
+        """Call the number that the caller is handed on to. Said again, it changes nothing."""
+        if command.attempt not in self.phones:
+            leg = OutsideLeg(self._parts, self, command)
+            self.phones[command.attempt] = leg
+            leg.begin()
+
+    def outside_gone(self, leg: OutsideLeg) -> bool:
+        """It is no part of the call any more; false when it was none."""
+        if self.joined is not None and self.joined.audio is leg.audio:
+            self.joined = None
+        return self._drop_phone(leg.offer) is not None
+
     def join(self, command: commands.Join) -> None:
         """Caller and operator hear each other and are recorded. Said again, it changes nothing."""
         audio = self._operator_audio(command)
@@ -296,6 +310,8 @@ class Call:
         self._part_now()
         self.joined = joined
         self._parts.audio.join(self.caller.audio, audio)
+        if command.unrecorded:
+            return
         now_ms = self._parts.clock.now_ms()
         self._parts.audio.start_recording(
             f"{self.id}-{command.part}",
@@ -326,7 +342,10 @@ class Call:
         phone = self.phones.get(command.offer)
         if phone is not None and phone.answered:
             return phone.audio
-        self._parts.tell(events.PhoneHungUp(agent=command.agent, call=self.id))
+        if command.agent:
+            self._parts.tell(events.PhoneHungUp(agent=command.agent, call=self.id))
+        else:
+            self._parts.tell(events.OutsideHungUp(call=self.id, attempt=command.offer, cause="lost_at_edge"))
         return None
 
     def _part_now(self) -> None:

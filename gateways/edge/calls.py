@@ -48,6 +48,7 @@ _CARRIED_OUT: dict[type[commands.EdgeCommand], Callable[[Call, Any], None]] = {
     commands.EndCall: Call.end,
     commands.RingPhone: Call.ring_phone,
     commands.EndPhone: Call.end_phone,
+    commands.DialOutside: Call.dial_outside,
     commands.TransferAnswered: Call.transfer_answered,
     commands.Join: Call.join,
     commands.SendKeys: Call.send_keys,

@@ -13,7 +13,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from acd_core.dialrules import Barred, Dialled, judge
 from acd_core.domain.commands import DialOut, RingPhone
@@ -28,7 +28,6 @@ from gateways.sip.reason import Reason
 from gateways.sip.uri import Uri
 
 if TYPE_CHECKING:
-    from gateways.edge.call import Call
     from gateways.edge.dialling_phone import DiallingPhone
 
 _log = logging.getLogger(__name__)
@@ -38,13 +37,54 @@ NO_AUDIO = "no_audio"
 _CLEARED = Reason("Q.850", 16, "Normal call clearing")
 
 
+class DiallingCall(Protocol):
+    """What the number is dialled for."""
+
+    id: str
+
+    def ring_phone(self, command: RingPhone) -> None:
+        """The operator's phone comes first."""
+
+    def let_hear(self, command: DialOut) -> None:
+        """There is something to be heard."""
+
+    def let_hear_ringing(self, command: DialOut) -> None:
+        """It rings, and nothing is heard of it."""
+
+    def dial_progress(self, status: int) -> None:
+        """It rings there, or is heard."""
+
+    def dial_answered(self, trunk: str) -> None:
+        """Somebody picked up."""
+
+    def dial_failed(self, status: int, cause: str, trunk: str) -> None:
+        """Nobody was reached; it is over."""
+
+    def caller_gone(self, cause: str, reason: str = "") -> None:
+        """Who had picked up is gone; it is over."""
+
+    def played(self, play: int, failed: bool) -> None:
+        """A playback ended."""
+
+
 class DialledSide:
     """The called side of one call."""
 
-    def __init__(self, parts: Parts, command: DialOut, phone: DiallingPhone | None = None) -> None:
-        """Takes ports; `begin` comes next. `phone`: who dialled, and hears how it goes."""
+    def __init__(
+        self,
+        parts: Parts,
+        command: DialOut,
+        phone: DiallingPhone | None = None,
+        *,
+        name: str = "",
+        hops: int | None = MAX_FORWARDS,
+    ) -> None:
+        """Takes ports; `begin` comes next. `phone`: who dialled, and hears how it goes. `name`: of the audio leg.
+
+        `hops`: what the call has left that this is dialled for; None: it goes no further.
+        """
         self._parts, self._command, self._phone = parts, command, phone
-        self._call: Call | None = None
+        self._call: DiallingCall | None = None
         self._verdict: Dialled | None = None
         self._tried: list[TrunkState] = []
         self._trunk: TrunkState | None = None  # whose line is taken
@@ -58,8 +98,9 @@ class DialledSide:
         self._told = 0  # the progress that the core knows of
         self._timer: asyncio.TimerHandle | None = None
         self.answered = False
-        self.hops = MAX_FORWARDS if phone is None else phone.hops
-        self.audio = parts.audio.allocate(f"{command.call}-d", self._audio_host(), self)
+        self.hops = hops if phone is None else phone.hops
+        self._name = name or f"{command.call}-d"
+        self.audio = parts.audio.allocate(self._name, self._audio_host(), self)
 
     def _audio_host(self) -> str:
         """Of the family that the first of its trunks has."""
@@ -68,7 +109,7 @@ class DialledSide:
         addresses = self._parts.addresses
         return addresses.rtp_listen_host if trunk is None else addresses.rtp_listen(trunk.address)
 
-    def begin(self, call: Call) -> None:
+    def begin(self, call: DiallingCall) -> None:
         """Of this call."""
         self._call = call
         verdict = judge(self._command.number, self._parts.country, self._parts.dial)
@@ -164,7 +205,7 @@ class DialledSide:
         self._leg = None
         self.audio.free()
         self._moves += 1
-        self.audio = self._parts.audio.allocate(f"{self._command.call}-d{self._moves}", listen_host, self)
+        self.audio = self._parts.audio.allocate(f"{self._name}{self._moves}", listen_host, self)
 
     def _invite(self) -> None:
         """The ports are there."""

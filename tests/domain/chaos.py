@@ -27,7 +27,8 @@ WEBS = ("web1", "web2")
 LEGS = tuple(f"leg{number}" for number in range(6))
 PAGES = ("page1", "page2")
 PHONES = ("201", "202", "203", "299")
-TARGETS = ("185", "186", "186", "187", "190", "191", "999", *PHONES)
+OUTSIDE = "+903124441111"
+TARGETS = (*(OUTSIDE,) * 6, "185", "186", "186", "187", "190", "191", "999", *PHONES)
 DIALLED = ("185", "185", "185", "1850", "186", "186", "187", "188", "189", "190", "190", "191", "999")
 CALLERS = ("", "", OLD_CUSTOMER, ANNS_FRIEND, ENGLISH, *(f"+90533000000{number}" for number in range(5)))
 LATER_MS = (0, 0, 0, 0, 1, 1, 10, 10, 400, 400, 2_500, 2_500, -7)  # a clock that goes back stands still
@@ -115,19 +116,25 @@ class Chaos:
             return ev.PlaybackDone(call=call.id, play=call.play)
         if call.state == "talking" and chance.random() < 0.5:
             return ev.CallerHungUp(call=call.id)
-        if call.state == "dialling":
+        if call.state == "dialling" or (call.outside is not None and chance.random() < 0.7):
             return self._next_of_dialled(chance, call)
         return self._next_of_agent(chance)
 
     def _next_of_dialled(self, chance: random.Random, call: Call) -> ev.AnyEvent:
-        kind = chance.randrange(6)
+        kind, attempt = chance.randrange(6), 0 if call.outside is None else call.outside.attempt
+        if call.outside is not None and call.outside.answered:
+            return ev.OutsideHungUp(call=call.id, attempt=attempt)
         if kind == 0:
             return ev.DialFailed(
-                call=call.id, status=chance.choice((404, 486, 503)), cause="x", trunk="carrier"
+                call=call.id,
+                status=chance.choice((404, 486, 503)),
+                cause="x",
+                trunk="carrier",
+                attempt=attempt,
             )
         if kind < 3:
-            return ev.DialProgress(call=call.id, status=chance.choice((180, 183)))
-        return ev.DialAnswered(call=call.id, trunk="carrier")
+            return ev.DialProgress(call=call.id, status=chance.choice((180, 183)), attempt=attempt)
+        return ev.DialAnswered(call=call.id, trunk="carrier", attempt=attempt)
 
     def _next_of_agent(self, chance: random.Random) -> ev.AnyEvent:
         roster = self.state.roster
@@ -303,6 +310,7 @@ class Chaos:
             entry.phone for id_, entry in self._entries() if id_ in self.router.index.standing and entry.phone
         ]
         target = chance.choice(ready) if ready and chance.random() < 0.4 else chance.choice(TARGETS)
+        outside = target == OUTSIDE and chance.random() < 0.9
         return ev.TransferAsked(
             agent=agent,
             call=call,
@@ -310,6 +318,9 @@ class Chaos:
             transfer=chance.randrange(100),
             target=target,
             at_ms=self.now_ms - chance.choice((0, 0, 0, 0, 40_000)),
+            to=OUTSIDE if outside else "",
+            trunks=("carrier",) if outside else (),
+            barred="" if outside else chance.choice(("no_dial_rule", "barred_premium")),
         )
 
     def _entries(self) -> list[tuple[str, Entry]]:
@@ -419,13 +430,18 @@ class Chaos:
         )
 
     def dialled(self, chance: random.Random) -> ev.AnyEvent:
-        call = self._call(chance)
-        kind = chance.randrange(3)
+        id_ = self._call(chance)
+        call = self.state.calls.get(id_)
+        current = call is not None and call.outside is not None and chance.random() < 0.7
+        attempt = call.outside.attempt if current and call and call.outside else chance.choice((0, 0, 1))
+        kind = chance.randrange(4)
         if kind == 0:
-            return ev.DialProgress(call=call, status=chance.choice((180, 183)))
+            return ev.DialProgress(call=id_, status=chance.choice((180, 183)), attempt=attempt)
         if kind == 1:
-            return ev.DialAnswered(call=call, trunk="carrier")
-        return ev.DialFailed(call=call, status=486, cause="busy", trunk="carrier")
+            return ev.DialAnswered(call=id_, trunk="carrier", attempt=attempt)
+        if kind == 2:
+            return ev.OutsideHungUp(call=id_, attempt=attempt)
+        return ev.DialFailed(call=id_, status=486, cause="busy", trunk="carrier", attempt=attempt)
 
     def trunk(self, chance: random.Random) -> ev.AnyEvent:
         up = chance.random() < 0.5
@@ -446,6 +462,8 @@ class Chaos:
 def _held(call: Call) -> ev.HeldCall:
     agent = call.agent if call.state == "talking" else ""
     phones = tuple(ring.offer for ring in call.ringing.values() if ring.audio == "phone")
+    if call.outside is not None and not call.outside.answered:
+        phones += (call.outside.attempt,)
     dials = call.state == "dialling"
     answered = not dials and not call.early_max_ms
     return ev.HeldCall(call=call.id, answered=answered, agent=agent, ringing=phones, dialling=dials)

@@ -22,6 +22,7 @@ from acd_core.domain.commands import (
     Command,
     DeskView,
     DialOut,
+    DialOutside,
     DropAudio,
     EdgeCommand,
     EndCall,
@@ -103,7 +104,8 @@ class Hearsay:
         if isinstance(event, ev.TransferAsked):
             answers = [command.status for command in commands if isinstance(command, TransferAnswered)]
             stale = any(isinstance(command, StaleEvent) for command in commands)
-            assert len(answers) == (not stale), f"{event} is answered {answers}"
+            dials = any(isinstance(command, DialOutside) for command in commands)
+            assert len(answers) == (not stale and not dials), f"{event} is answered {answers}"
             assert (answers == [200]) == (self._said(commands, "transferred") == 1), f"{event}: {answers}"
         self._phones_gone(state, event, over)
         self._compare(state)
@@ -143,6 +145,10 @@ class Hearsay:
         for call, offer in tuple(self._phones):
             here = isinstance(event, ev.PhoneFailed | ev.AudioCutOff)
             said = here and (call, offer) == (event.call, event.offer)
+            if isinstance(event, ev.DialFailed | ev.OutsideHungUp):
+                said = (call, offer) == (event.call, event.attempt)
+            elif isinstance(event, ev.PhoneHungUp):
+                said = event.handing and call == event.call
             if said and (call, offer) not in _standing(state):
                 self._phones.remove((call, offer))
             elif call in over:
@@ -186,6 +192,8 @@ class Hearsay:
             assert command.call not in self._sounds, f"call {command.call} is dialled again"
             if not command.leg:
                 self._phones.add((command.call, command.offer))
+        elif isinstance(command, DialOutside):
+            self._phones.add((command.call, command.attempt))
         elif isinstance(command, EndPhone):
             self._phones.discard((command.call, command.offer))
 
@@ -218,6 +226,8 @@ def _standing(state: State) -> set[Phone]:
         phones.update((call.id, ring.offer) for ring in call.ringing.values() if ring.audio == "phone")
         if call.audio == "phone":
             phones.add((call.id, call.offer))
+        if call.outside is not None:
+            phones.add((call.id, call.outside.attempt))
     return phones
 
 
@@ -231,6 +241,9 @@ def _may_hear(call: Call, sound: Command | None) -> bool:
     if call.state == "talking":
         joined = (call.agent, call.offer, call.part, call.leg)
         return isinstance(sound, Join) and (sound.agent, sound.offer, sound.part, sound.leg) == joined
+    if call.outside is not None and call.outside.answered:
+        theirs = ("", call.outside.attempt, call.part, "")
+        return isinstance(sound, Join) and (sound.agent, sound.offer, sound.part, sound.leg) == theirs
     # The plan may have no music for those who were called.
     return isinstance(sound, PlayMusic) or (call.outbound and isinstance(sound, Part))
 

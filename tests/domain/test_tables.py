@@ -22,7 +22,22 @@ BEGINNINGS = ("playing", "dialling")  # of a call that arrives, of one that an o
 AGENT_STATES = tuple(AGENT_MOVES)
 
 
-def in_call_state(state: str) -> World:
+def handed_outside(state: str) -> World:
+    """A number outside is dialled for c1, and ann is still on the line, or not."""
+    world = World()
+    world.use_phone("ann")
+    world.ask(ev.ReadyRequested, "ann")
+    world.arrive("c1")
+    world.do(ev.PhoneAnswered(agent="ann", call="c1", offer=1))
+    number = "+903124441111"
+    asked = {"transfer": 1, "target": number, "to": number, "trunks": ("carrier",), "at_ms": world.now_ms}
+    world.do(ev.TransferAsked(agent="ann", call="c1", offer=1, **asked))  # type: ignore[arg-type]
+    if state == "away":
+        world.do(ev.PhoneHungUp(agent="ann", call="c1", handing=True))
+    return world
+
+
+def in_call_state(state: str, *, outside: bool = False) -> World:
     """Call c1 is in this state; ann has it, or will."""
     world = World()
     if state in ("playing", "menu"):
@@ -38,6 +53,8 @@ def in_call_state(state: str) -> World:
     if state != "waiting":
         world.make_ready("ann")
     world.arrive("c1")
+    if state == "away" or outside:
+        return handed_outside(state)
     if state in ("talking", "held"):
         world.accept("ann")
     if state == "held":
@@ -114,6 +131,7 @@ def sample(kind: type[ev.Event], world: World) -> Any:
         "to": "+903121234567",
         "trunks": ("carrier",),
         "transfer": 1,
+        "attempt": call.outside.attempt if call is not None and call.outside is not None else 0,
         "target": "186",
     }
     if kind is ev.DeadlinePassed:
@@ -159,7 +177,10 @@ def test_every_state_can_be_left_and_reached() -> None:
 @pytest.mark.parametrize("kind", EVENTS, ids=lambda kind: kind.__name__)
 @pytest.mark.parametrize("state", [*CALL_STATES, "gone"])
 def test_every_event_in_every_state_of_a_call(kind: type[ev.Event], state: str) -> None:
-    world = World() if state == "gone" else in_call_state(state)
+    of_outside = state == "talking" and kind in (ev.DialProgress, ev.DialAnswered, ev.DialFailed)
+    world = World() if state == "gone" else in_call_state(state, outside=of_outside)
+    if kind is ev.OutsideHungUp and state == "away":
+        world.do(ev.DialAnswered(call="c1", trunk="carrier", attempt=2))
     if state != "gone":
         world.call("c1").callback_offered = True
         if kind is ev.CallerAnswered and state in ("playing", "menu", "waiting", "ringing"):

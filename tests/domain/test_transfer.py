@@ -9,12 +9,23 @@ import pytest
 from msgspec.structs import replace as changed
 
 from acd_core.domain import events as ev
-from acd_core.domain.commands import Decided, EndPhone, Part, Play, PlayMusic, RingPhone, TransferAnswered
+from acd_core.domain.commands import (
+    Decided,
+    DialOutside,
+    EndCall,
+    EndPhone,
+    Join,
+    Part,
+    Play,
+    PlayMusic,
+    RingPhone,
+    TransferAnswered,
+)
 from acd_core.domain.limits import TRANSFER_LATE_MS, TRANSFERS_A_CALL_MAX
 from acd_core.domain.plan import Number
 from acd_core.domain.roster import Agent as Entry
 from acd_core.domain.roster import Roster
-from tests.domain.world import PLAN, ROSTER, World
+from tests.domain.world import EDGE, PLAN, ROSTER, World
 
 NUMBERS = itertools.count(1)
 
@@ -284,3 +295,163 @@ def test_who_hangs_up_with_a_transfer_that_was_done_ends_nothing() -> None:
     transfer(world, "ann", "186")
     world.do(ev.PhoneHungUp(agent="ann", call="c1", handing=True))
     assert world.names() == ["StaleEvent"]
+
+
+# --- to a number outside ---
+
+OUTSIDE = "+903124441111"
+DIALLED = {"to": OUTSIDE, "trunks": ("carrier",)}
+
+
+def to_outside(world: World, agent: str = "ann") -> DialOutside:
+    known = world.agent(agent)
+    world.do(
+        ev.TransferAsked(
+            agent=agent,
+            call=known.call,
+            offer=known.offer,
+            transfer=7,
+            target="0312 444 11 11",
+            at_ms=world.now_ms,
+            **DIALLED,  # type: ignore[arg-type]
+        )
+    )
+    return world.the(DialOutside)
+
+
+def test_a_number_outside_is_dialled_while_the_operator_stays_and_then_has_the_caller() -> None:
+    world = World()
+    at_the_phone(world)
+    dials = to_outside(world)
+    assert (dials.number, dials.trunks, dials.caller) == (OUTSIDE, ("carrier",), "185")
+    assert not world.said(TransferAnswered)
+    assert (world.call("c1").state, world.who("ann")) == ("talking", "talking")
+    attempt = dials.attempt
+    world.do(ev.DialProgress(call="c1", status=180, attempt=attempt))
+    assert (world.the(TransferAnswered).transfer, world.the(TransferAnswered).status) == (7, 180)
+    world.do(ev.DialProgress(call="c1", status=183, attempt=attempt))
+    assert world.names() == ["StaleEvent"], "once is enough"
+    world.do(ev.DialAnswered(call="c1", trunk="carrier", attempt=attempt))
+    names = world.names()
+    assert names.index("TransferAnswered") < names.index("EndPhone") < names.index("Join")
+    assert world.the(TransferAnswered).status == 200
+    joined = world.the(Join)
+    assert (joined.agent, joined.offer, joined.unrecorded) == ("", attempt, True)
+    call = world.call("c1")
+    assert (call.state, call.queue, world.who("ann")) == ("away", "", "wrap_up")
+    queue = world.state.queues["water"]
+    assert (queue.talking, queue.day.handled, queue.day.transferred) == (0, 1, 1)
+    world.do(ev.OutsideHungUp(call="c1", attempt=attempt))
+    assert world.the(EndCall).cause == "outside_hung_up"
+    assert (world.state.calls, world.state.calls_ended) == ({}, 1)
+
+
+@pytest.mark.parametrize("how", ["busy", "rings_out"])
+def test_a_number_outside_that_is_not_reached_changes_nothing(how: str) -> None:
+    world = World()
+    at_the_phone(world)
+    attempt = to_outside(world).attempt
+    if how == "busy":
+        world.do(ev.DialFailed(call="c1", status=486, cause="", trunk="carrier", attempt=attempt))
+        assert (world.the(TransferAnswered).status, world.the(TransferAnswered).reason) == (
+            486,
+            "number_busy",
+        )
+        assert not world.said(EndPhone)
+    else:
+        world.deadline("call", "c1", "outside")
+        assert world.the(TransferAnswered).status == 408
+        assert world.the(EndPhone).offer == attempt
+    assert (world.call("c1").state, world.who("ann"), world.call("c1").transfers) == ("talking", "talking", 0)
+    world.do(ev.DialAnswered(call="c1", trunk="carrier", attempt=attempt))
+    assert world.names() == ["StaleEvent"], "of the attempt before"
+    assert to_outside(world).attempt == attempt + 1
+
+
+@pytest.mark.parametrize("how", ["answered", "failed", "rings_out"])
+def test_an_operator_need_not_wait_for_the_answer(how: str) -> None:
+    world = World()
+    at_the_phone(world)
+    arrived_ms = world.call("c1").arrived_ms
+    attempt = to_outside(world).attempt
+    world.do(ev.PhoneHungUp(agent="ann", call="c1", handing=True))
+    call, queue = world.call("c1"), world.state.queues["water"]
+    assert (call.state, call.queue, world.who("ann"), queue.talking) == ("away", "water", "wrap_up", 1)
+    assert world.said(PlayMusic)
+    world.arrive("c2")
+    if how == "answered":
+        world.do(ev.DialAnswered(call="c1", trunk="carrier", attempt=attempt))
+        assert (call.queue, queue.talking, queue.day.transferred) == ("", 0, 1)
+        assert world.the(Join).offer == attempt
+        world.hang_up("c1")
+        assert world.the(EndPhone).offer == attempt
+        return
+    if how == "failed":
+        world.do(ev.DialFailed(call="c1", status=503, cause="no_trunk", attempt=attempt))
+    else:
+        world.deadline("call", "c1", "outside")
+    assert (call.state, call.queue, call.arrived_ms) == ("waiting", "water", arrived_ms)
+    assert (queue.talking, queue.waiting, queue.day.transferred) == (0, 2, 0)
+    world.make_ready("bob")
+    assert world.agent("bob").call == "c1", "before who called later"
+
+
+def test_who_hangs_up_meanwhile_takes_it_back() -> None:
+    world = World()
+    at_the_phone(world)
+    attempt = to_outside(world).attempt
+    world.hang_up("c1")
+    assert sorted(end.offer for end in world.said(EndPhone)) == [1, attempt]
+    assert world.state.calls == {}
+
+
+def test_nobody_is_handed_on_twice_at_once() -> None:
+    world = World()
+    at_the_phone(world)
+    to_outside(world)
+    assert refused(world, "ann", "186") == (491, "transfer_under_way")
+
+
+@pytest.mark.parametrize(
+    ("barred", "answer"),
+    [("barred_premium", (403, "barred_premium")), ("no_dial_rule", (404, "unknown_number"))],
+)
+def test_the_dial_rules_bar_a_transfer_as_they_bar_a_call(barred: str, answer: tuple[int, str]) -> None:
+    world = World()
+    at_the_phone(world)
+    assert refused(world, "ann", "0900 123", barred=barred) == answer
+
+
+def test_nobody_talks_outside_for_ever() -> None:
+    world = World()
+    at_the_phone(world)
+    attempt = to_outside(world).attempt
+    world.do(ev.DialAnswered(call="c1", trunk="carrier", attempt=attempt))
+    world.deadline("call", "c1", "outside")
+    assert world.the(EndCall).cause == "talk_max"
+
+
+@pytest.mark.parametrize("answered", [False, True])
+def test_an_edge_that_is_back_keeps_who_is_outside(answered: bool) -> None:
+    world = World()
+    at_the_phone(world)
+    attempt = to_outside(world).attempt
+    world.do(ev.PhoneHungUp(agent="ann", call="c1", handing=True))
+    if answered:
+        world.do(ev.DialAnswered(call="c1", trunk="carrier", attempt=attempt))
+    world.do(ev.EdgeDown(edge=EDGE))
+    world.restart()
+    held = ev.HeldCall(call="c1", answered=True, ringing=() if answered else (attempt,))
+    world.do(ev.EdgeInventory(edge=EDGE, instance="e1", calls=(held,), phones=("201",)))
+    assert not world.said(EndPhone)
+    assert [join.offer for join in world.said(Join)] == [attempt] * answered
+    assert world.call("c1").state == "away"
+
+
+def test_a_device_that_is_cut_off_takes_the_attempt_with_it() -> None:
+    world = World()
+    at_the_phone(world)
+    attempt = to_outside(world).attempt
+    world.do(ev.AudioCutOff(agent="ann", call="c1", offer=world.agent("ann").offer, cause="edge_away"))
+    assert attempt in [end.offer for end in world.said(EndPhone)]
+    assert (world.call("c1").state, world.call("c1").outside) == ("waiting", None)
