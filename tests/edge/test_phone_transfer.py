@@ -12,6 +12,7 @@ from gateways.edge.limits import Timing
 from gateways.media import messages as engine
 from gateways.sip.message import Request
 from tests.edge.test_phones import ringing, with_phone
+from tests.edge.test_trunks import carriers
 from tests.edge.world import EDGE, Phone, World, sdp, world_in
 
 NUMBER = itertools.count(2)
@@ -227,3 +228,108 @@ async def test_only_the_phone_of_a_conversation_hands_on(tmp_path: Path) -> None
         stranger.request("REFER", headers=("Refer-To: <sip:186@santral>",))  # in no dialog
         assert (await stranger.receive()).status in (403, 405)  # type: ignore[union-attr]
         assert not world.core.all(events.TransferAsked)
+
+
+# --- to a number outside ---
+
+
+def dials_outside(world: World, call: str, attempt: int = 7) -> None:
+    world.core.send(
+        commands.DialOutside(
+            edge=EDGE,
+            call=call,
+            attempt=attempt,
+            number="+902121112233",
+            trunks=("t1",),
+            caller="+902125550000",
+        )
+    )
+
+
+async def test_a_number_outside_takes_the_place_of_the_operator(tmp_path: Path) -> None:
+    async with carriers(with_phone(tmp_path), {"hosts": ("192.0.2.9",)}) as (world, [carrier]):
+        talk = await talking(world)
+        asked = await talk.asks("<sip:02121112233@santral>")
+        dials_outside(world, talk.call)
+        dials_outside(world, talk.call)  # said twice, done once
+        invite = await carrier.asked("INVITE")
+        assert invite.request_uri.user == "02121112233"
+        assert invite.max_forwards < 70, "the hops of the caller's call"
+        carrier.reply(invite, 180)
+        assert await world.core.expect(events.DialProgress) == events.DialProgress(
+            call=talk.call, status=180, attempt=7
+        )
+        assert world.edge.calls.inventory()[0].ringing == (7,)
+        await talk.goes_on()
+        carrier.reply(invite, 200, body=sdp(47_000))
+        await carrier.asked("ACK")
+        answered = await world.core.expect(events.DialAnswered)
+        assert (answered.trunk, answered.attempt) == ("t1", 7)
+        talk.answers(asked, 200)
+        talk.ends_phone()
+        world.core.send(commands.Join(edge=EDGE, call=talk.call, agent="", offer=7, part=1, unrecorded=True))
+        await talk.phone.asked("NOTIFY")
+        gains = await world.engine.expect(
+            engine.SetGains, lambda said: said.gains[0].gain > 0 and f"{talk.call}-o7" in str(said)
+        )
+        pairs = {(gain.source, gain.target) for gain in gains.gains}
+        assert pairs == {(talk.call, f"{talk.call}-o7"), (f"{talk.call}-o7", talk.call)}
+        assert len(world.engine.all(engine.StartRecording)) == 1
+        assert [(held.agent, held.ringing) for held in world.edge.calls.inventory()] == [("", ())]
+        carrier.put(bye_of(carrier, invite))
+        await carrier.response(200, "BYE")
+        assert (await world.core.expect(events.OutsideHungUp)).cause == "outside_hung_up"
+        world.core.send(commands.EndCall(edge=EDGE, call=talk.call, cause="outside_hung_up"))
+        await talk.caller.asked("BYE")
+
+
+def bye_of(carrier: Phone, invite: Request) -> str:
+    return (
+        f"BYE sip:santral@127.0.0.1 SIP/2.0\r\nVia: SIP/2.0/UDP 127.0.0.1:{carrier.port};branch=z9hG4bKout;rport\r\n"
+        f"From: {invite.get('To')};tag=phone\r\nTo: {invite.get('From')}\r\nCall-ID: {invite.call_id}\r\n"
+        f"CSeq: 1 BYE\r\nContent-Length: 0\r\n\r\n"
+    )
+
+
+@pytest.mark.parametrize("how", ["busy", "taken_back", "caller_gone", "barred"])
+async def test_a_number_outside_that_nobody_is_handed_on_to(tmp_path: Path, how: str) -> None:
+    async with carriers(with_phone(tmp_path), {"hosts": ("192.0.2.9",)}) as (world, [carrier]):
+        talk = await talking(world)
+        if how == "barred":  # by the rules as they are here, whatever the core has decided
+            world.core.send(
+                commands.DialOutside(
+                    edge=EDGE, call=talk.call, attempt=7, number="+441632960000", trunks=("t1",)
+                )
+            )
+            assert (await world.core.expect(events.DialFailed)).status == 403
+            await talk.goes_on()
+            return
+        dials_outside(world, talk.call)
+        invite = await carrier.asked("INVITE")
+        if how == "busy":
+            carrier.reply(invite, 486)
+            failed = await world.core.expect(events.DialFailed)
+            assert (failed.status, failed.attempt) == (486, 7)
+            await talk.goes_on()
+            assert world.edge.calls.inventory()[0].ringing == ()
+            return
+        carrier.reply(invite, 180)
+        await world.core.expect(events.DialProgress)
+        if how == "taken_back":
+            world.core.send(commands.EndPhone(edge=EDGE, call=talk.call, agent="", offer=7))
+        else:
+            talk.caller.request("BYE", to_tag=talk.caller.to_tag)
+        cancel = await carrier.asked("CANCEL")
+        carrier.reply(cancel, 200)
+        carrier.reply(invite, 487)
+        if how == "taken_back":
+            await talk.goes_on()
+        assert not world.core.all(events.DialFailed)
+
+
+async def test_who_is_joined_to_somebody_that_is_gone_is_told_of(tmp_path: Path) -> None:
+    async with world_in(with_phone(tmp_path)) as world:
+        talk = await talking(world)
+        world.core.send(commands.Join(edge=EDGE, call=talk.call, agent="", offer=9, part=1, unrecorded=True))
+        gone = await world.core.expect(events.OutsideHungUp)
+        assert (gone.attempt, gone.cause) == (9, "lost_at_edge")
