@@ -101,6 +101,8 @@ class Trunk(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     weight: int = 1  # among those of one order
     trusted: bool = False  # the caller's number is believed and sent (RFC 3325)
     health_s: int = 30  # between two OPTIONS; 0: none
+    # What shows, besides its address, that a call is its: nothing, a certificate of `sip.tls_client_ca_file`, or its secret.
+    incoming: Literal["address", "tls", "digest"] = "address"
     session_timers: bool = True
 
 
@@ -152,6 +154,8 @@ def problems(
         spoken = {"UDP": sip.listen_port, "TCP": sip.tcp_port, "TLS": sip.tls_port}
         if not spoken[trunk.transport]:
             yield f"trunks.{name}: transport {trunk.transport} needs sip.{trunk.transport.lower()}_port"
+        if trunk.incoming == "tls" and not (sip.tls_port and sip.tls_client_ca_file):
+            yield f"trunks.{name}: incoming: tls needs sip.tls_port and sip.tls_client_ca_file"
     if len(dial) > DIAL_RULES_MAX:
         yield f"dial: {len(dial)} rules are more than {DIAL_RULES_MAX}"
     for number, rule in enumerate(dial, 1):
@@ -227,6 +231,8 @@ def _trunk_problems(name: str, trunk: Trunk) -> Iterator[str]:
         yield f"proxy: {trunk.proxy!r} is not a host, or a host and a port"
     if trunk.register and not trunk.user:
         yield "register: needs a user to register as"
+    if trunk.incoming == "digest" and not trunk.user:
+        yield "incoming: digest needs a user, and its secret"
     if not 1 <= trunk.capacity <= TRUNK_CAPACITY_MAX:
         yield f"capacity: {trunk.capacity} is not within 1 to {TRUNK_CAPACITY_MAX}"
     if trunk.order < 0 or trunk.weight < 1:

@@ -28,6 +28,7 @@ from gateways.edge.point import token
 from gateways.edge.session import refused
 from gateways.edge.sources import OnceLog, RateLimiter
 from gateways.edge.transfers import replace_dialog
+from gateways.edge.trunk_door import TrunkDoor
 from gateways.edge.trunks import TrunkState
 from gateways.sip.admission import Refusal
 from gateways.sip.build import respond
@@ -80,6 +81,7 @@ class Calls:
         self._lines: dict[str, TrunkState] = {}  # of trunks, that calls of callers take
         self._ids = CallIds()
         self.out = CallsOut(parts, self)
+        self._trunk_door = TrunkDoor(parts, log)
         self._rates = RateLimiter(
             parts.limits.invites_per_second, parts.limits.invites_burst, parts.limits.sources_max
         )
@@ -105,7 +107,13 @@ class Calls:
         if not self._rates.allow(source_of(source.host), self._parts.clock.monotonic_ms()):
             self.turn_away(key, invite, source, "too many in a short time")
             return
-        user = self.out.proven(key, invite, source)
+        trunk = self._parts.trunks.of_source(source)
+        if trunk is not None and not self._trunk_door.admits(trunk, key, invite, source):
+            self._refused += 1
+            return
+        # What a trunk has proved is not asked of a phone again.
+        is_proved = trunk is not None and trunk.config.incoming == "digest"
+        user = "" if is_proved else self.out.proven(key, invite, source)
         if user is None:
             return
         invitation = judge_invite(invite, self._parts.sip)
@@ -120,7 +128,6 @@ class Calls:
         if number is not None:
             self.out.phone_arrives(self.new_id(), user, number, key, invitation, source)
             return
-        trunk = self._parts.trunks.of_source(source)
         if trunk is not None and not self._parts.trunks.take_line(trunk):
             self.turn_away(key, invite, source, f"trunk {trunk.name} is full")
             return

@@ -12,6 +12,7 @@ import os
 import tempfile
 import tomllib
 from pathlib import Path
+from typing import NamedTuple
 
 import msgspec
 
@@ -33,6 +34,14 @@ class _Secret(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     realm: str
     md5: str
     sha256: str
+
+
+class Known(NamedTuple):
+    """Whom a trunk and we prove ourselves to each other as."""
+
+    user: str
+    realm: str
+    hashes: DigestSecret
 
 
 def write_trunk_secret(path: Path, user: str, realm: str, password: str) -> None:
@@ -73,6 +82,7 @@ class TrunkSecret:
         self._name, self._trunk, self._path = name, trunk, path
         self._version: tuple[int, int, int] | None = None
         self._client: DigestClient | None = None
+        self._known: Known | None = None
 
     def client(self) -> DigestClient | None:
         """Answers its challenges; None for a trunk that is known by its address."""
@@ -88,6 +98,11 @@ class TrunkSecret:
             self._read()
         return self._client
 
+    def known(self) -> Known | None:
+        """Who it is when it proves itself to us; None while that is not known."""
+        self.client()
+        return self._known
+
     def _read(self) -> None:
         try:
             secret = _read(self._path)
@@ -102,6 +117,7 @@ class TrunkSecret:
             return
         hashes = DigestSecret(secret.md5, secret.sha256)
         self._client = DigestClient(secret.user, hashes, token, realm=secret.realm)
+        self._known = Known(secret.user, secret.realm, hashes)
 
 
 def _read(path: Path) -> _Secret:

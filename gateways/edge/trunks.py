@@ -29,7 +29,7 @@ from gateways.sip.events import Flow
 from gateways.sip.headers import NameAddr, default_port
 from gateways.sip.identity import number_of
 from gateways.sip.message import Request
-from gateways.sip.uri import Uri, same_host
+from gateways.sip.uri import Uri, host_key, same_host
 
 _log = logging.getLogger(__name__)
 
@@ -48,14 +48,15 @@ class TrunkState:
         self,
         name: str,
         config: Trunk,
-        credentials: Callable[[], DigestClient | None],
+        secret: TrunkSecret,
         chance: random.Random,
+        moved: Callable[[], None],
     ) -> None:
         """Nothing speaks against it yet, but what it has to show first: an address, a registration."""
-        self.name, self.config, self.credentials = name, config, credentials
+        self.name, self.config, self.secret = name, config, secret
         self.host, self.port = proxy_address(config.proxy) or (config.host, config.port)
         usual = default_port(config.transport)
-        self.places = TrunkPlaces(self.host, self.port or usual, chance)
+        self.places = TrunkPlaces(self.host, self.port or usual, chance, moved)
         self.live = self.refused = 0
         self.turn = 0  # what is owed to it among those of its order
         self.unanswered = 0  # OPTIONS in a row
@@ -65,6 +66,10 @@ class TrunkState:
         self.last = ""  # what the last call that failed said
         self.was_up = False
         self.since_ms = 0
+
+    def credentials(self) -> DigestClient | None:
+        """What answers its challenges, if it asks any."""
+        return self.secret.client()
 
     @property
     def address(self) -> str:
@@ -105,8 +110,12 @@ class TrunkState:
 
     def is_at(self, host: str) -> bool:
         """Whether messages from there are this trunk's."""
-        hosts = self.config.hosts or self.places.hosts
-        return any(same_host(host, one) for one in hosts)
+        return any(same_host(host, one) for one in self.hosts)
+
+    @property
+    def hosts(self) -> Collection[str]:
+        """Where its messages come from."""
+        return self.config.hosts or self.places.hosts
 
     def dialled(self, invite: Request) -> str:
         """Which number of ours is called. Who registers us calls our contact, and the number stands in To."""
@@ -156,10 +165,10 @@ class Trunks:
         Of several edges one `registers`: carriers would ring at all of them for each call, or take the latest for the only one.
         """
         self._edge, self._clock, self._tell = edge, clock, tell
+        self._at: dict[str, list[TrunkState]] | None = None  # by `host_key`; None: to be made anew
+        chance = chance or random.Random()
         self._trunks = {
-            name: TrunkState(
-                name, trunk, TrunkSecret(name, trunk, secret_file(name)).client, chance or random.Random()
-            )
+            name: TrunkState(name, trunk, TrunkSecret(name, trunk, secret_file(name)), chance, self._moved)
             for name, trunk in trunks.items()
         }
         if not registers:
@@ -199,9 +208,21 @@ class Trunks:
 
     def of_source(self, source: Flow) -> TrunkState | None:
         """Whose messages come from there."""
-        at_host = [trunk for trunk in self._trunks.values() if trunk.is_at(source.host)]
+        at_host = self._by_host().get(host_key(source.host), [])
         exactly = (trunk for trunk in at_host if (source.host, source.port) in trunk.places.all)
         return next(exactly, at_host[0] if at_host else None)
+
+    def _by_host(self) -> dict[str, list[TrunkState]]:
+        # Asked for every request, and there may be hundreds of trunks.
+        if self._at is None:
+            self._at = {}
+            for trunk in self._trunks.values():
+                for key in {host_key(host) for host in trunk.hosts}:
+                    self._at.setdefault(key, []).append(trunk)
+        return self._at
+
+    def _moved(self) -> None:
+        self._at = None
 
     def take(self, names: Iterable[str], tried: Collection[TrunkState] = ()) -> TrunkState | None:
         """A line of the first of these that can be used and was not tried; a trunk that is full is counted as such."""

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import ipaddress
+
 from acd_core.config import Config
 from acd_core.telephony import Trunk
+from gateways.edge.addresses import is_address
 from santral.checks.finding import Finding, ok, warn
 
 
@@ -15,6 +18,12 @@ def trunks(config: Config) -> Finding:
         problem = _secret_problem(config, name, trunk)
         if problem:
             return warn(f"{name}: {problem}", f"run `santral trunk add {name}`")
+    forgeable = [name for name, trunk in config.trunks.items() if _is_forgeable(trunk)]
+    if forgeable:
+        return warn(
+            f"{', '.join(forgeable)}: trusted for nothing but a public address, which anybody can write into a datagram",
+            'set incoming = "tls" or "digest", or keep others out (docs/operations.md, "Whom to believe")',
+        )
     unused = sorted(set(config.trunks) - {name for rule in config.dial for name in rule.trunks})
     if unused:
         return warn(
@@ -22,6 +31,14 @@ def trunks(config: Config) -> Finding:
             "add a [[dial]] rule if operators shall call out over it",
         )
     return ok(f"{len(config.trunks)}, each used by a dial rule")
+
+
+def _is_forgeable(trunk: Trunk) -> bool:
+    """Whether a stranger on the Internet may pass for this trunk. A name is taken for one of the Internet."""
+    if not trunk.trusted or trunk.incoming != "address":
+        return False
+    hosts = trunk.hosts or (trunk.host,)
+    return any(not is_address(host) or ipaddress.ip_address(host).is_global for host in hosts)
 
 
 def _secret_problem(config: Config, name: str, trunk: Trunk) -> str:

@@ -60,14 +60,15 @@ class StreamPhone(Phone):
             context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
             context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
         reader, writer = await asyncio.open_connection(*self.edge, ssl=context)
-        self._took(reader, writer)
+        self.takes(reader, writer)
         return self
 
     async def listen(self) -> None:
         """Take connections at the port of its Contact."""
-        self.server = await asyncio.start_server(self._took, self.edge[0], self.port)
+        self.server = await asyncio.start_server(self.takes, self.edge[0], self.port)
 
-    def _took(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    def takes(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """The connection that it speaks by."""
         self._writer = writer
         self._reading = asyncio.create_task(self._read(reader))
 

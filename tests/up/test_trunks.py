@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from acd_core.config import load_config
-from gateways.edge.trunk_secrets import TrunkSecret
+from gateways.edge.trunk_secrets import TrunkSecret, write_trunk_secret
 from santral.checks import Status
 from santral.checks.trunks import trunks
 from santral.cli import main
@@ -117,3 +117,23 @@ def test_the_doctor_says_what_calls_out_lack(
     assert "no dial rule uses new" in trunks(config).text
     config.trunk_secret_file("new").chmod(0o644)
     assert "can be read by others" in trunks(config).text
+
+
+@pytest.mark.parametrize(
+    ("table", "is_warned_of"),
+    [
+        ("host = '9.9.9.9'\ntrusted = true", True),
+        ("host = 'sip.carrier.example'\ntrusted = true", True),
+        ("host = '9.9.9.9'", False),
+        ("host = '10.0.0.9'\ntrusted = true", False),
+        ("host = 'sip.carrier.example'\nhosts = ['10.0.0.9']\ntrusted = true", False),
+        ("host = '9.9.9.9'\ntrusted = true\nuser = 'u'\nincoming = 'digest'", False),
+    ],
+)
+def test_the_doctor_says_who_may_pass_for_a_trunk(tmp_path: Path, table: str, is_warned_of: bool) -> None:
+    path = tmp_path / "santral.toml"
+    path.write_text(f"data_dir = 'data'\n[[dial]]\ntrunks = ['t']\n[trunks.t]\n{table}\n")
+    config = load_config(path)
+    if config.trunks["t"].user:
+        write_trunk_secret(config.trunk_secret_file("t"), "u", "r", "p")
+    assert ("anybody can write into a datagram" in trunks(config).text) is is_warned_of
