@@ -7,7 +7,7 @@ next call does not have to find out again. OPTIONS and REGISTER go to one of the
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from gateways.edge.addresses import is_address
 from gateways.sip.locate import Server, in_order
@@ -21,9 +21,9 @@ Place = tuple[str, int]
 class TrunkPlaces:
     """Of one trunk."""
 
-    def __init__(self, host: str, port: int, chance: random.Random) -> None:
-        """`port`: of an address. A name stands for nothing before `found`."""
-        self._chance = chance
+    def __init__(self, host: str, port: int, chance: random.Random, moved: Callable[[], None]) -> None:
+        """`port`: of an address. A name stands for nothing before `found`, which says `moved`."""
+        self._chance, self._moved = chance, moved
         self._servers: tuple[Server, ...] = ()
         self._failed_until: dict[Place, int] = {}
         self.all: tuple[Place, ...] = ()
@@ -46,6 +46,7 @@ class TrunkPlaces:
         }
         if self.current not in self.all:
             self.current = self.draw(now_ms)[0]
+        self._moved()
 
     def draw(self, now_ms: int) -> list[Place]:
         """All of them, in the order for one call."""

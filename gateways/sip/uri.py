@@ -52,6 +52,12 @@ def same_host(one: str, other: str) -> bool:
     return one.lower() == other.lower()
 
 
+def host_key(host: str) -> str:
+    """The same for all spellings of a host that are `same_host`: to find it in a table."""
+    read = _cached_ipv6(host) if ":" in host else None
+    return host.lower() if read is None else str(read)
+
+
 def parse_host_port(text: str, where: str) -> tuple[str, int | None]:
     """`host[:port]`; the brackets of an IPv6 reference are removed."""
     if text.startswith("["):
