@@ -48,12 +48,12 @@ class TrunkState:
         self,
         name: str,
         config: Trunk,
-        credentials: Callable[[], DigestClient | None],
+        secret: TrunkSecret,
         chance: random.Random,
         moved: Callable[[], None],
     ) -> None:
         """Nothing speaks against it yet, but what it has to show first: an address, a registration."""
-        self.name, self.config, self.credentials = name, config, credentials
+        self.name, self.config, self.secret = name, config, secret
         self.host, self.port = proxy_address(config.proxy) or (config.host, config.port)
         usual = default_port(config.transport)
         self.places = TrunkPlaces(self.host, self.port or usual, chance, moved)
@@ -66,6 +66,10 @@ class TrunkState:
         self.last = ""  # what the last call that failed said
         self.was_up = False
         self.since_ms = 0
+
+    def credentials(self) -> DigestClient | None:
+        """What answers its challenges, if it asks any."""
+        return self.secret.client()
 
     @property
     def address(self) -> str:
@@ -164,9 +168,7 @@ class Trunks:
         self._at: dict[str, list[TrunkState]] | None = None  # by `host_key`; None: to be made anew
         chance = chance or random.Random()
         self._trunks = {
-            name: TrunkState(
-                name, trunk, TrunkSecret(name, trunk, secret_file(name)).client, chance, self._moved
-            )
+            name: TrunkState(name, trunk, TrunkSecret(name, trunk, secret_file(name)), chance, self._moved)
             for name, trunk in trunks.items()
         }
         if not registers:
