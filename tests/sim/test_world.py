@@ -201,6 +201,16 @@ def test_the_same_twice_and_another_seed_differs() -> None:
     assert first != other
 
 
+def test_when_calls_are_answered_changes_nothing_of_who_gets_them() -> None:
+    people = roster("ann", "bob", queues=("water", "bills"))
+    dialled = [
+        msgspec.structs.replace(arrival, queue="", dialled=("185", "186")[number % 2])
+        for number, arrival in enumerate(arrivals(300))
+    ]
+    late = tuple(msgspec.structs.replace(number, answer="when_connected") for number in PLAN.numbers)
+    assert run(dialled, people, msgspec.structs.replace(PLAN, numbers=late)) == run(dialled, people)
+
+
 def test_arrivals_written_by_hand_may_begin_at_nought() -> None:
     """Time 0 is a time, not the lack of one: the same callers on another day fare the same."""
     people = roster("ann", "bob", queues=("water", "bills"))
