@@ -33,11 +33,13 @@ from acd_core.link.signals import (
     BrowserHangUp,
     BrowserKey,
     BrowserOffer,
+    EdgeAddress,
     EdgePicture,
     ExplainAsked,
     Explained,
     ModeTold,
     PictureWanted,
+    Siblings,
     StoreProgress,
     TraceLines,
     TraceWanted,
@@ -73,6 +75,7 @@ class Reception:
         self._engine, self._peers, self._board, self._explain = engine, peers, board, explain
         self._judge = judge
         self._spread = Spread()
+        self._addresses: dict[str, EdgeAddress] = {}
         self.refused = 0
 
     def on_message(self, peer: CorePeer, number: int, message: msgspec.Struct) -> None:
@@ -163,6 +166,10 @@ class Reception:
             if isinstance(message, BrowserEnded) or (isinstance(message, BrowserAnswer) and message.error):
                 self._spread.settled(peer.name)
             self._peers.signal(message.web, message)
+            return True
+        elif peer.role == "edge" and isinstance(message, EdgeAddress):
+            self._addresses[peer.name] = msgspec.structs.replace(message, edge=peer.name)
+            self._peers.signal_all("edge", Siblings(edges=tuple(self._addresses.values())))
             return True
         elif peer.role == "edge" and isinstance(message, EdgePicture):
             self._peers.signal_all("web", msgspec.structs.replace(message, edge=peer.name))

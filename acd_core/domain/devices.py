@@ -159,7 +159,7 @@ def phone_failed(turn: Turn, agent: Agent, event: PhoneFailed) -> None:
         return
     call = turn.state.calls[agent.call]
     failure: Failure = "declined" if event.status in _DECLINED else "unreachable"
-    fail(turn, call, agent, failure, detail=str(event.status), phone_is_gone=True)
+    fail(turn, call, agent, failure, detail=event.cause or str(event.status), phone_is_gone=True)
 
 
 def phone_failed_dialling(turn: Turn, agent: Agent, event: PhoneFailed) -> None:

@@ -175,12 +175,16 @@ class PhoneAnswered(Event, frozen=True, kw_only=True):
 
 
 class PhoneFailed(Event, frozen=True, kw_only=True):
-    """The operator's SIP phone could not be rung: busy, declined (`status` 486, 603 …), unreachable (408, 480)."""
+    """The operator's SIP phone could not be rung: busy, declined (`status` 486, 603 …), unreachable (408, 480).
+
+    `cause` when it is not the phone's doing: `edge_unreachable`.
+    """
 
     agent: str
     call: str
     offer: int
     status: int
+    cause: str = ""
 
 
 class PhoneHungUp(Event, frozen=True, kw_only=True):

@@ -68,7 +68,7 @@ def asked(turn: Turn, agent: Agent, event: TransferAsked) -> None:
 def _answer(turn: Turn, call: Call, event: TransferAsked, status: int, reason: str = "") -> None:
     turn.emit(
         TransferAnswered(
-            edge=call.edge,
+            edge=call.audio_edge or call.edge,  # that has the phone
             call=call.id,
             agent=event.agent,
             offer=event.offer,

@@ -269,6 +269,24 @@ class TraceLines(Signal, frozen=True, kw_only=True):
     lines: tuple[TraceLine, ...]
 
 
+class EdgeAddress(Signal, frozen=True, kw_only=True):
+    """edge → core, on every connection, ahead of the inventory: where its SIP is for the other edges, and the key that they prove
+    themselves to it with. A key is of one process (`instance`) and told to nobody else.
+    """
+
+    edge: str
+    instance: str
+    key: str
+    host: str
+    port: int  # UDP
+
+
+class Siblings(Signal, frozen=True, kw_only=True):
+    """core → edges: all edges that have told where they are, whenever one does."""
+
+    edges: tuple[EdgeAddress, ...]
+
+
 class BanLifted(Signal, frozen=True, kw_only=True):
     """web → core → edges: a supervisor wants this host to be heard again."""
 
@@ -284,6 +302,7 @@ ToCore: TypeAlias = (
     | BrowserAnswer
     | BrowserEnded
     | EdgePicture
+    | EdgeAddress
     | PictureWanted
     | TraceWanted
     | TraceLines
@@ -304,6 +323,7 @@ FromCore: TypeAlias = (
     | TraceWanted
     | TraceLines
     | BanLifted
+    | Siblings
     | Wallboard
     | WallboardDelta
     | Explained

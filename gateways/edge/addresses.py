@@ -79,6 +79,11 @@ class LocalAddresses:
             *_specified(self._rtp_listen, sip.listen_host6),
         )
         self._towards: dict[str, str] = {}
+        self.near: frozenset[str] = (
+            frozenset()
+        )  # peers on our side of any translator (NAT): other edges of ours
+        self._sip_listening = _by_family(*_specified(sip.listen_host, sip.listen_host6))
+        self._rtp_near = _by_family(*_specified(self._rtp_listen, sip.listen_host6))
 
     @property
     def rtp_listen_host(self) -> str:
@@ -91,7 +96,13 @@ class LocalAddresses:
 
     def sip_host(self, peer: str) -> str:
         """For Contact, and what else names us, towards `peer`."""
+        if peer in self.near:
+            return self._sip_listening.get(_is_ipv6(peer)) or self.towards(peer)
         return self._sip.get(_is_ipv6(peer)) or self.towards(peer)
+
+    def near_host(self, *, ipv6: bool) -> str:
+        """Where other edges of ours find us."""
+        return self._sip_listening.get(ipv6) or self.towards(_ELSEWHERE_6 if ipv6 else _ELSEWHERE)
 
     def own_host(self, *, ipv6: bool) -> str:
         """For Via, which is the same towards everybody."""
@@ -101,7 +112,8 @@ class LocalAddresses:
         """For SDP towards `peer`."""
         if _is_ipv6(self.rtp_listen(peer)) != _is_ipv6(peer):
             peer = _ELSEWHERE_6 if _is_ipv6(self._rtp_listen) else _ELSEWHERE
-        return self._rtp.get(_is_ipv6(peer)) or self.towards(peer)
+        own = self._rtp_near if peer in self.near else self._rtp
+        return own.get(_is_ipv6(peer)) or self.towards(peer)
 
     def towards(self, peer: str) -> str:
         """The address the kernel would send from; loopback when there is no route."""

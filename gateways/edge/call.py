@@ -23,6 +23,7 @@ import msgspec
 
 from acd_core.domain import commands, events
 from gateways.edge.audio_leg import AudioLeg
+from gateways.edge.borrowed import Borrowed, BorrowedBrowser, BorrowedPhone
 from gateways.edge.dialling import DialledSide
 from gateways.edge.notes import RecordedPart
 from gateways.edge.outside_leg import OutsideLeg
@@ -113,6 +114,7 @@ class Call:
         self.joined: Joined | None = None
         self.phones: dict[int, OperatorPhone] = {}
         self._ringback: AudioLeg | None = None  # of the operator, who hears it ring
+        self._browser: BorrowedBrowser | None = None  # the operator's, where it is at another edge
         self._resolution: Resolution | None = None
         self._play: int | None = None  # the playback whose end the core wants to know
         self._skipped = False  # a prompt of the present playback could not be had
@@ -198,12 +200,22 @@ class Call:
             return
         self._parts.tell(events.PhoneAnswered(agent=phone.agent, call=self.id, offer=phone.offer))
 
-    def phone_failed(self, phone: OperatorPhone, status: int) -> None:
+    def phone_failed(self, phone: OperatorPhone, status: int, cause: str = "") -> None:
         """It could not be rung."""
         self._drop_phone(phone.offer)
         self._parts.tell(
-            events.PhoneFailed(agent=phone.agent, call=self.id, offer=phone.offer, status=status)
+            events.PhoneFailed(agent=phone.agent, call=self.id, offer=phone.offer, status=status, cause=cause)
         )
+
+    def device_gone(self, device: Borrowed) -> None:
+        """It was at another edge, which does not have it for us any more."""
+        if device is self._browser:
+            self._browser = None
+            self._over(device)
+        elif self.phones.get(device.offer) is device:
+            self._drop_phone(device.offer)
+        if self.joined is not None and self.joined.audio is device.audio:
+            self.joined = None
 
     def phone_hung_up(self, phone: OperatorPhone, *, handing: bool = False) -> None:
         """The operator hung up; the phone's audio leg is gone, and with it the recording's right side.
@@ -260,7 +272,9 @@ class Call:
             if phone.answered:
                 self.phone_answered(phone)  # a core that lost its memory asks once more
         elif len(self.phones) < self._parts.limits.phones_a_call_max:
-            self.phones[command.offer] = PhoneLeg(self._parts, self, command)
+            here = command.at in ("", self._parts.edge)
+            kind = PhoneLeg if here else BorrowedPhone
+            self.phones[command.offer] = kind(self._parts, self, command)
         else:
             _log.error("call %s: %d phones ring already, no further one is rung", self.id, len(self.phones))
             self._parts.tell(
@@ -305,6 +319,8 @@ class Call:
         joined = Joined(command.agent, command.offer, command.part, command.leg, audio)
         if joined == self.joined:
             return
+        if self._browser is not None and self._browser.audio is not audio:
+            self._return_browser()
         self._stop_sound()
         self._stop_ringback()
         self._part_now()
@@ -329,11 +345,15 @@ class Call:
         """They no longer hear each other."""
         if self.joined is not None and (self.joined.agent, self.joined.part) == (command.agent, command.part):
             self._part_now()
+        if self._browser is not None and self._browser.command.part == command.part:
+            self._return_browser()
 
     # --- inside -----------------------------------------------------------------------------------
 
     def _operator_audio(self, command: commands.Join) -> AudioLeg | None:
         """The operator's leg; when it has gone meanwhile, the core hears that again."""
+        if command.leg and command.at not in ("", self._parts.edge):
+            return self._borrowed_audio(command)
         if command.leg:
             audio = self._parts.operator_legs.get(command.leg)
             if audio is None:
@@ -347,6 +367,22 @@ class Call:
         else:
             self._parts.tell(events.OutsideHungUp(call=self.id, attempt=command.offer, cause="lost_at_edge"))
         return None
+
+    def _borrowed_audio(self, command: commands.Join) -> AudioLeg | None:
+        """Of a browser at another edge; until that has answered the caller hears what they heard."""
+        browser = self._browser
+        if browser is not None and (browser.command.leg, browser.edge) == (command.leg, command.at):
+            browser.command = command
+            return browser.audio if browser.answered else None
+        self._return_browser()
+        self._browser = BorrowedBrowser(self._parts, self, command)
+        return None
+
+    def _return_browser(self) -> None:
+        if self._browser is not None:
+            self._browser.end()
+            self._over(self._browser)
+            self._browser = None
 
     def _part_now(self) -> None:
         if self.joined is not None:
@@ -389,6 +425,7 @@ class Call:
         self._stop_sound()
         self._stop_ringback()
         self._part_now()
+        self._return_browser()
         for phone in self.phones.values():
             phone.end()
             self._over(phone)

@@ -23,6 +23,7 @@ from gateways.edge.calls_out import CallsOut
 from gateways.edge.graveyard import Graveyard
 from gateways.edge.guard.guard import source_of
 from gateways.edge.identity import CallIds
+from gateways.edge.lent import Lending, LentDevice
 from gateways.edge.parts import Parts
 from gateways.edge.point import token
 from gateways.edge.session import refused
@@ -82,6 +83,7 @@ class Calls:
         self._ids = CallIds()
         self.out = CallsOut(parts, self)
         self._trunk_door = TrunkDoor(parts, log)
+        self.lent = Lending(parts, self)
         self._rates = RateLimiter(
             parts.limits.invites_per_second, parts.limits.invites_burst, parts.limits.sources_max
         )
@@ -97,7 +99,11 @@ class Calls:
     @property
     def full(self) -> bool:
         """No further call is let in."""
-        return self._closing or len(self._calls) + len(self._coming) + len(self.out) >= self._calls_max
+        return self._closing or self._live() >= self._calls_max
+
+    def _live(self) -> int:
+        """All that takes the room of a call: also what is lent to other edges' calls."""
+        return len(self._calls) + len(self._coming) + len(self.out) + len(self.lent)
 
     def invite_received(self, key: ServerKey, invite: Request, source: Flow) -> None:
         """A new INVITE: refuse it at the door, or take ports for it."""
@@ -191,7 +197,8 @@ class Calls:
             return
         call = self._calls.get(command.call)
         if call is None:
-            self._commands_late += 1
+            lent = isinstance(command, commands.TransferAnswered) and self.lent.transfer_answered(command)
+            self._commands_late += not lent
             return
         call.decided = True
         self._undecided_calls.discard(call.id)
@@ -242,6 +249,7 @@ class Calls:
         """The edge stops: every call ends, none is let in."""
         self._closing = True
         self.out.close()
+        self.lent.close()
         for call_id, caller in list(self._callers_coming.items()):
             caller.refuse(503, "", self._parts.limits.retry_after_s)
             self.never_arrived(call_id)
@@ -270,6 +278,12 @@ class Calls:
         trunk = self._lines.pop(call_id, None)
         if trunk is not None:
             self._parts.trunks.released(trunk)
+
+    def returned(self, device: LentDevice, phone: OperatorPhone | None) -> None:
+        """What was lent is over."""
+        self._dead.bury(device)
+        if phone is not None:
+            self._dead.bury(phone)
 
     def _is_over(self, ended: Call | OperatorPhone) -> None:
         """A call, or a phone of one."""

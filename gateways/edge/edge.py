@@ -26,9 +26,11 @@ from acd_core.link.signals import (
     BrowserHangUp,
     BrowserKey,
     BrowserOffer,
+    EdgeAddress,
     EdgePicture,
     FromCore,
     PictureWanted,
+    Siblings,
     ToCore,
     TraceLines,
     TraceWanted,
@@ -53,6 +55,8 @@ from gateways.edge.picture import Pictures, TraceWatches
 from gateways.edge.point import SipPoint
 from gateways.edge.prompts import Prompts
 from gateways.edge.recordings import Recordings
+from gateways.edge.siblings import HEADER as SIBLING_HEADER
+from gateways.edge.siblings import SiblingEdges
 from gateways.edge.sources import OnceLog
 from gateways.edge.trace import Trace
 from gateways.edge.trunk_care import TrunkCare
@@ -156,6 +160,7 @@ class Edge:
             registers=number == config.edges.first,
         )
         self.point.on_flow_lost = self.registrar.flow_lost
+        self.siblings = SiblingEdges(name, self.instance, self.point, addresses, clock, self.guard)
         names = Names(config.sip.resolver, timing.name_answer_s)
         self.trunk_care = TrunkCare(self.trunks, self.point, addresses, timing, self.guard, names, clock)
         self._parts = Parts(
@@ -174,6 +179,7 @@ class Edge:
             prompts=self.prompts,
             registrar=self.registrar,
             trunks=self.trunks,
+            siblings=self.siblings,
             dial=config.dial,
             trace=self.trace,
             recordings=self.recordings,
@@ -241,6 +247,7 @@ class Edge:
         counters |= {f"overload_{work}": count for work, count in self.admission.refused.items() if count}
         counters |= {
             "dialogs": len(self._parts.dialogs),
+            "lent": len(self.calls.lent),
             "phones": len(self.registrar.users),
             "refused_at_door": self.calls.statistics().refused_at_door,
             "retransmissions": sip.retransmissions_sent,
@@ -272,6 +279,10 @@ class Edge:
                 self._not_now(key, request)
             return
         match request.method:
+            case "INVITE" if request.get(SIBLING_HEADER) is not None:
+                # The call is let in already, where it came in.
+                full = self.calls.full or not self.admission.allows("in_dialog")
+                self.calls.lent.invite_received(key, request, source, full=full)
             case "INVITE":
                 if self.admission.allows("new_call"):
                     self.calls.invite_received(key, request, source)
@@ -319,6 +330,9 @@ class Edge:
         held = self.calls.inventory()
         undecided = self.calls.undecided() if fresh else []
         strangers = {arrival.call for arrival in undecided}
+        self._signal(
+            self.siblings.own()
+        )  # ahead of the inventory: what rings here next is rung by others, too
         self.core.send(
             events.EdgeInventory(
                 edge=self.name,
@@ -366,13 +380,16 @@ class Edge:
                 self._pictures.wanted(message)
             case TraceWanted():
                 self._trace_watches.wanted(message)
+            case Siblings():
+                self.siblings.told(message)
+                self.calls.lent.look()
             case BanLifted(source=source):
                 if self.guard.lift(source):
                     _log.warning("SIP: %s is heard again, its ban was lifted", source)
             case _:
                 _log.error("the core sent an edge what is not for edges: %s", type(message).__name__)
 
-    def _signal(self, message: BrowserAnswer | BrowserEnded | EdgePicture | TraceLines) -> None:
+    def _signal(self, message: BrowserAnswer | BrowserEnded | EdgeAddress | EdgePicture | TraceLines) -> None:
         self.core.signal(message)  # lost while the core is away: the page asks again
 
     async def _look_at_the_load(self) -> None:

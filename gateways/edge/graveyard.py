@@ -14,10 +14,12 @@ from collections.abc import Iterator
 from typing import Any
 
 from gateways.edge.audio_leg import AudioLeg
+from gateways.edge.borrowed import BorrowedBrowser, BorrowedPhone
 from gateways.edge.branch import Branch
 from gateways.edge.call import Call, OperatorPhone
 from gateways.edge.caller_leg import CallerLeg
 from gateways.edge.dialling import DialledSide
+from gateways.edge.lent import LentDevice
 from gateways.edge.outgoing_leg import OutgoingLeg
 from gateways.edge.outside_leg import OutsideLeg
 from gateways.edge.phone_leg import PhoneLeg
@@ -32,7 +34,7 @@ INTERVAL_S = 0.1
 # come later than anything here, and the session that knew it is what is taken apart.
 _OF_A_CALL = (
     *(AudioLeg, Branch, Call, CallerLeg, DialledSide, OutgoingLeg, OutsideLeg, PhoneLeg),
-    *(PhoneRinging, PhoneTransfers, Ringing, Session),
+    *(PhoneRinging, PhoneTransfers, Ringing, Session, BorrowedPhone, BorrowedBrowser, LentDevice),
 )
 
 
@@ -42,13 +44,13 @@ class Graveyard:
     def __init__(self, rest_s: float) -> None:
         """`rest_s`: longer than a 2xx waits for the ACK before which it may not be hung up (64·T1, RFC 3261 13.3.1.4)."""
         self._rest_s = rest_s
-        self._resting: deque[tuple[float, Call | OperatorPhone]] = deque()
+        self._resting: deque[tuple[float, Call | OperatorPhone | LentDevice]] = deque()
         self._timer: asyncio.TimerHandle | None = None
 
     def __len__(self) -> int:
         return len(self._resting)
 
-    def bury(self, ended: Call | OperatorPhone) -> None:
+    def bury(self, ended: Call | OperatorPhone | LentDevice) -> None:
         """Nobody commands it any more."""
         loop = asyncio.get_running_loop()
         self._resting.append((loop.time() + self._rest_s, ended))
@@ -62,7 +64,7 @@ class Graveyard:
         self._timer = loop.call_later(INTERVAL_S, self._take_apart) if self._resting else None
 
 
-def take_apart(ended: Call | OperatorPhone) -> None:
+def take_apart(ended: Call | OperatorPhone | LentDevice) -> None:
     """Let all its objects forget each other."""
     found: list[Any] = [ended]
     while found:

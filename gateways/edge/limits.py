@@ -23,6 +23,7 @@ class Timing(msgspec.Struct, frozen=True, kw_only=True):
     browser_heard_again_s: float = 3.0  # after the engine restarted; a page that is not heard by then is lost
     dead_call_rest_s: float = 34.0  # before the objects of an ended call are taken apart
     ring_max_s: float = 180.0  # a phone rings no longer than this, whatever happened to the core
+    sibling_silence_s: float = 4.0  # without a word of the edge that has the operator's device
     trunk_silence_s: float = 4.0  # a trunk says nothing at all to a call: the next one is tried
     trunk_options_wait_s: float = 5.0  # for an answer to OPTIONS; the second in a row takes the trunk down
     trunk_options_again_s: float = 2.0  # after the first that was not answered

@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
@@ -108,16 +108,18 @@ class OutgoingLeg:
         party: tuple[str, str] = ("", ""),
         session_timer: bool = True,
         hops: int = MAX_FORWARDS,
+        seal: Callable[[Request], None] | None = None,
     ) -> None:
         """`audio` is bound, and freed by the owner. `party`: the call and what this leg is of it, for the trace.
 
-        `hops`: what the call that this leg is made for has left, so that calls which go in a circle end (RFC 7332).
+        `hops`: what the call that this leg is made for has left, so that calls which go in a circle end (RFC 7332). `seal`
+        puts the last hand to each INVITE that goes out.
         """
         self._parts, self._owner, self.audio = parts, owner, audio
         here = parts.addresses.sip_host(target.flow.host)
         self._call_id = f"{token(20)}@{here}"
         self._from, self._to = from_.with_params(tag=token(12)), to
-        self._headers, self._hops = tuple(headers), hops
+        self._headers, self._hops, self._seal = tuple(headers), hops, seal
         self._target = target
         self._tried = [target.uri]
         self._waiting: deque[Target] = deque()
@@ -205,6 +207,8 @@ class OutgoingLeg:
         self._let_go()
         self._drop_branches()
         self._reliable = ReliableUac()
+        if self._seal is not None:
+            self._seal(invite)
         self._invite, self._cseq = invite, invite.cseq.number
         reaper = self._reaper = ForkReaper(
             self._parts, self, invite, self._target.flow, self._target.credentials

@@ -20,6 +20,7 @@ from gateways.edge.point import SipPoint
 from gateways.edge.prompts import Prompts
 from gateways.edge.recordings import Recordings
 from gateways.edge.registrar import PhoneRegistrar
+from gateways.edge.siblings import SiblingEdges
 from gateways.edge.trace import Trace
 from gateways.edge.trunks import Trunks
 
@@ -43,6 +44,7 @@ class Parts:
     prompts: Prompts
     registrar: PhoneRegistrar
     trunks: Trunks
+    siblings: SiblingEdges
     dial: tuple[DialRule, ...]  # which numbers go over which of them, if at all
     trace: Trace
     recordings: Recordings

@@ -9,25 +9,64 @@ hears once how it went: `phone_answered` and later `phone_hung_up`, or `phone_fa
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from acd_core.domain import commands
 from acd_core.domain.commands import RingPhone
 from gateways.edge.alarms import Alarm
+from gateways.edge.audio_leg import AudioLeg
 from gateways.edge.identity import clean
 from gateways.edge.parts import Parts
 from gateways.edge.phone_ringing import PhoneRinging, audio_host
 from gateways.edge.phone_transfer import PhoneTransfers
 from gateways.sip.reason import Reason
 
-if TYPE_CHECKING:
-    from gateways.edge.call import Call
+
+class WithAudio(Protocol):
+    """Whom a phone is joined to."""
+
+    @property
+    def audio(self) -> AudioLeg:
+        """The phone's."""
+
+
+class WithHops(Protocol):
+    """Whom a phone is rung for."""
+
+    @property
+    def hops(self) -> int | None:
+        """What Max-Forwards leaves."""
+
+
+class RingingCall(Protocol):
+    """What a phone is rung for: a call of ours, or one of another edge."""
+
+    @property
+    def id(self) -> str:
+        """Of the call."""
+
+    @property
+    def caller(self) -> WithHops:
+        """Of the call."""
+
+    @property
+    def joined(self) -> WithAudio | None:
+        """The operator's audio that the caller is joined to."""
+
+    def phone_answered(self, phone: PhoneLeg) -> None:
+        """It can be joined."""
+
+    def phone_failed(self, phone: PhoneLeg, status: int) -> None:
+        """It could not be rung, or declined."""
+
+    def phone_hung_up(self, phone: PhoneLeg, *, handing: bool = False) -> None:
+        """After it was answered; `handing` its caller on, perhaps."""
 
 
 class PhoneLeg:
     """One offer to one phone."""
 
-    def __init__(self, parts: Parts, call: Call, command: RingPhone) -> None:
+    def __init__(self, parts: Parts, call: RingingCall, command: RingPhone) -> None:
         """Takes ports; the phone is rung when they are there."""
         self._parts, self._call, self._command = parts, call, command
         self.agent, self.offer = command.agent, command.offer

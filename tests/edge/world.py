@@ -271,14 +271,16 @@ class Phone:
 class World:
     """The edge and all around it."""
 
-    def __init__(self, config: Config, timing: Timing, limits: EdgeLimits | None, number: int = 1) -> None:
+    def __init__(
+        self, config: Config, timing: Timing, limits: EdgeLimits | None, number: int = 1, name: str = EDGE
+    ) -> None:
         self.config = config
         self.core_ahead_ms = 0  # of this machine's clock
         self.core = Scripted(config, "core", FromCore, ToCore, self.core_ms)
         self.engine = Engine(config)
         self.speech = Scripted(config, "speech", speech.FromSpeech, speech.ToSpeech)
         self.browsers = Scripted(config, "webrtc", webrtc.FromBrowserAudio, webrtc.ToBrowserAudio)
-        self.edge = Edge(config, EDGE, number=number, timing=timing, limits=limits)
+        self.edge = Edge(config, name, number=number, timing=timing, limits=limits)
         self.phones: list[Phone] = []
 
     def core_ms(self) -> int:
@@ -333,11 +335,12 @@ async def world_in(
     real_engine: bool = False,
     core_ahead_ms: int = 0,
     number: int = 1,
+    name: str = EDGE,
 ) -> AsyncIterator[World]:
     """`real_engine`: the test runs the engine's process itself, for this `config`. `number`: of the edge, for its ports."""
     config = config or config_for(folder)
     config.run_path.mkdir(parents=True, exist_ok=True)
-    world = World(config, timing or Timing(), limits, number)
+    world = World(config, timing or Timing(), limits, number, name)
     world.core_ahead_ms = core_ahead_ms
     around = [world.core, world.speech, world.browsers]
     if not real_engine:

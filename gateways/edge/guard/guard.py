@@ -51,6 +51,7 @@ class Guard:
         self._log = log
         self._networks = [ipaddress.ip_network(network, strict=False) for network in allow]
         self._named: frozenset[str] = frozenset()
+        self._siblings: frozenset[str] = frozenset()
         self._is_allowed = lru_cache(_CACHED_MAX)(self._look_up)
         self._bans = Bans(int(ban_s * 1000), limits.sources_max)
         self._proved: OrderedDict[str, int] = OrderedDict()  # source → until when
@@ -65,6 +66,11 @@ class Guard:
     def always_hear(self, hosts: Iterable[str]) -> None:
         """These too, in place of those of the last time: what the names of trunks stand for now."""
         self._named = frozenset(hosts)
+        self._is_allowed.cache_clear()
+
+    def hear_siblings(self, hosts: frozenset[str]) -> None:
+        """And the other edges of this system."""
+        self._siblings = hosts
         self._is_allowed.cache_clear()
 
     def admits(self, host: str, data: bytes, now_ms: int) -> bool:
@@ -162,8 +168,10 @@ class Guard:
         return is_attempt and self._bans.is_forgeable(source) and self._proving.allow(source, now_ms)
 
     def _look_up(self, host: str) -> bool:
-        if host in self._named or not self._networks:
-            return host in self._named
+        if host in self._named or host in self._siblings:
+            return True
+        if not self._networks:
+            return False
         try:
             address = ipaddress.ip_address(host)
         except ValueError:
