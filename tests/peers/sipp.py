@@ -22,9 +22,10 @@ class Sipp:
         calls: int = 1,
         rate: int = 10,
         port: int = 0,
+        host: str = "127.0.0.1",
         patience_s: float = PATIENCE_S,
     ) -> None:
-        """`scenario`: a name out of tests/peers/scenarios, or a file. `port`: its own."""
+        """`scenario`: a name out of tests/peers/scenarios, or a file. `port`: its own; `host`: both sides'."""
         file = scenario if isinstance(scenario, Path) else SCENARIOS / f"{scenario}.xml"
         self.port = port or free_ports(2)
         self._patience_s = patience_s
@@ -34,7 +35,7 @@ class Sipp:
             *("-timeout", f"{patience_s:.0f}s", "-timeout_error", "-recv_timeout", "40000"),
             *("-default_behaviors", "all,-abortunexp"),
         )
-        command = ["sipp", f"127.0.0.1:{remote_port}", "-sf", str(file), "-i", "127.0.0.1"]
+        command = ["sipp", f"{host}:{remote_port}", "-sf", str(file), "-i", host]
         command += ["-p", str(self.port), "-mp", str(free_ports(4)), "-nostdin", *limits, *patience]
         self.program = Program([*command, "-trace_err", "-error_file", str(self._log), *options], folder)
 

@@ -1,0 +1,218 @@
+"""Two machines as docs/operations.md has them, joined by TCP alone: calls at one, decided at the other."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import shutil
+import signal
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from acd_core.domain import events as ev
+from acd_core.journal.reader import read_journal
+from acd_core.journal.records import EventRecord
+from tests.core.documents_toml import write_documents
+from tests.edge.world import Phone
+from tests.peers.sipp import Sipp
+from tests.support.ports import free_port, free_ports
+from tests.up.machines import ROOT, Machine, Network, network
+
+_SECTION = (ROOT / "docs/operations.md").read_text().split("## Several machines\n")[1].split("\n## ")[0]
+CONFIGURATIONS = re.findall(r"```toml\n(.*?)```", _SECTION, re.DOTALL)
+COMMANDS = [
+    line for block in re.findall(r"```sh\n(.*?)```", _SECTION, re.DOTALL) for line in block.splitlines()
+]
+FAR, NEAR, PORT = "198.51.100.1", "198.51.100.2", "7400"
+
+
+@pytest.fixture(scope="module")
+def folder() -> Iterator[Path]:
+    with tempfile.TemporaryDirectory(prefix="machines") as name:
+        Path(name).chmod(0o711)
+        yield Path(name)
+
+
+@pytest.fixture(scope="module")
+def joined() -> Iterator[Network]:
+    with network(FAR, NEAR) as one:
+        yield one
+
+
+@pytest.fixture(scope="module")
+def core(folder: Path, joined: Network, port: str) -> Iterator[Machine]:
+    documents = folder / "documents"
+    documents.mkdir()
+    plan, roster = write_documents(documents)
+    machine = Machine(
+        folder / "core",
+        adapted(CONFIGURATIONS[0], joined, port, folder / "core/srv"),
+        joined.prefix,
+        SANTRAL_PLAN_FILE=str(plan),
+        SANTRAL_ROSTER_FILE=str(roster),
+    )
+    machine.start()
+    yield machine
+    machine.stop()
+
+
+@pytest.fixture(scope="module")
+def edge(folder: Path, joined: Network, port: str, core: Machine) -> Iterator[Machine]:
+    rtp = free_ports(40)
+    machine = Machine(
+        folder / "edge",
+        adapted(CONFIGURATIONS[1], joined, port, folder / "edge/srv"),
+        (),
+        SANTRAL_RTP_PORT_MIN=str(rtp),
+        SANTRAL_RTP_PORT_MAX=str(rtp + 39),
+    )
+    early = machine.run("up")
+    assert early.returncode == 1
+    assert "copy it from the core's machine" in early.stderr
+    core.until(lambda: core.pid("core"), "the core serves, and has made the key")
+    source, target = core.config.data_path / "link", machine.config.data_path / "link"
+    for command in COMMANDS[:3]:
+        follow(command, source, target)
+    machine.start()
+    machine.until(lambda: machine.pid("edge2"), "the edge serves")
+    core.until(lambda: core.pid("web"), "the pages are served")
+    yield machine
+    machine.stop()
+
+
+@pytest.fixture(scope="module")
+def port(joined: Network) -> str:
+    return PORT if joined.prefix else str(free_port())
+
+
+def adapted(text: str, joined: Network, port: str, data: Path) -> str:
+    """As it stands in the documentation, with our folders, and our addresses where there are no namespaces."""
+    text = text.replace("/srv/santral", str(data)).replace(PORT, port)
+    return text.replace(FAR, joined.far).replace(NEAR, joined.near)
+
+
+def follow(command: str, source: Path, target: Path) -> None:
+    """One of the commands that bring the key to the second machine; `scp` is played by `cp`, as no other machine is there."""
+    words = command.split()
+    if words[:4] == ["mkdir", "-m", "700", "-p"]:
+        target.parent.mkdir(exist_ok=True)
+        target.mkdir(0o700)
+    elif words[0] == "scp":
+        assert words[-1] == "/srv/santral/link/"
+        for name in words[1:-1]:
+            assert name.startswith(f"{FAR}:/srv/santral/link/"), name
+            shutil.copy(source / Path(name).name, target)
+    else:
+        assert words == ["chmod", "600", "/srv/santral/link/secret"]
+        (target / "secret").chmod(0o600)
+
+
+def journal(core: Machine) -> list[ev.Event]:
+    records = read_journal(core.config.journal_path)
+    return [record.event for record in records if isinstance(record, EventRecord)]
+
+
+def test_the_documentation_is_what_is_tested() -> None:
+    assert len(CONFIGURATIONS) == 2
+    assert COMMANDS[3:] == ["santral doctor", "santral up"]
+
+
+def test_a_call_at_the_one_machine_is_answered_by_the_core_at_the_other(
+    core: Machine, edge: Machine, joined: Network, tmp_path: Path
+) -> None:
+    doctor = edge.run("doctor")
+    assert re.search(
+        r"ok +link +the core at \S+ answers within \d+ ms; the clock here is \d+ ms", doctor.stdout
+    ), doctor.stdout
+    assert re.search(r"ok +link files", doctor.stdout)
+    assert "database" not in doctor.stdout
+    core.until(lambda: "edge edge2 connected, new" in core.log("core"), "the edge is known")
+    assert "link: listening for other machines" in core.log("core")
+    caller = Sipp(tmp_path, "short_call", edge.config.sip.listen_port, host=joined.near)
+    try:
+        caller.finish()
+    finally:
+        caller.close()
+    core.until(lambda: any(isinstance(one, ev.CallerHungUp) for one in journal(core)), "the end is known")
+    (arrived,) = [one for one in journal(core) if isinstance(one, ev.CallArrived)]
+    assert arrived.edge == "edge2"
+    for name in ("journal", "postgres"):
+        assert not any((edge.config.data_path / name).glob("*")), "these are the core's"
+    asked = edge.run("mode", "closed")
+    assert "the core runs on another machine" in asked.stderr
+
+
+def test_a_call_outlives_an_edge_that_hangs_a_cable_that_is_pulled_and_a_core_that_dies(
+    core: Machine, edge: Machine, joined: Network
+) -> None:
+    async def until(condition: object, what: str) -> None:
+        await asyncio.to_thread(core.until, condition, what)
+
+    async def away_and_back(times: int, began_s: float) -> None:
+        await until(lambda: core.log("core").count("edge edge2 is away") == times, "the silence is noticed")
+        assert time.monotonic() - began_s < 20, "silence_s is 2, and the machine may be busy"
+
+    async def story() -> None:
+        phone = Phone(edge.config.sip.listen_port, joined.near)
+        await phone.call()
+        answer = await phone.response(200)
+        phone.ack(answer)
+        connected = core.log("core").count("edge edge2 connected")
+        edge.signal("edge2", signal.SIGSTOP)
+        try:
+            await away_and_back(1, time.monotonic())
+        finally:
+            edge.signal("edge2", signal.SIGCONT)
+        await until(lambda: core.log("core").count("edge edge2 connected") > connected, "the edge is back")
+        if joined.prefix:
+            joined.cut()
+            downs = edge.log("edge2").count("link to the core is down")
+            await away_and_back(2, time.monotonic())
+            await until(
+                lambda: edge.log("edge2").count("link to the core is down") > downs, "the edge noticed"
+            )
+            joined.mend()
+            await until(lambda: edge.log("edge2").count("link to the core is up") >= 3, "they meet again")
+        ups = edge.log("edge2").count("link to the core is up")
+        dead = core.signal("core", signal.SIGKILL)
+        await until(lambda: core.pid("core") not in (0, dead), "another core serves")
+        await until(lambda: edge.log("edge2").count("link to the core is up") > ups, "the edge has met it")
+        assert (
+            "it is a new one" not in edge.log("edge2").rpartition("link to the core is up")[2].splitlines()[0]
+        )
+        phone.request(
+            "INFO", body="Signal=7", content_type="application/dtmf-relay", to_tag=answer.to.tag or ""
+        )
+        await phone.response(200, "INFO")
+        phone.request("BYE", to_tag=answer.to.tag or "")
+        await phone.response(200, "BYE")
+        phone.close()
+        call = [one for one in journal(core) if isinstance(one, ev.CallArrived)][-1].call
+        await until(
+            lambda: [one.call for one in journal(core) if isinstance(one, ev.CallerHungUp)][-1:] == [call],
+            "its end is known",
+        )
+
+    asyncio.run(story())
+    arrived = Counter(one.call for one in journal(core) if isinstance(one, ev.CallArrived))
+    ended = Counter(one.call for one in journal(core) if isinstance(one, ev.CallerHungUp))
+    assert arrived == ended, "each once"
+
+
+def test_an_edge_that_dies_is_started_again_and_serves(
+    core: Machine, edge: Machine, joined: Network, tmp_path: Path
+) -> None:
+    new = core.log("core").count("edge edge2 connected, new")
+    dead = edge.signal("edge2", signal.SIGKILL)
+    edge.until(lambda: edge.pid("edge2") not in (0, dead), "another edge serves")
+    core.until(lambda: core.log("core").count("edge edge2 connected, new") > new, "the core has met it")
+    caller = Sipp(tmp_path, "short_call", edge.config.sip.listen_port, host=joined.near)
+    try:
+        caller.finish()
+    finally:
+        caller.close()
