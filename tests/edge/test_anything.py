@@ -29,10 +29,13 @@ def _core(world: World, rng: random.Random) -> None:
         call = message.call
         ring = commands.RingCaller(edge="edge1", call=call)
         answer = commands.AnswerCaller(edge="edge1", call=call)
+        heard = commands.ProgressCaller(edge="edge1", call=call, max_ms=30_000)
         refuse = commands.RefuseCall(edge="edge1", call=call, status=404, reason="Nobody")
         end = commands.EndCall(edge="edge1", call=call, cause="over")
         phone = commands.RingPhone(edge="edge1", call=call, agent="ayse", offer=1, user="ayse", caller="1")
-        for command in rng.choice(([ring], [refuse], [answer, phone], [ring, answer], [answer, end], [end])):
+        fates = ([ring], [refuse], [answer, phone], [ring, answer], [answer, end], [end])
+        early = ([heard], [heard, answer, phone], [ring, heard], [heard, end])
+        for command in rng.choice((*fates, *early)):
             world.core.send(command)
 
     world.core.auto = decide

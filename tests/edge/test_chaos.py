@@ -48,18 +48,26 @@ class Core:
             self.ended.add(call)
             self.say(commands.RefuseCall(edge=EDGE, call=call, status=404, reason="no"))
             return
-        self.say(commands.RingCaller(edge=EDGE, call=call))
+        early = self.chance.random() < 0.4
+        self.say(
+            commands.ProgressCaller(edge=EDGE, call=call, max_ms=self.chance.choice((200, 50_000)))
+            if early
+            else commands.RingCaller(edge=EDGE, call=call)
+        )
         if fate < 0.2:
             self.end(call)
             return
         if fate < 0.3:
             return  # rings until the end
-        self.say(commands.AnswerCaller(edge=EDGE, call=call))
+        if not early:
+            self.say(commands.AnswerCaller(edge=EDGE, call=call))
         self.say(commands.Play(edge=EDGE, call=call, play=1, prompts=(self.prompt,)))
         self.say(commands.PlayMusic(edge=EDGE, call=call, music=self.prompt))
         if fate < 0.4:
             self.end(call)
             return
+        if early:
+            self.say(commands.AnswerCaller(edge=EDGE, call=call))
         self.offers += 1
         ring = commands.RingPhone(
             edge=EDGE, call=call, agent="a", offer=self.offers, user="101", caller="1", service="s"
