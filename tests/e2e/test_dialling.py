@@ -21,6 +21,7 @@ from tests.peers.sipp import Sipp
 from tests.support.ports import free_port, free_ports
 
 TALK_S = 3.0
+RINGING_HZ = 450  # in Turkey
 TYPED, NUMBER, SENT = "0312 123 45 67", "+903121234567", "03121234567"
 _made = itertools.count()
 
@@ -54,11 +55,16 @@ def test_a_number_is_called_from_the_page_and_both_hear_each_other(
     incoming = subscriber.wait_for("CALL_INCOMING")
     assert "185" in incoming["peeruri"], "the number of the plan is shown"
     expect(desk.find("call-title")).to_have_text("It rings there", timeout=GUARD_MS)
+    stack.until(lambda: abs(desk.heard_hz() - RINGING_HZ) < 15, "the operator hears it ring")
     subscriber.accept()
     expect(desk.find("call-title")).to_have_text("Conversation", timeout=GUARD_MS)
     expect(desk.find("call-caller")).to_have_text(NUMBER, timeout=GUARD_MS)
     time.sleep(TALK_S)
     assert abs(desk.heard_hz() - CALLER_HZ) < 15, "the operator hears who was called"
+    desk.page.keyboard.press("Alt+k")
+    for key in "5#":
+        desk.page.keyboard.press(key)
+        assert subscriber.wait_for("CALL_DTMF_START")["param"] == key
     subscriber.hang_up()
     desk.wait_state("wrap_up")
     desk.find("order-category").select_option("water_fault")

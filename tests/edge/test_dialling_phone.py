@@ -20,11 +20,17 @@ from tests.edge.world import Phone, Scripted, World, sdp
 
 
 async def dials(
-    world: World, phone: Phone, uri: str = "", *, password: str = "secret", call: str = "out"
+    world: World,
+    phone: Phone,
+    uri: str = "",
+    *,
+    password: str = "secret",
+    call: str = "out",
+    body: str | None = None,
 ) -> None:
     """Dial as 101, and prove who one is when asked."""
     uri = uri or f"sip:02121112233@127.0.0.1:{world.edge.point.port}"
-    body = sdp(44_000)
+    body = sdp(44_000) if body is None else body
     number = await phone.call(uri=uri, call=call, caller="101", body=body)
     challenge = await phone.response(401)
     # RFC 3261 17.1.1.3: the ACK to a refusal has the branch of its INVITE.
@@ -38,9 +44,9 @@ async def dials(
     await phone.call(uri=uri, call=call, caller="101", body=body, headers=headers)
 
 
-async def dialled(world: World, phone: Phone) -> str:
+async def dialled(world: World, phone: Phone, body: str | None = None) -> str:
     assert (await register(world, phone)).status == 200
-    await dials(world, phone)
+    await dials(world, phone, body=body)
     event = await world.core.expect(events.PhoneDialled)
     assert (event.user, event.dialled, event.number) == ("101", "02121112233", "+902121112233")
     return event.call
@@ -90,6 +96,23 @@ def test_a_phone_dials_hears_it_ring_talks_and_hangs_up(tmp_path: Path) -> None:
             assert world.edge.statistics().calls.live == world.edge.statistics().audio.legs == 0
 
     asyncio.run(story())
+
+
+async def test_a_phone_without_an_offer_is_answered_to_hear_what_comes_before(tmp_path: Path) -> None:
+    async with carriers(with_phone(tmp_path), {"hosts": ("192.0.2.9",)}) as (world, [carrier]):
+        phone = world.phone()
+        call = await dialled(world, phone, body="")
+        let_dial(world, call)
+        invite = await carrier.asked("INVITE")
+        carrier.reply(invite, 183, body=sdp(45_000))
+        ok = await phone.response(200)
+        assert b"m=audio" in ok.body
+        phone.ack(ok, body=sdp(44_000), call="out")
+        await world.engine.expect(engine.SetGains)
+        carrier.reply(invite, 200, body=sdp(45_000))
+        assert (await world.core.expect(events.DialAnswered)).call == call
+        world.core.send(commands.Join(edge=EDGE, call=call, agent="ayse", offer=5, part=1))
+        await world.engine.expect(engine.StartRecording)
 
 
 def test_the_called_party_hangs_up(tmp_path: Path) -> None:
