@@ -20,7 +20,7 @@ from tests.edge.world import World, config_for, world_in
 
 pytestmark = pytest.mark.peers
 
-CALLS = 150
+CALLS = 100
 STUCK_MS = 70_000  # every transaction is over by then (RFC 3261: 64·T1 twice)
 BYTES_A_CALL_MAX = 50  # tables and numbers grow in jumps; a call that stays is some 10,000
 OURS = tuple(str(Path(package.__path__[0]) / "*") for package in (acd_core, gateways))
