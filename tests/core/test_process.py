@@ -238,7 +238,7 @@ def test_a_broken_plan_does_not_keep_a_core_with_a_plan_away(core: CoreProcess) 
 
 
 def test_a_full_disk_is_worth_another_start(core: CoreProcess) -> None:
-    core.limit_files(16 * 1024)
+    core.limit_files(24 * 1024)  # more than the documents and inventories, less than they and the calls
 
     async def story(edge: Peer, web: Peer) -> None:
         for number in range(300):
