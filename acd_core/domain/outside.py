@@ -169,7 +169,7 @@ def _not_reached(turn: Turn, call: Call, status: int, cause: str) -> None:
 def _tell(turn: Turn, call: Call, outside: Outside, status: int, reason: str = "") -> None:
     turn.emit(
         TransferAnswered(
-            edge=call.edge,
+            edge=call.audio_edge or call.edge,  # that has the phone
             call=call.id,
             agent=call.agent,
             offer=call.offer,

@@ -95,8 +95,9 @@ class Hearsay:
         assert {id_ for entity, id_ in gone if entity == "call"} == over | self._refused(commands), (
             "gone calls"
         )
-        ends = [command.call for command in commands if isinstance(command, EndCall)]
-        assert len(ends) == len(set(ends)), f"ended twice: {ends}"
+        said = [(command.edge, command.call) for command in commands if isinstance(command, EndCall)]
+        assert len(said) == len(set(said)), f"ended twice: {said}"
+        ends = {call for _, call in said}
         lost = isinstance(event, ev.EdgeInventory) or _is_edge_lost(event)
         for id_ in over:
             told = id_ in ends or lost or isinstance(event, ev.CallerHungUp | ev.DialFailed)
