@@ -37,6 +37,9 @@ listen_port = {web_port}
 [sip]
 listen_port = {sip_port}
 
+[edges]
+count = {edges}
+
 [rtp]
 port_min = {rtp_min}
 port_max = {rtp_max}
@@ -59,11 +62,14 @@ TRUNK_HOST = "127.0.0.2"
 class Stack:
     """A running system of its own below `folder`."""
 
-    def __init__(self, folder: Path, *, plan: Path, roster: Path, categories: Path) -> None:
+    def __init__(
+        self, folder: Path, *, plan: Path, roster: Path, categories: Path, edges: int = 1
+    ) -> None:
         """Writes the configuration; `start` starts."""
         self.folder = folder
         folder.mkdir(parents=True, exist_ok=True)
-        rtp_min = 30000 + (os.getpid() % 100) * 200
+        rtp_min = 30000 + (os.getpid() % 100) * 200 if edges == 1 else 50000 + (os.getpid() % 50) * 200
+        self._processes = (*PROCESSES, *(f"edge{number}" for number in range(2, edges + 1)))
         self._file = folder / "santral.toml"
         self._file.write_text(
             _CONFIG.format(
@@ -71,7 +77,8 @@ class Stack:
                 roster=roster,
                 categories=categories,
                 web_port=free_port(),
-                sip_port=free_port(),
+                sip_port=free_ports(2 * edges) if edges > 1 else free_port(),
+                edges=edges,
                 rtp_min=rtp_min,
                 rtp_max=rtp_min + 199,
                 trunk_host=TRUNK_HOST,
@@ -102,7 +109,7 @@ class Stack:
                 stdout=output,
                 stderr=output,
             )
-        self.until(lambda: all(self.pid(name) for name in PROCESSES), "all processes serve")
+        self.until(lambda: all(self.pid(name) for name in self._processes), "all processes serve")
 
     def stop(self) -> int:
         """Stop as Ctrl-C does; the exit code."""
