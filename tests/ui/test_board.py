@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 from playwright.sync_api import WebSocketRoute, expect
 
+from tests.ui.test_looks import check
 from tests.ui.window import GUARD_MS, Window
 
 
@@ -75,5 +76,6 @@ def test_the_board_says_when_the_core_is_away(window: Callable[..., Window]) -> 
     lines[0].send(json.dumps({"type": "core", "state": "away"}))
     expect(board.find("banner")).to_contain_text("Call control is restarting")
     expect(board.find("board-queue-faults")).to_be_visible()
+    check(board.page)
     lines[0].send(json.dumps({"type": "core", "state": "up"}))
     expect(board.find("banner")).to_have_count(0)

@@ -78,6 +78,7 @@ def test_a_call_rings_on_every_page_and_goes_on_whatever_is_looked_at(window: Ca
     expect(operator.find("log-out-problem")).to_contain_text("Finish the conversation first")
     operator.find("hang-up").click()
     expect(operator.find("wrap-up-done")).to_be_visible(timeout=GUARD_MS)
+    expect(operator.find("log-out-problem")).to_have_count(0)
     expect(operator.find("countdown")).to_contain_text("Wrap-up ends in")
     before = operator.find("countdown").inner_text()
     operator.find("more-time").click()

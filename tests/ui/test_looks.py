@@ -39,7 +39,12 @@ _TOO_FAINT = """
     const own = [...one.childNodes].some((node) => node.nodeType === 3 && node.textContent.trim());
     if (!own || !one.checkVisibility({ checkOpacity: true, checkVisibilityCSS: true }) || one.matches(':disabled')) continue;
     const style = getComputedStyle(one);
-    const [first, second] = [light(rgb(style.color)), light(behind(one))].toSorted((x, y) => y - x);
+    const ground = behind(one);
+    const ink = rgb(style.color);
+    let solid = ink[3];
+    for (let at = one; at; at = at.parentElement) solid *= Number(getComputedStyle(at).opacity);
+    const seen = ground.map((value, part) => value * (1 - solid) + ink[part] * solid);
+    const [first, second] = [light(seen), light(ground)].toSorted((x, y) => y - x);
     const ratio = (first + 0.05) / (second + 0.05);
     const size = parseFloat(style.fontSize);
     const large = size >= 24 || (size >= 18.66 && Number(style.fontWeight) >= 700);
@@ -47,6 +52,14 @@ _TOO_FAINT = """
     if (ratio < (large ? 3 : 4.5)) faint.push(`${ratio.toFixed(2)} ${name}`);
   }
   return faint;
+}
+"""
+
+# What moves has come to rest; some things pulse for ever.
+_AT_REST = """
+() => {
+  const ending = document.getAnimations().filter((one) => one.effect.getTiming().iterations !== Infinity);
+  return Promise.all(ending.map((one) => one.finished)).then(() => null);
 }
 """
 
@@ -71,6 +84,7 @@ LONG = "Muvaffakiyetsizleştiricileştiriveremeyebileceklerimizdenmişsinizcesin
 
 def check(page: Page) -> None:
     """Nothing is cut off, nothing is too faint, everything has a name."""
+    page.evaluate(_AT_REST)
     assert page.evaluate(_TOO_WIDE) == [], page.url
     assert page.evaluate(_TOO_FAINT) == [], page.url
     assert page.evaluate(_UNNAMED) == [], page.url

@@ -62,7 +62,7 @@ export const en = {
   change_status: 'Change status', order_changed_elsewhere: 'Somebody else changed this order; this is how it is now.', call_id: 'Call', live: 'live',
   // board
   waiting: 'Waiting', longest: 'Longest wait', ready_count: 'Ready', talking_count: 'Talking', answered: 'Answered', abandoned: 'Abandoned', operators: 'Operators',
-  queues: 'Queues', calls_live: 'Calls', call_waiting: 'waiting', call_ringing: 'ringing', call_talking: 'talking', call_held: 'held', call_playing: 'announcement', call_menu: 'menu',
+  queues: 'Queues', calls_live: 'Calls', call_waiting: 'waiting', call_ringing: 'ringing', call_talking: 'talking', call_held: 'held', call_away: 'handed on outside', call_playing: 'announcement', call_menu: 'menu',
   since_state: 'In this state', since_arrival: 'In all', operator: 'Operator', edges: 'SIP', database: 'Database', store_behind: '{count} events behind', up_to_date: 'up to date',
   no_queues: 'There is no queue yet: no plan is loaded.', no_operators: 'Nobody is on the roster yet.', no_operators_here: 'No operator is logged in.',
   logged_out_list: 'Logged out', no_calls: 'No calls.', calls_more: '{count} more calls are not shown.', state: 'State', audio_kind_none: 'no audio', audio_kind_browser: 'audio in the browser', audio_kind_phone: 'phone',
@@ -107,7 +107,7 @@ export const en = {
   watch_title: 'Messages of a call',
   watch: 'Show',
   watch_stop: 'Stop',
-  watch_nothing: 'Nothing is known of {call} yet.',
+  watch_nothing: 'Nothing is known of {call} yet. Calls from a browser have no SIP messages.',
   watch_last: 'The last {count} are shown.',
   message_sent: 'sent',
   message_received: 'received',

@@ -1,6 +1,8 @@
 /** The frame around every page: who is here, where to go, language and colours. */
 import { signal } from '@preact/signals'
 import type { ComponentChildren } from 'preact'
+import { useEffect } from 'preact/hooks'
+import { current } from '../desk/current'
 import { choose, language, languages, catalogues, t, type Language } from '../i18n'
 import { logOut, me } from './api'
 import { explain } from './errors'
@@ -13,6 +15,9 @@ const problem = signal('')
 
 export function Layout({ children }: { readonly children: ComponentChildren }) {
   const user = me.value
+  const state = current.value?.view.value?.state
+  // What was said of a conversation that goes on is over with it.
+  useEffect(() => void (problem.value = ''), [state])
   const roles = user?.roles ?? []
   const links: [string, string][] = []
   if (user?.agent) links.push(['/desk', t('desk')])
