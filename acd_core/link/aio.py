@@ -206,7 +206,7 @@ class LinkClient:
                 connection = await self._open()
         except (OSError, TimeoutError, LinkError, ConfigError) as error:
             if isinstance(self.place, Remote):
-                self._failed(str(error) or "no answer in time")
+                self._failed(_reason(error))
             return False  # for a socket of this machine the normal case while processes start
         try:
             await connection.closed
@@ -393,6 +393,13 @@ def remove_stale_socket(path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     if path.exists() and stat.S_ISSOCK(path.stat().st_mode):
         path.unlink()
+
+
+def _reason(error: Exception) -> str:
+    """In the system's words, which asyncio leaves out."""
+    if isinstance(error, OSError) and error.errno is not None and error.errno > 0:
+        return os.strerror(error.errno)
+    return str(error) or "no answer in time"
 
 
 def _never(hello: Hello) -> tuple[Channel, int]:

@@ -153,7 +153,7 @@ class _Served:
 
     def _resolve(self, hello: Hello) -> tuple[Channel, int]:
         if self._host and hello.role not in OUTSIDE_ROLES:
-            raise LinkError(f"a {hello.role[:32]} runs on the core's own machine")
+            raise LinkError(f"role {hello.role[:32]!r} is for the core's own machine")
         peer, received = self._server.peer_of(hello)
         present = peer.connection
         if isinstance(present, _Served) and present.is_another_process(hello):

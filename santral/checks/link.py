@@ -61,12 +61,9 @@ def link(config: Config, running: int | None) -> Finding:
 async def _ask(config: Config) -> tuple[list[tuple[int, int]], str]:
     """How long each answer took with how far our wall clock is ahead of the core's, or why there is none."""
     exchanges: list[tuple[int, int]] = []
-    enough = asyncio.Event()
 
     def told(asked_ms: int, answered_ms: int, theirs_ms: int) -> None:
         exchanges.append((answered_ms - asked_ms, (asked_ms + answered_ms) // 2 - theirs_ms))
-        if len(exchanges) >= _QUESTIONS:
-            enough.set()
 
     client = LinkClient(
         core_place(config),
@@ -84,7 +81,8 @@ async def _ask(config: Config) -> tuple[list[tuple[int, int]], str]:
     trying = asyncio.create_task(client.run())
     try:
         async with asyncio.timeout(ANSWER_WITHIN_S):
-            await enough.wait()
+            while len(exchanges) < _QUESTIONS and not client.error:  # noqa: ASYNC110 - the link tells of answers alone
+                await asyncio.sleep(_BEAT_S)
     except TimeoutError:
         pass  # what there is by then has to do
     finally:

@@ -63,6 +63,26 @@ def test_a_small_correction_never_sets_the_clock_back_and_a_large_one_is_taken_a
 
 
 @pytest.mark.parametrize("ahead_ms", [HOUR_MS, -HOUR_MS])
+def test_who_came_before_the_cores_time_was_known_is_told_with_the_cores_stamp(
+    tmp_path: Path, ahead_ms: int
+) -> None:
+    async def story() -> None:
+        async with world_in(tmp_path) as world:
+            await world.core.stop()
+            await world.went_away(world.edge.core)
+            phone = world.phone()
+            await phone.call()
+            await phone.response(100)
+            world.core_ahead_ms = ahead_ms
+            world.core = Scripted(world.config, "core", FromCore, ToCore, world.core_ms)
+            await world.core.start()
+            arrived = await world.core.expect(events.CallArrived)
+            assert abs(arrived.at_ms - world.core_ms()) < HOUR_MS // 2
+
+    asyncio.run(story())
+
+
+@pytest.mark.parametrize("ahead_ms", [HOUR_MS, -HOUR_MS])
 def test_an_edge_whose_clock_is_wrong_stamps_with_the_cores(tmp_path: Path, ahead_ms: int) -> None:
     async def story() -> None:
         async with world_in(tmp_path, core_ahead_ms=ahead_ms) as world:

@@ -359,7 +359,7 @@ def test_who_works_on_the_cores_files_or_orders_it_about_is_not_heard_from_elsew
         client = Client(other_machine(config), f"{role}1", role)
 
         async def story() -> None:
-            await until(lambda: f"a {role} runs on the core's own machine" in client.link.error)
+            await until(lambda: f"role '{role}' is for the core's own machine" in client.link.error)
 
         run([client], story)
         assert core.ups == []

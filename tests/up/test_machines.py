@@ -143,6 +143,9 @@ def test_a_call_at_the_one_machine_is_answered_by_the_core_at_the_other(
     assert arrived.edge == "edge2"
     for name in ("journal", "postgres"):
         assert not any((edge.config.data_path / name).glob("*")), "these are the core's"
+    traced = edge.run("trace", arrived.call)
+    assert traced.returncode == 0
+    assert "INVITE" in traced.stdout
     asked = edge.run("mode", "closed")
     assert "the core runs on another machine" in asked.stderr
 
