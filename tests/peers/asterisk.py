@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -41,7 +42,7 @@ _PJSIP = """\
 type=transport
 protocol={transport}
 bind=127.0.0.1:{port}
-[edge]
+{certificate}[edge]
 type=endpoint
 transport=transport
 context=from-edge
@@ -51,6 +52,7 @@ aors=edge
 direct_media=no
 trust_id_inbound=yes
 send_pai=yes
+moh_passthrough=yes
 [edge]
 type=aor
 contact=sip:127.0.0.1:{edge_port}{parameter}
@@ -59,6 +61,11 @@ type=identify
 endpoint=edge
 match=127.0.0.1
 """
+_CERTIFICATE = """\
+cert_file={etc}/certificate.pem
+priv_key_file={etc}/key.pem
+method=tlsv1_2
+"""
 _REGISTRATION = """\
 [phone]
 type=registration
@@ -66,7 +73,7 @@ transport=transport
 outbound_auth=phone
 server_uri=sip:127.0.0.1:{edge_port}{parameter}
 client_uri=sip:{user}@127.0.0.1:{edge_port}
-contact_user=phone
+contact_user={extension}
 retry_interval=2
 [phone]
 type=auth
@@ -78,6 +85,11 @@ _EXTENSIONS = """\
 [from-edge]
 exten => phone,1,Answer()
  same => n,Wait(60)
+exten => hands-on,1,Answer()
+ same => n,Wait(1)
+ same => n,Transfer(PJSIP/sip:186@127.0.0.1:{edge_port})
+ same => n,Hangup()
+exten => 185,1,Dial(PJSIP/185@edge,20)
 exten => _0XXX.,1,Ringing()
  same => n,Wait(0.2)
  same => n,Answer()
@@ -104,7 +116,9 @@ member => PJSIP/185@edge,0,us,PJSIP/edge
 
 
 class Asterisk:
-    """One exchange in its chroot. Below `[from-edge]`: `phone` and numbers with 0 answer, 1486… is busy."""
+    """One exchange in its chroot. Below `[from-edge]`: `phone` and numbers with 0 answer, `hands-on` does and then asks
+    to hand its caller on to 186, 185 is called at the edge, 1486… is busy.
+    """
 
     def __init__(
         self,
@@ -113,17 +127,25 @@ class Asterisk:
         *,
         port: int = 0,
         phone: tuple[str, str] | None = None,
-        transport: str = "udp",
+        extension: str = "phone",
+        certificate: tuple[Path, Path] | None = None,
     ) -> None:
-        """`phone`: user and password that it registers with at the edge."""
+        """`phone`: user and password that it registers with at the edge, and which `extension` is called then.
+        With a certificate, and the file of its key, it speaks TLS.
+        """
         self.port = port or free_ports(2)
         first_rtp = free_ports(40)
         self._etc, self._run = f"/etc/santral-{name}", f"/run/santral-{name}"
         etc = Path(f"{FOLDER}{self._etc}")
         for folder in (etc, Path(f"{FOLDER}{self._run}")):
             folder.mkdir(parents=True, exist_ok=True)
-        parameter = "" if transport == "udp" else f"\\;transport={transport}"
-        values = {"port": self.port, "edge_port": edge_port, "transport": transport, "parameter": parameter}
+        values = {"port": self.port, "edge_port": edge_port, "extension": extension}
+        values |= {"transport": "udp", "parameter": "", "certificate": ""}
+        if certificate is not None:
+            for source, name in zip(certificate, ("certificate.pem", "key.pem"), strict=True):
+                shutil.copy(source, etc / name)
+            values |= {"transport": "tls", "parameter": "\\;transport=tls"}
+            values["certificate"] = _CERTIFICATE.format(etc=self._etc)
         pjsip = _PJSIP.format(**values)
         if phone is not None:
             pjsip += _REGISTRATION.format(user=phone[0], password=phone[1], **values)
@@ -133,7 +155,7 @@ class Asterisk:
             "logger.conf": _LOGGER,
             "rtp.conf": _RTP.format(first=first_rtp, last=first_rtp + 39),
             "pjsip.conf": pjsip,
-            "extensions.conf": _EXTENSIONS,
+            "extensions.conf": _EXTENSIONS.format(edge_port=edge_port),
             "queues.conf": _QUEUES,
         }
         for file, text in files.items():
