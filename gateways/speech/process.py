@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
-import signal
 
 import uvloop
 
@@ -12,13 +10,13 @@ from acd_core.config import Config
 from acd_core.link.aio import LinkServer, Peer
 from acd_core.logs import set_up
 from acd_core.ready import ReadyFile
+from gateways.serving import serve_until, told_to_stop
 from gateways.speech.messages import FromSpeech, ToSpeech
 from gateways.speech.speaker import Speaker
 
 log = logging.getLogger(__name__)
 
 NAME = "speech"
-_STOP_TIMEOUT_S = 2.0
 
 
 def main(config: Config) -> int:
@@ -31,10 +29,7 @@ def main(config: Config) -> int:
 
 async def serve(config: Config, ready: ReadyFile) -> None:
     """Serve the edges until told to stop."""
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
+    told = told_to_stop()
 
     def tell(edge: str, message: FromSpeech) -> None:
         server.peers[edge].send(message)
@@ -59,23 +54,11 @@ async def serve(config: Config, ready: ReadyFile) -> None:
         on_up=on_up,
         on_down=on_down,
     )
-    serving = loop.create_task(server.run())
-    stopping = loop.create_task(stop.wait())
-    started = loop.create_task(server.started.wait())
-    try:
-        await asyncio.wait((started, serving), return_when=asyncio.FIRST_COMPLETED)
-        if not serving.done():
-            ready.write()
-            log.info("serving; spoken texts are kept in %s", config.prompts_path)
-            await asyncio.wait((serving, stopping), return_when=asyncio.FIRST_COMPLETED)
-        if serving.done():
-            await serving  # it failed: say why
-    finally:
-        try:
-            async with asyncio.timeout(_STOP_TIMEOUT_S):
-                await speaker.stop()
-        except TimeoutError:
-            log.warning("a text is still being spoken; it is given up")
-        for task in (serving, stopping, started):
-            task.cancel()
-        await asyncio.gather(serving, stopping, started, return_exceptions=True)
+
+    def begun() -> None:
+        ready.write()
+        log.info("serving; spoken texts are kept in %s", config.prompts_path)
+
+    await serve_until(
+        told, server, begun=begun, end=speaker.stop, unfinished="a text is still being spoken; it is given up"
+    )

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
-import signal
 
 import uvloop
 
@@ -12,6 +10,7 @@ from acd_core.config import Config
 from acd_core.link.aio import LinkServer, Peer
 from acd_core.logs import set_up
 from acd_core.ready import ReadyFile
+from gateways.serving import serve_until, told_to_stop
 from gateways.webrtc.addresses import listen_hosts
 from gateways.webrtc.legs import Legs
 from gateways.webrtc.lite_leg import LiteAudio
@@ -20,7 +19,6 @@ from gateways.webrtc.messages import FromBrowserAudio, ToBrowserAudio
 log = logging.getLogger(__name__)
 
 NAME = "webrtc"
-_STOP_TIMEOUT_S = 2.0
 
 
 def main(config: Config) -> int:
@@ -37,10 +35,7 @@ def main(config: Config) -> int:
 
 async def serve(config: Config, ready: ReadyFile) -> None:
     """Serve the edges until told to stop."""
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
+    told = told_to_stop()
 
     def tell(edge: str, message: FromBrowserAudio) -> None:
         server.peers[edge].send(message)
@@ -69,28 +64,15 @@ async def serve(config: Config, ready: ReadyFile) -> None:
         on_up=on_up,
         on_down=on_down,
     )
-    serving = loop.create_task(server.run())
-    stopping = loop.create_task(stop.wait())
-    started = loop.create_task(server.started.wait())
-    try:
-        await asyncio.wait((started, serving), return_when=asyncio.FIRST_COMPLETED)
-        if serving.done():
-            await serving  # it failed: say why
+
+    def begun() -> None:
         ready.write()
         log.info("serving; browsers reach it on %s", ", ".join(f"{host} {port}" for host, port in reached))
-        await asyncio.wait((serving, stopping), return_when=asyncio.FIRST_COMPLETED)
-        if serving.done():
-            await serving
-    finally:
-        await _stop(legs, (serving, stopping, started))
 
-
-async def _stop(legs: Legs, tasks: tuple[asyncio.Task[object], ...]) -> None:
-    try:
-        async with asyncio.timeout(_STOP_TIMEOUT_S):
-            await legs.stop()
-    except TimeoutError:
-        log.warning("some legs did not close in %.0f s", _STOP_TIMEOUT_S)
-    for task in tasks:
-        task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)
+    await serve_until(
+        told,
+        server,
+        begun=begun,
+        end=legs.stop,
+        unfinished="some legs did not close in time; they are given up",
+    )
