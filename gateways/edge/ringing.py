@@ -31,7 +31,6 @@ from gateways.sip.negotiation import refuse_offer
 from gateways.sip.reliable import ReliableUas, TimedOut
 
 AGAIN_MS = 60_000
-SOON_MS = 1_000  # a 183 that nobody acknowledges may be lost, and who does not get it would hear nothing for a minute
 AGAIN_MAX = 10  # then the transaction is left to its end, so that no INVITE stands for ever
 _RSEQ_BITS = 31  # RFC 3262 3: the first is less than 2^31
 
@@ -63,7 +62,7 @@ class Ringing:
         self._parts, self._session, self._key, self._invite, self._user = parts, session, key, invite, user
         self._reliable = ReliableUas(secrets.randbits(_RSEQ_BITS) or 1) if reliable else None
         self._status = 0  # that was said last: 180, 183
-        self._over = self._again_soon = False
+        self._over = False
         self._again_ms = self._said = 0
         self._alarm: Alarm | None = None
 
@@ -129,10 +128,7 @@ class Ringing:
 
     def _say(self) -> None:
         self._said += 1
-        lossy = self._reliable is None and self._session.line.peer.transport == "UDP"
-        soon = lossy and self._status == 183 and not self._again_soon
-        self._again_soon = self._again_soon or soon
-        self._again_ms = self._parts.clock.monotonic_ms() + (SOON_MS if soon else AGAIN_MS)
+        self._again_ms = self._parts.clock.monotonic_ms() + AGAIN_MS
         response = respond(
             self._invite,
             self._status,
