@@ -254,7 +254,7 @@ async def test_a_number_outside_takes_the_place_of_the_operator(tmp_path: Path) 
         dials_outside(world, talk.call)  # said twice, done once
         invite = await carrier.asked("INVITE")
         assert invite.request_uri.user == "02121112233"
-        assert invite.max_forwards < 70, "the hops of the caller's call"
+        assert (invite.max_forwards or 70) < 70, "the hops of the caller's call"
         carrier.reply(invite, 180)
         assert await world.core.expect(events.DialProgress) == events.DialProgress(
             call=talk.call, status=180, attempt=7
