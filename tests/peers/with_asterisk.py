@@ -12,7 +12,7 @@ from acd_core.domain import commands, events
 from acd_core.telephony import Transport, Trunk
 from gateways.edge.phones import phones_path, set_phone_password
 from tests.edge import test_transports as transports
-from tests.edge.foreign import answering, ring, started
+from tests.edge.foreign import answering, ring, started, until
 from tests.edge.test_calls import answered
 from tests.edge.test_dialog_peers import terms
 from tests.edge.test_phone_transfer_peers import asked, decide, hung_up_by_itself, joined
@@ -82,6 +82,27 @@ async def test_as_a_trunk_it_is_hung_up_and_is_refused(tmp_path: Path) -> None:
         world.core.send(commands.RefuseCall(edge=EDGE, call=arrived.call, status=404, reason="Not Found"))
         await no_channel_is_left(asterisk)
         nothing_is_left(world)
+
+
+async def test_as_a_trunk_it_hears_us_before_the_answer_or_the_refusal(tmp_path: Path) -> None:
+    """By a reliable 183, for it supports 100rel: it says PRACK, or there would be no 200."""
+    async with beside_asterisk(tmp_path, "trunk-early") as (world, asterisk):
+        for last in (commands.AnswerCaller, commands.EndCall):
+            await asyncio.to_thread(asterisk.call_edge, "185", "short")
+            call = (await world.core.expect(events.CallArrived)).call
+            before = world.edge.point.statistics().requests_received
+            world.core.send(commands.ProgressCaller(edge=EDGE, call=call, max_ms=50_000))
+            await came_more(world, before)
+            more = {"cause": "flow_ended"} if last is commands.EndCall else {}
+            world.core.send(last(edge=EDGE, call=call, **more))
+            await no_channel_is_left(asterisk)
+        assert len(world.core.all(events.CallerHungUp)) == 1, "the one that was answered"
+        nothing_is_left(world)
+
+
+async def came_more(world: World, before: int) -> None:
+    """Asterisk's PRACK."""
+    await until(lambda: world.edge.point.statistics().requests_received > before)
 
 
 async def test_as_a_carrier_it_takes_calls_of_ours(tmp_path: Path) -> None:
