@@ -95,6 +95,7 @@ class Machine:
         self.config: Config = load_config(self._file, self._environ)
         self._output = folder / "up.log"
         self._process: subprocess.Popen[bytes] | None = None
+        self._also: list[subprocess.Popen[bytes]] = []
 
     def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """A command of ours there."""
@@ -120,8 +121,21 @@ class Machine:
                 stderr=output,
             )
 
+    def start_also(self, name: str, *arguments: str) -> None:
+        """One more process, by hand, until it serves."""
+        with self._output.open("ab") as output:
+            command = self._command(*arguments)
+            self._also.append(
+                subprocess.Popen(command, cwd=ROOT, env=self._environ, stdout=output, stderr=output)
+            )
+        self.until(lambda: self.pid(name), f"{name} serves")
+
     def stop(self) -> None:
         """As Ctrl-C does, and cleanly."""
+        for process in self._also:
+            process.terminate()
+        for process in self._also:
+            process.wait(GUARD_S)
         if self._process is None or self._process.poll() is not None:
             return
         self._process.send_signal(signal.SIGINT)

@@ -14,20 +14,48 @@ from pathlib import Path
 
 import pytest
 
+from acd_core.domain import commands as cmd
 from acd_core.domain import events as ev
 from acd_core.journal.reader import read_journal
 from acd_core.journal.records import EventRecord
-from tests.core.documents_toml import write_documents
+from acd_core.link import signals
+from acd_core.link.aio import LinkClient
+from gateways.edge.phones import phones_path, set_phone_password
+from tests.edge.test_phones import register
 from tests.edge.world import Phone
 from tests.peers.sipp import Sipp
 from tests.support.ports import free_port, free_ports
-from tests.up.machines import ROOT, Machine, Network, network
+from tests.support.rtp_phone import RtpPhone
+from tests.support.tones import heard, tone
+from tests.up.machines import GUARD_S, ROOT, Machine, Network, network
 
 _SECTION = (ROOT / "docs/operations.md").read_text().split("## Several machines\n")[1].split("\n## ")[0]
 CONFIGURATIONS = re.findall(r"```toml\n(.*?)```", _SECTION, re.DOTALL)
 COMMANDS = [
     line for block in re.findall(r"```sh\n(.*?)```", _SECTION, re.DOTALL) for line in block.splitlines()
 ]
+PLAN = """\
+name = "two machines"
+[[numbers]]
+dialled = "185"
+service = "Water"
+flow = "main"
+[prompts.music]
+text.tr = "la la la"
+[flows.main]
+start = "wait"
+[flows.main.steps.wait]
+type = "queue"
+queue = "water"
+[queues.water]
+name = "Water"
+"""
+ROSTER = """\
+[agents.ada]
+name = "Ada"
+queues = ["water"]
+phone = "101"
+"""
 FAR, NEAR, PORT = "198.51.100.1", "198.51.100.2", "7400"
 
 
@@ -48,13 +76,19 @@ def joined() -> Iterator[Network]:
 def core(folder: Path, joined: Network, port: str) -> Iterator[Machine]:
     documents = folder / "documents"
     documents.mkdir()
-    plan, roster = write_documents(documents)
+    plan, roster = documents / "plan.toml", documents / "roster.toml"
+    plan.write_text(PLAN)
+    roster.write_text(ROSTER)
+    rtp = free_ports(40)
     machine = Machine(
         folder / "core",
         adapted(CONFIGURATIONS[0], joined, port, folder / "core/srv"),
         joined.prefix,
         SANTRAL_PLAN_FILE=str(plan),
         SANTRAL_ROSTER_FILE=str(roster),
+        SANTRAL_SIP_LISTEN_HOST=joined.far,
+        SANTRAL_RTP_PORT_MIN=str(rtp),
+        SANTRAL_RTP_PORT_MAX=str(rtp + 39),
     )
     machine.start()
     yield machine
@@ -78,6 +112,7 @@ def edge(folder: Path, joined: Network, port: str, core: Machine) -> Iterator[Ma
     source, target = core.config.data_path / "link", machine.config.data_path / "link"
     for command in COMMANDS[:3]:
         follow(command, source, target)
+    set_phone_password(phones_path(machine.config.data_path), "santral", "101", "secret")
     machine.start()
     machine.until(lambda: machine.pid("edge2"), "the edge serves")
     core.until(lambda: core.pid("web"), "the pages are served")
@@ -219,3 +254,84 @@ def test_an_edge_that_dies_is_started_again_and_serves(
         caller.finish()
     finally:
         caller.close()
+
+
+class Desk:
+    """Ada's page, beside the pages that are really served: she works with her phone."""
+
+    def __init__(self, core: Machine) -> None:
+        self.views: list[cmd.DeskView] = []
+        self.link = LinkClient(
+            core.config.socket("core"),
+            role="web",
+            name="web9",
+            send_type=signals.ToCore,
+            receive_type=signals.FromCore,
+            on_message=lambda message: (
+                self.views.append(message) if isinstance(message, cmd.DeskView) else None
+            ),
+            on_up=lambda fresh: self._log_in(),
+            on_down=lambda: None,
+        )
+
+    def _log_in(self) -> None:
+        self.link.send(ev.WebInventory(web="web9", instance=self.link.stream, sessions=()))
+        self.link.send(ev.SessionOpened(agent="ada", session="s", web="web9"))
+        self.link.send(ev.PhoneChosen(agent="ada", session="s", use=True))
+        self.link.send(ev.ReadyRequested(agent="ada", session="s"))
+
+    async def until(self, state: str) -> None:
+        async with asyncio.timeout(GUARD_S):
+            while not (self.views and self.views[-1].state == state):  # noqa: ASYNC110 - it is a list
+                await asyncio.sleep(0.01)
+
+
+def session(rtp: RtpPhone, host: str) -> str:
+    """An offer or an answer: G.711 at this address."""
+    return (
+        f"v=0\r\no=- 1 1 IN IP4 {host}\r\ns=-\r\nc=IN IP4 {host}\r\nt=0 0\r\n"
+        f"m=audio {rtp.port} RTP/AVP 0\r\na=sendrecv\r\n"
+    )
+
+
+def test_a_caller_at_one_machine_speaks_with_an_operators_phone_at_the_other(
+    core: Machine, edge: Machine, joined: Network
+) -> None:
+    core.start_also("media", "media")
+    core.start_also("edge", "edge", "--number", "1")
+
+    async def story() -> None:
+        ada, caller = Phone(edge.config.sip.listen_port, joined.near), Phone(0, joined.near)
+        caller.edge = (joined.far, core.config.sip.listen_port)
+        hers, theirs = RtpPhone(host=joined.near), RtpPhone(host=joined.near)
+        assert (await register(None, ada, user="101")).status == 200  # type: ignore[arg-type]
+        desk = Desk(core)
+        linked = asyncio.create_task(desk.link.run())
+        await desk.until("ready")
+        await caller.call(body=session(theirs, joined.near))
+        invite = await ada.asked("INVITE")
+        ada.reply(invite, 200, body=session(hers, joined.near))
+        answer = await caller.response(200)
+        caller.ack(answer)
+        await ada.asked("ACK")
+        await desk.until("talking")
+        theirs.target = (joined.far, sdp_port(answer.body))
+        theirs.say(tone(440, 20.0))
+        async with asyncio.timeout(GUARD_S):
+            while len(hers.packets) < 25 or not heard(hers.heard()[-4_000:], 440):
+                theirs.send_frame()
+                hers.receive()
+                await asyncio.sleep(0.02)
+        caller.request("BYE", to_tag=answer.to.tag or "")
+        await caller.response(200, "BYE")
+        ada.reply(await ada.asked("BYE"), 200)
+        linked.cancel()
+        for end in (ada, caller, hers, theirs):
+            end.close()
+
+    asyncio.run(story())
+
+
+def sdp_port(body: bytes) -> int:
+    (found,) = re.findall(rb"m=audio (\d+) ", body)
+    return int(found)
