@@ -1,12 +1,14 @@
 """Who may try to prove themselves on the core's port for other machines, and how often: no sockets, on a clock that is given.
 
 A TLS handshake costs the core about a millisecond, and whoever reaches the port can ask for one. So strangers are few at a time,
-in all and from one host, have little time, and a host that comes again and again waits. Those who have proven themselves leave
-the door and count no more.
+in all and from one host, have little time, and a host that comes again and again waits. When there are too many in all, the one
+that has been here longest goes: who holds the secret needs a few round trips to prove it, so those who stay are not they. Those
+who have proven themselves leave the door and count no more. Of IPv6 the /64 counts as one host.
 """
 
 from __future__ import annotations
 
+import ipaddress
 from collections import Counter, OrderedDict
 from collections.abc import Callable
 
@@ -17,6 +19,7 @@ TRIES_BURST = 40.0
 TRIES_PER_S = 4.0
 HOSTS_MAX = 4_096
 PROVE_WITHIN_S = 5.0
+NEWS_PER_MINUTE = 20
 
 
 class Door:
@@ -25,41 +28,56 @@ class Door:
     def __init__(self, monotonic_s: Callable[[], float]) -> None:
         """Nobody has come yet."""
         self._monotonic_s = monotonic_s
-        self._inside: Counter[str] = Counter()
+        self._inside: OrderedDict[int, tuple[str, Callable[[], None]]] = OrderedDict()  # by number
+        self._of_host: Counter[str] = Counter()
+        self._numbers = 0
         self._tries: OrderedDict[str, tuple[float, float]] = OrderedDict()  # host: tries left, as of when
         self._named: OrderedDict[tuple[str, str], None] = OrderedDict()
+        self._news_minute, self._news = 0, 0
         self.turned_away = 0
         self.failed = 0
 
-    def enter(self, host: str) -> bool:
-        """A connection from this host; False: it is closed at once. `leave` follows each True."""
-        if (
-            self._inside.total() >= STRANGERS_MAX
-            or self._inside[host] >= STRANGERS_OF_HOST_MAX
-            or not self._may_try(host)
-        ):
+    def enter(self, host: str, cut: Callable[[], None]) -> int:
+        """A connection from this host: a number to `leave` with, or 0, and it is closed at once. `cut` ends it early."""
+        host = _counted_as(host)
+        if self._of_host[host] >= STRANGERS_OF_HOST_MAX or not self._may_try(host):
             self.turned_away += 1
-            return False
-        self._inside[host] += 1
-        return True
+            return 0
+        if len(self._inside) >= STRANGERS_MAX:
+            oldest, (_, cut_oldest) = next(iter(self._inside.items()))
+            self.leave(oldest)
+            self.turned_away += 1
+            cut_oldest()
+        self._numbers += 1
+        self._inside[self._numbers] = (host, cut)
+        self._of_host[host] += 1
+        return self._numbers
 
-    def leave(self, host: str) -> None:
+    def leave(self, number: int) -> None:
         """It has proven itself, or is gone."""
-        self._inside[host] -= 1
-        if not self._inside[host]:
-            del self._inside[host]
+        if (inside := self._inside.pop(number, None)) is not None:
+            host, _ = inside
+            self._of_host[host] -= 1
+            if not self._of_host[host]:
+                del self._of_host[host]
 
     def is_news(self, host: str, reason: str) -> bool:
-        """Whether this host has not failed for this reason before, as far as is kept."""
-        is_new = (host, reason) not in self._named
-        self._named[host, reason] = None
-        self._named.move_to_end((host, reason))
+        """Whether to say that this host failed for this reason: once, as far as is kept, and not too often a minute."""
+        key = (_counted_as(host), reason)
+        is_new = key not in self._named
+        self._named[key] = None
+        self._named.move_to_end(key)
         if len(self._named) > HOSTS_MAX:
             self._named.popitem(last=False)
-        return is_new
+        minute = int(self._monotonic_s() // 60)
+        if minute != self._news_minute:
+            self._news_minute, self._news = minute, 0
+        self._news += is_new
+        return is_new and self._news <= NEWS_PER_MINUTE
 
     def proven(self, host: str) -> None:
         """The next failure of this host is news again."""
+        host = _counted_as(host)
         for key in [key for key in self._named if key[0] == host]:
             del self._named[key]
 
@@ -72,3 +90,10 @@ class Door:
         if len(self._tries) > HOSTS_MAX:
             self._tries.popitem(last=False)
         return may
+
+
+def _counted_as(host: str) -> str:
+    if ":" not in host:
+        return host
+    address = ipaddress.ip_address(host.partition("%")[0])
+    return str(ipaddress.ip_network((address, 64), strict=False))

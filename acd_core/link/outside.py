@@ -70,30 +70,35 @@ class Outside:
 
     async def greet(self, stream: trio.abc.HalfCloseableStream, host: str) -> None:
         """One connection from this host, until it ends."""
-        if not self.door.enter(host):
+        patience = trio.CancelScope()
+        number = self.door.enter(host, patience.cancel)
+        if not number:
             self._note(host, "comes too often, or with too many connections at a time; closed unheard")
             await trio.aclose_forcefully(stream)
             return
-        secure = await self._proven(stream, host)
+        secure = await self._proven(stream, host, number, patience)
         if secure is not None:
             self.door.proven(host)
             await self._serve(secure, host)
 
-    async def _proven(self, stream: trio.abc.HalfCloseableStream, host: str) -> trio.abc.Stream | None:
+    async def _proven(
+        self, stream: trio.abc.HalfCloseableStream, host: str, number: int, patience: trio.CancelScope
+    ) -> trio.abc.Stream | None:
         """The encrypted stream of somebody who holds the secret; None, and it is closed, otherwise."""
         secure = trio.SSLStream(stream, self._secure.tls, server_side=True, https_compatible=True)
         reason = ""
         try:
-            with trio.move_on_after(PROVE_WITHIN_S) as patience:
+            patience.deadline = trio.current_time() + PROVE_WITHIN_S
+            with patience:
                 await self._prove(secure)
             if patience.cancelled_caught:
-                reason = f"did not prove itself within {PROVE_WITHIN_S:.0f} s"
+                reason = f"did not prove itself within {PROVE_WITHIN_S:.0f} s, or before many others came"
         except UnprovenError as error:
             reason = str(error)
         except _GONE as error:
             reason = _why(error)
         finally:
-            self.door.leave(host)
+            self.door.leave(number)
         if not reason:
             return secure
         self.door.failed += 1

@@ -228,10 +228,33 @@ class TrunkRow(msgspec.Struct, frozen=True, kw_only=True):
     trunk: str
     up: bool
     live: int  # calls, in and out
-    capacity: int
+    capacity: int  # how many of them it may have; where edges share a trunk, this one's part
     refused: int  # calls that found it full
     reason: str  # why it is down, or what the other side said last
     since_ms: int
+
+
+class TrunkLines(msgspec.Struct, frozen=True, kw_only=True):
+    """One trunk of an edge that shares it with others."""
+
+    trunk: str
+    live: int
+    lines: int  # it takes no call beyond
+    capacity: int  # of all edges together
+
+
+class LinesHeld(Signal, frozen=True, kw_only=True):
+    """edge → core: every two seconds, at once after `LinesGiven` and when it comes."""
+
+    rows: tuple[TrunkLines, ...]
+    number: int  # of the last `LinesGiven` that it heard
+
+
+class LinesGiven(Signal, frozen=True, kw_only=True):
+    """core → edge: how many calls it may have over each trunk from now on."""
+
+    number: int
+    lines: dict[str, int]
 
 
 class EdgePicture(Signal, frozen=True, kw_only=True):
@@ -309,6 +332,7 @@ ToCore: TypeAlias = (
     | BanLifted
     | StoreProgress
     | ExplainAsked
+    | LinesHeld
 )
 FromCore: TypeAlias = (
     ToEdge
@@ -328,4 +352,5 @@ FromCore: TypeAlias = (
     | WallboardDelta
     | Explained
     | ModeTold
+    | LinesGiven
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from acd_core.link.door import (
     HOSTS_MAX,
+    NEWS_PER_MINUTE,
     STRANGERS_MAX,
     STRANGERS_OF_HOST_MAX,
     TRIES_BURST,
@@ -21,30 +22,54 @@ class Hands:
         return self.now_s
 
 
+def nobody() -> None:
+    raise AssertionError("cut off")
+
+
+def passes(door: Door, host: str) -> bool:
+    """Whether it may come in; it goes at once."""
+    number = door.enter(host, nobody)
+    door.leave(number)
+    return number > 0
+
+
 def test_a_host_that_comes_again_and_again_waits_and_another_does_not() -> None:
     time = Hands()
     door = Door(time)
-    for _ in range(int(TRIES_BURST)):
-        assert door.enter("a")
-        door.leave("a")
-    assert not door.enter("a")
-    assert door.enter("b")
+    assert all(passes(door, "a") for _ in range(int(TRIES_BURST)))
+    assert not passes(door, "a")
+    assert passes(door, "b")
     time.now_s += 1 / TRIES_PER_S
-    assert door.enter("a")
-    assert not door.enter("a")
+    assert passes(door, "a")
+    assert not passes(door, "a")
     time.now_s += 3_600
-    door.leave("a")
-    assert sum(door.enter("a") for _ in range(STRANGERS_OF_HOST_MAX + 5)) == STRANGERS_OF_HOST_MAX
+    numbers = [door.enter("a", nobody) for _ in range(STRANGERS_OF_HOST_MAX + 5)]
+    assert sum(number > 0 for number in numbers) == STRANGERS_OF_HOST_MAX
     assert door.turned_away == 2 + 5
+    door.leave(numbers[0])
+    assert passes(door, "a")
 
 
-def test_all_hosts_together_have_a_limit_and_who_leaves_makes_room() -> None:
+def test_the_oldest_stranger_goes_when_there_are_too_many_and_the_new_one_comes_in() -> None:
     door = Door(Hands())
-    hosts = [f"host{number}" for number in range(STRANGERS_MAX)]
-    assert all(door.enter(host) for host in hosts)
-    assert not door.enter("late")
-    door.leave(hosts[0])
-    assert door.enter("late")
+    cut: list[int] = []
+    for number in range(STRANGERS_MAX):
+        assert door.enter(f"host{number}", lambda number=number: cut.append(number))  # type: ignore[misc]
+    assert cut == []
+    late = door.enter("late", nobody)
+    assert cut == [0]
+    door.leave(late)
+    assert passes(door, "later")
+    assert cut == [0]
+    assert door.turned_away == 1
+
+
+def test_the_neighbours_of_an_ipv6_address_count_as_one_host() -> None:
+    door = Door(Hands())
+    assert all(door.enter(f"2001:db8::{number:x}", nobody) for number in range(STRANGERS_OF_HOST_MAX))
+    assert not door.enter("2001:db8::ffff", nobody)
+    assert door.enter("2001:db8:0:1::1", nobody)
+    assert door.enter("fe80::1%eth0", nobody)
 
 
 def test_a_failure_is_news_once_and_again_after_a_proof() -> None:
@@ -56,12 +81,18 @@ def test_a_failure_is_news_once_and_again_after_a_proof() -> None:
     assert door.is_news("a", "no key")
 
 
+def test_many_hosts_do_not_fill_the_log() -> None:
+    time = Hands()
+    door = Door(time)
+    assert sum(door.is_news(f"host{number}", "no key") for number in range(500)) == NEWS_PER_MINUTE
+    time.now_s += 60
+    assert door.is_news("another", "no key")
+
+
 def test_what_is_remembered_of_strangers_has_a_limit() -> None:
     door = Door(Hands())
     for number in range(HOSTS_MAX + 10):
-        host = f"host{number}"
-        door.enter(host)
-        door.leave(host)
-        door.is_news(host, "no key")
+        assert passes(door, f"host{number}")
+        door.is_news(f"host{number}", "no key")
     assert len(door._tries) == HOSTS_MAX
     assert len(door._named) == HOSTS_MAX
