@@ -5,8 +5,9 @@ each machine's own clock says. Every answer to a ping of the link tells the core
 monotonic clock plus the difference. Until a core was met, the machine's wall clock serves.
 
 Of the latest exchanges the one that took least counts: the answer was half of it under way, give or take the other half
-(the clock filter of NTP, RFC 5905, section 10). Small corrections never set the clock back, it waits until it is right;
-a large one, as at the first meeting, is taken at once.
+(the clock filter of NTP, RFC 5905, section 10). One that can't be true beside it means that a clock jumped, as when a virtual
+machine was stopped for a while: then what was learnt before is forgotten. Small corrections never set the clock back, it waits
+until it is right; a large one, as at the first meeting, is taken at once.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from collections import deque
 _log = logging.getLogger(__name__)
 
 EXCHANGES = 8
+DRIFT_MS = 20  # by how much two good clocks come apart while that many exchanges are made, with room
 STEP_MS = 1_000  # a larger correction is no drift: one of the clocks was wrong
 
 
@@ -47,7 +49,12 @@ class Clock:
 
     def core_said(self, asked_ms: int, answered_ms: int, core_ms: int) -> None:
         """The core's time, asked for and answered at these moments of `monotonic_ms`."""
-        self._exchanges.append((answered_ms - asked_ms, core_ms - (asked_ms + answered_ms) // 2))
+        took_ms, offset_ms = answered_ms - asked_ms, core_ms - (asked_ms + answered_ms) // 2
+        if self._exchanges:
+            best_took_ms, best_ms = min(self._exchanges)
+            if abs(offset_ms - best_ms) > (took_ms + best_took_ms) // 2 + DRIFT_MS:
+                self._exchanges.clear()
+        self._exchanges.append((took_ms, offset_ms))
         _, offset_ms = min(self._exchanges)
         correction_ms = offset_ms - self._offset_ms
         is_step = abs(correction_ms) > STEP_MS

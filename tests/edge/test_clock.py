@@ -10,7 +10,7 @@ import pytest
 
 from acd_core.domain import commands, events
 from acd_core.link.signals import FromCore, ToCore
-from gateways.edge.clock import EXCHANGES, STEP_MS, Clock
+from gateways.edge.clock import DRIFT_MS, EXCHANGES, STEP_MS, Clock
 from gateways.edge.identity import arrived_ms_of
 from tests.edge.test_calls import EDGE
 from tests.edge.world import Scripted, world_in
@@ -33,13 +33,23 @@ def test_the_quickest_of_the_latest_exchanges_counts() -> None:
     clock = Hands()
     clock.core_said(0, 100, 1_000_000_000)
     assert clock.now_ms() == 1_000_000_000 - 50
-    clock.core_said(200, 202, 1_000_000_301)
-    assert clock.now_ms() == 1_000_000_100
+    clock.core_said(200, 202, 1_000_000_211)
+    assert clock.now_ms() == 1_000_000_010
     for _ in range(EXCHANGES - 1):
-        clock.core_said(0, 500, 1_000_005_000)
-    assert clock.now_ms() == 1_000_000_100, "they took longer, so they say less"
-    clock.core_said(0, 500, 1_000_005_000)
-    assert clock.now_ms() == 1_000_004_750, "but what drifts is followed"
+        clock.core_said(0, 500, 1_000_000_500)
+    assert clock.now_ms() == 1_000_000_010, "they took longer, so they say less"
+    clock.core_said(0, 500, 1_000_000_500)
+    assert clock.now_ms() == 1_000_000_250, "but what drifts is followed"
+
+
+def test_a_clock_that_jumped_is_followed_at_once() -> None:
+    """A machine that was stopped for half a minute: its monotonic clock stood still, the core's went on."""
+    clock = Hands()
+    clock.core_said(0, 2, 1_000_000_001)
+    clock.core_said(2_000, 2_002 + 2 * DRIFT_MS, 1_000_002_001)
+    assert clock.now_ms() == 1_000_000_000, "only a slow answer"
+    clock.core_said(4_000, 4_040, 1_000_034_020)
+    assert clock.now_ms() == 1_000_030_000
 
 
 def test_a_small_correction_never_sets_the_clock_back_and_a_large_one_is_taken_at_once(
