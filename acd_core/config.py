@@ -172,6 +172,11 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         )
 
     @property
+    def has_several_edges(self) -> bool:
+        """Whether there are other edges than one, here or on other machines."""
+        return self.edges.count > 1 or bool(self.link.listen or self.link.core)
+
+    @property
     def journal_path(self) -> Path:
         """Segments and snapshots of the core."""
         return self.data_path / "journal"

@@ -131,6 +131,7 @@ class Core:
             self._board,
             lambda call: explain(self._engine.router, keeper, call, self._clock.now_ms()),
             lambda text: judge(text, config.country, config.dial),
+            self._clock.now_ms,
         )
         self._dispatcher: Dispatcher | None = None
         self._snapshot_seq = recovered.seq - recovered.replayed

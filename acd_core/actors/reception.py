@@ -9,6 +9,7 @@ from collections.abc import Callable
 import msgspec
 
 from acd_core.actors.board import Board
+from acd_core.actors.lines import Lines
 from acd_core.actors.peers import Peers
 from acd_core.actors.spread import Spread
 from acd_core.dialrules import Barred, Verdict
@@ -37,6 +38,7 @@ from acd_core.link.signals import (
     EdgePicture,
     ExplainAsked,
     Explained,
+    LinesHeld,
     ModeTold,
     PictureWanted,
     Siblings,
@@ -68,6 +70,7 @@ class Reception:
         board: Board,
         explain: Callable[[str], Told | None],
         judge: Callable[[str], Verdict],
+        now_ms: Callable[[], int],
     ) -> None:
         """Signals between web and edge are passed on, never read; `explain` tells what is known of a call, `judge` whether a
         number may be dialled.
@@ -75,6 +78,7 @@ class Reception:
         self._engine, self._peers, self._board, self._explain = engine, peers, board, explain
         self._judge = judge
         self._spread = Spread()
+        self._lines = Lines(now_ms, peers.signal)
         self._addresses: dict[str, EdgeAddress] = {}
         self.refused = 0
 
@@ -104,6 +108,7 @@ class Reception:
             self._board.welcome(peer.name)
         elif peer.role == "edge":
             self._spread.began(peer.name)
+            self._lines.came(peer.name, fresh=fresh)
         self._board.touch()
 
     def on_down(self, peer: CorePeer) -> None:
@@ -115,6 +120,7 @@ class Reception:
             return
         _log.warning("%s %s is away", peer.role, peer.name)
         if peer.role == "edge":
+            self._lines.gone(peer.name)
             self._engine.handle(EdgeDown(edge=peer.name))
         elif peer.role == "web":
             self._engine.handle(WebDown(web=peer.name))
@@ -170,6 +176,9 @@ class Reception:
         elif peer.role == "edge" and isinstance(message, EdgeAddress):
             self._addresses[peer.name] = msgspec.structs.replace(message, edge=peer.name)
             self._peers.signal_all("edge", Siblings(edges=tuple(self._addresses.values())))
+            return True
+        elif peer.role == "edge" and isinstance(message, LinesHeld):
+            self._lines.held(peer.name, message.rows, message.number)
             return True
         elif peer.role == "edge" and isinstance(message, EdgePicture):
             self._peers.signal_all("web", msgspec.structs.replace(message, edge=peer.name))

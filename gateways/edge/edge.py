@@ -29,6 +29,8 @@ from acd_core.link.signals import (
     EdgeAddress,
     EdgePicture,
     FromCore,
+    LinesGiven,
+    LinesHeld,
     PictureWanted,
     Siblings,
     ToCore,
@@ -60,6 +62,7 @@ from gateways.edge.siblings import SiblingEdges
 from gateways.edge.sources import OnceLog
 from gateways.edge.trace import Trace
 from gateways.edge.trunk_care import TrunkCare
+from gateways.edge.trunk_lines import SharedLines
 from gateways.edge.trunks import Trunks
 from gateways.sip import events as sip_events
 from gateways.sip.build import respond
@@ -158,7 +161,9 @@ class Edge:
             clock,
             self.core.send,
             registers=number == config.edges.first,
+            alone=not config.has_several_edges,
         )
+        self.trunk_lines = SharedLines(self.trunks, self._signal) if config.has_several_edges else None
         self.point.on_flow_lost = self.registrar.flow_lost
         self.siblings = SiblingEdges(name, self.instance, self.point, addresses, clock, self.guard)
         names = Names(config.sip.resolver, timing.name_answer_s)
@@ -211,6 +216,7 @@ class Edge:
             self._pictures.run(),
             self._trace_watches.run(),
             self.trunk_care.run(),
+            *([self.trunk_lines.run()] if self.trunk_lines is not None else []),
         )
 
     def end_calls(self) -> None:
@@ -348,6 +354,8 @@ class Edge:
         for arrival in undecided:
             self.core.send(self._on_the_cores_clock(arrival))
         self.recordings.core_up(fresh)
+        if self.trunk_lines is not None:
+            self.trunk_lines.tell()
         self.calls.core_changed()
 
     def _on_the_cores_clock(
@@ -383,13 +391,17 @@ class Edge:
             case Siblings():
                 self.siblings.told(message)
                 self.calls.lent.look()
+            case LinesGiven() if self.trunk_lines is not None:
+                self.trunk_lines.given(message)
             case BanLifted(source=source):
                 if self.guard.lift(source):
                     _log.warning("SIP: %s is heard again, its ban was lifted", source)
             case _:
                 _log.error("the core sent an edge what is not for edges: %s", type(message).__name__)
 
-    def _signal(self, message: BrowserAnswer | BrowserEnded | EdgeAddress | EdgePicture | TraceLines) -> None:
+    def _signal(
+        self, message: BrowserAnswer | BrowserEnded | EdgeAddress | EdgePicture | LinesHeld | TraceLines
+    ) -> None:
         self.core.signal(message)  # lost while the core is away: the page asks again
 
     async def _look_at_the_load(self) -> None:

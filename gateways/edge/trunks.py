@@ -58,6 +58,7 @@ class TrunkState:
         usual = default_port(config.transport)
         self.places = TrunkPlaces(self.host, self.port or usual, chance, moved)
         self.live = self.refused = 0
+        self.lines = config.capacity  # as many calls may be live here: less where other edges have some too
         self.turn = 0  # what is owed to it among those of its order
         self.unanswered = 0  # OPTIONS in a row
         self.registration = "not registered yet" if config.register else ""  # why there is none
@@ -158,10 +159,12 @@ class Trunks:
         tell: Callable[[TrunkChanged], object],
         *,
         registers: bool = True,
+        alone: bool = True,
         chance: random.Random | None = None,
     ) -> None:
         """`secret_file` says where the credentials of a trunk are; `tell` hears what changed; `chance` weighs servers.
 
+        Not `alone`: other edges have lines of the same trunks, and there are none before the core says how many.
         Of several edges one `registers`: carriers would ring at all of them for each call, or take the latest for the only one.
         """
         self._edge, self._clock, self._tell = edge, clock, tell
@@ -171,9 +174,11 @@ class Trunks:
             name: TrunkState(name, trunk, TrunkSecret(name, trunk, secret_file(name)), chance, self._moved)
             for name, trunk in trunks.items()
         }
-        if not registers:
-            for state in self._trunks.values():
+        for state in self._trunks.values():
+            if not registers:
                 state.registration = ""
+            if not alone:
+                state.lines = 0
         self.registers = registers
         self._timer: asyncio.TimerHandle | None = None
 
@@ -198,7 +203,7 @@ class Trunks:
                 trunk=trunk.name,
                 up=trunk.was_up,
                 live=trunk.live,
-                capacity=trunk.config.capacity,
+                capacity=trunk.lines,
                 refused=trunk.refused,
                 reason=trunk.down_because(now_ms) or trunk.last,
                 since_ms=trunk.since_ms,
@@ -232,7 +237,7 @@ class Trunks:
             trunk = self._trunks.get(name)
             if trunk is None or trunk in tried or trunk.down_because(now_ms):
                 continue
-            if trunk.live >= trunk.config.capacity:
+            if trunk.live >= trunk.lines:
                 trunk.refused += 1
             else:
                 usable.append(trunk)
@@ -251,7 +256,7 @@ class Trunks:
 
     def take_line(self, trunk: TrunkState) -> bool:
         """For a call of the other side, if there is one."""
-        if trunk.live >= trunk.config.capacity:
+        if trunk.live >= trunk.lines:
             trunk.refused += 1
             return False
         trunk.live += 1

@@ -149,6 +149,18 @@ class Web:
                 self.news.clear()
                 await self.news.wait()
 
+    async def lines(self, wanted: dict[str, int]) -> None:
+        """Until the edges have these parts of the trunk."""
+        async with asyncio.timeout(GUARD_S):
+            while True:
+                self.link.signal(signals.PictureWanted(web="web1", on=True))  # also of who connected since
+                pictures = [each for each in self.heard if isinstance(each, signals.EdgePicture)]
+                if {each.edge: each.trunks[0].capacity for each in pictures} == wanted:
+                    break
+                self.news.clear()
+                await self.news.wait()
+        self.link.signal(signals.PictureWanted(web="web1", on=False))
+
     async def log_in(self, agent: str) -> None:
         """With their phone."""
         self.link.send(ev.SessionOpened(agent=agent, session=agent, web="web1"))
@@ -173,6 +185,7 @@ class Processes:
             f'data_dir = "var"\nplan_file = "plan.toml"\nroster_file = "roster.toml"\n'
             f"[sip]\nlisten_port = {self.port}\n[edges]\ncount = 2\n"
             f"[rtp]\nport_min = {rtp}\nport_max = {rtp + 39}\n"
+            "[trunks.carrier]\nhost = '127.0.0.9'\nhealth_s = 0\ncapacity = 3\n"
         )
         self.config = load_config(self._file, {})
         for user in ("101", "102"):
@@ -252,6 +265,7 @@ async def silent(phone: Phone) -> bool:
 def test_two_edges_serve_callers_and_phones_of_one_core(folder: Path) -> None:
     async def story() -> None:
         async with two_edges(folder) as (processes, web):
+            await web.lines({"edge1": 2, "edge2": 1})  # of the three that the carrier allows
             first, second = processes.port, processes.port + 2
             phones = {"ada": Phone(first), "bora": Phone(second)}
             for user, (agent, phone) in zip(("101", "102"), phones.items(), strict=True):
