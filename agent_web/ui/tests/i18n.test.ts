@@ -54,11 +54,11 @@ test('dates and numbers are written as the language does', () => {
   expect(language.value).toBe('en')
   expect(dateTime(noon)).toBe('15/03/2026, 14:30')
   expect(count(12_345)).toBe('12,345')
-  expect(seconds(2_500)).toBe('2.5 s')
+  expect(seconds(2_500)).toBe('2.5\u00a0s') // a line never breaks between figure and unit
   choose('tr')
   expect(dateTime(noon)).toBe('15.03.2026 14:30')
   expect(count(12_345)).toBe('12.345')
-  expect(seconds(2_500)).toBe('2,5 sn')
+  expect(seconds(2_500)).toBe('2,5\u00a0sn')
 })
 
 test('a caller without a number is named in the language of the page', () => {

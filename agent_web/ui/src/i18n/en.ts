@@ -22,7 +22,7 @@ export const en = {
   next_not_ready: 'Not ready after this call: {reason}', need_audio: 'Connect your audio first: without it no call can reach you.',
   idle_hint: 'No call at the moment.', waiting_for_call: 'You are ready. The next call will ring here.',
   pause_left: 'Next call in {time}', break_left: 'Planned time left: {time}', break_over: '{time} longer than planned', break_overdue: 'Longer than planned',
-  more_time: 'More time', minutes: '{count} min', seconds: '{count} s', paid: 'paid', unpaid: 'unpaid',
+  more_time: 'More time', minutes: '{count}\u00a0min', seconds: '{count}\u00a0s', paid: 'paid', unpaid: 'unpaid',
   audio: 'Audio', audio_connect: 'Connect audio', audio_disconnect: 'Disconnect', audio_off: 'not connected',
   audio_connecting: 'connecting …', audio_connected: 'connected', audio_lost: 'lost, connecting again …', microphone: 'Microphone',
   remote: 'Other side', mute: 'Mute', unmute: 'Unmute', muted: 'You are muted',

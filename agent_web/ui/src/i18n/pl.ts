@@ -19,7 +19,7 @@ export const pl: Texts = {
   next_not_ready: 'Po tej rozmowie niegotowy: {reason}', need_audio: 'Najpierw połącz dźwięk: bez niego żadna rozmowa do Ciebie nie dotrze.',
   idle_hint: 'W tej chwili nie ma rozmowy.', waiting_for_call: 'Jesteś w gotowości. Następne połączenie zadzwoni tutaj.',
   pause_left: 'Następne połączenie za {time}', break_left: 'Pozostały planowany czas: {time}', break_over: 'Dłużej niż planowano o {time}', break_overdue: 'Dłużej niż planowano',
-  more_time: 'Więcej czasu', minutes: '{count} min', seconds: '{count} s', paid: 'płatne', unpaid: 'niepłatne',
+  more_time: 'Więcej czasu', minutes: '{count}\u00a0min', seconds: '{count}\u00a0s', paid: 'płatne', unpaid: 'niepłatne',
   audio: 'Dźwięk', audio_connect: 'Połącz dźwięk', audio_disconnect: 'Rozłącz dźwięk', audio_off: 'niepołączony',
   audio_connecting: 'łączenie …', audio_connected: 'połączony', audio_lost: 'utracony, łączenie ponowne …', microphone: 'Mikrofon',
   remote: 'Druga strona', mute: 'Wycisz', unmute: 'Wyłącz wyciszenie', muted: 'Twój mikrofon jest wyciszony',

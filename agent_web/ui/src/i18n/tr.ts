@@ -19,7 +19,7 @@ export const tr: Texts = {
   next_not_ready: 'Bu çağrıdan sonra hazır değil: {reason}', need_audio: 'Önce sesi bağlayın: ses olmadan size çağrı ulaşamaz.',
   idle_hint: 'Şu anda çağrı yok.', waiting_for_call: 'Hazırsınız. Sıradaki çağrı burada çalacak.',
   pause_left: 'Sıradaki çağrıya {time} var', break_left: 'Kalan planlı süre: {time}', break_over: 'Planlanandan {time} uzun', break_overdue: 'Planlanandan uzun',
-  more_time: 'Ek süre', minutes: '{count} dk', seconds: '{count} sn', paid: 'ücretli', unpaid: 'ücretsiz',
+  more_time: 'Ek süre', minutes: '{count}\u00a0dk', seconds: '{count}\u00a0sn', paid: 'ücretli', unpaid: 'ücretsiz',
   audio: 'Ses', audio_connect: 'Sesi bağla', audio_disconnect: 'Bağlantıyı kes', audio_off: 'bağlı değil',
   audio_connecting: 'bağlanıyor …', audio_connected: 'bağlı', audio_lost: 'koptu, yeniden bağlanıyor …', microphone: 'Mikrofon',
   remote: 'Karşı taraf', mute: 'Sessize al', unmute: 'Sesi aç', muted: 'Mikrofonunuz kapalı',

@@ -19,7 +19,7 @@ export const zh: Texts = {
   next_not_ready: '本次通话后转为未就绪：{reason}', need_audio: '请先连接音频：没有音频，来电无法接入。',
   idle_hint: '目前没有来电。', waiting_for_call: '您已就绪，下一个来电将在此振铃。',
   pause_left: '{time} 后接下一个来电', break_left: '计划时间剩余 {time}', break_over: '已超出计划 {time}', break_overdue: '已超出计划时间',
-  more_time: '延长时间', minutes: '{count} 分钟', seconds: '{count} 秒', paid: '带薪', unpaid: '无薪',
+  more_time: '延长时间', minutes: '{count}\u00a0分钟', seconds: '{count}\u00a0秒', paid: '带薪', unpaid: '无薪',
   audio: '音频', audio_connect: '连接音频', audio_disconnect: '断开音频', audio_off: '未连接',
   audio_connecting: '正在连接……', audio_connected: '已连接', audio_lost: '已断开，正在重新连接……', microphone: '麦克风',
   remote: '对方', mute: '静音', unmute: '取消静音', muted: '您已静音',
