@@ -1,4 +1,4 @@
-"""The edge put together, and where each incoming request and command goes.
+"""The edge put together, and where each command of the core goes.
 
 SIP dialogs live here and audio lives in the engine, so a core that dies takes no conversation with it. On
 every connection to the core the edge first says what it holds; what happened while the core was away is kept
@@ -57,7 +57,7 @@ from gateways.edge.picture import Pictures, TraceWatches
 from gateways.edge.point import SipPoint
 from gateways.edge.prompts import Prompts
 from gateways.edge.recordings import Recordings
-from gateways.edge.siblings import HEADER as SIBLING_HEADER
+from gateways.edge.requests import Requests
 from gateways.edge.siblings import SiblingEdges
 from gateways.edge.sources import OnceLog
 from gateways.edge.trace import Trace
@@ -65,9 +65,6 @@ from gateways.edge.trunk_care import TrunkCare
 from gateways.edge.trunk_lines import SharedLines
 from gateways.edge.trunks import Trunks
 from gateways.sip import events as sip_events
-from gateways.sip.build import respond
-from gateways.sip.dialog import dialog_id_of
-from gateways.sip.message import Request, Response
 
 _log = logging.getLogger(__name__)
 
@@ -201,7 +198,7 @@ class Edge:
         warm(self._parts.country)  # or the first call would wait for it
         self.trace.start()
         self.recordings.open()
-        self.point.open(self)
+        self.point.open(Requests(self._parts, self.calls, self.admission))
         self.trunks.look()
 
     async def run(self) -> None:
@@ -269,65 +266,6 @@ class Edge:
             trunks=self.trunks.rows(),
             sources=self.guard.rows(now_ms, self.clock.now_ms()),
         )
-
-    # --- SIP --------------------------------------------------------------------------------------
-
-    def request_received(self, key: sip_events.ServerKey, request: Request, source: sip_events.Flow) -> None:
-        """Every request that opens a transaction."""
-        dialog_id = dialog_id_of(request)
-        if dialog_id is not None:
-            user = self._parts.dialogs.find(dialog_id)
-            if user is None:
-                self._stray(key, request, source)
-            elif self.admission.allows("hang_up" if request.method == "BYE" else "in_dialog"):
-                user.request_received(key, request, source)
-            else:
-                self._not_now(key, request)
-            return
-        match request.method:
-            case "INVITE" if request.get(SIBLING_HEADER) is not None:
-                # The call is let in already, where it came in.
-                full = self.calls.full or not self.admission.allows("in_dialog")
-                self.calls.lent.invite_received(key, request, source, full=full)
-            case "INVITE":
-                if self.admission.allows("new_call"):
-                    self.calls.invite_received(key, request, source)
-                else:
-                    self.calls.turn_away(key, request, source, f"overload, step {self.admission.step}")
-            case "REGISTER":
-                if self.admission.allows("register"):
-                    self.registrar.register_received(key, request, source)
-                else:
-                    self._not_now(key, request)
-            case "OPTIONS":
-                # RFC 3261 11.2: as an INVITE would be answered, as far as that is known.
-                if self.calls.full or not self.admission.allows("options"):
-                    self._not_now(key, request)
-                else:
-                    ok = respond(request, 200, contact=self.point.contact(source))
-                    self.point.respond_statelessly(key, ok)
-            case "BYE" | "INFO" | "UPDATE" | "PRACK":
-                self._stray(key, request, source)
-            case "REFER":  # nobody is called for strangers
-                self._refuse(key, request, respond(request, 403))
-            case _:
-                self._refuse(key, request, respond(request, 405))
-
-    def _stray(self, key: sip_events.ServerKey, request: Request, source: sip_events.Flow) -> None:
-        """RFC 3261 12.2.2: about a dialog that is not here. It may have been a moment ago, so once is no offence."""
-        self.guard.saw(source.host, "stray", self.clock.monotonic_ms(), request.method)
-        self._refuse(key, request, respond(request, 481))
-
-    def _not_now(self, key: sip_events.ServerKey, request: Request) -> None:
-        retry_after = ("Retry-After", str(self._parts.limits.retry_after_s))
-        self._refuse(key, request, respond(request, 503, headers=[retry_after]))
-
-    def _refuse(self, key: sip_events.ServerKey, request: Request, response: Response) -> None:
-        """Anybody may ask this as often as they like, so it leaves nothing behind; but an INVITE's answer is repeated."""
-        if request.method == "INVITE":
-            self.point.respond(key, response)
-        else:
-            self.point.respond_statelessly(key, response)
 
     # --- the core ---------------------------------------------------------------------------------
 
