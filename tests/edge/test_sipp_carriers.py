@@ -9,6 +9,7 @@ import pytest
 
 from acd_core.domain import commands, events
 from acd_core.telephony import Trunk
+from gateways.edge.limits import Timing
 from tests.edge.foreign import sipp_callee, until
 from tests.edge.test_trunk_care import secret_at
 from tests.edge.test_trunks import CALL, dial_out, trunked
@@ -16,6 +17,8 @@ from tests.edge.world import EDGE, World, config_for, world_in
 from tests.support.ports import free_ports
 
 pytestmark = pytest.mark.peers
+
+PATIENT = Timing(trunk_silence_s=60)
 
 
 async def test_of_two_who_answer_one_has_the_call(tmp_path: Path) -> None:
@@ -132,7 +135,8 @@ async def test_trunks_of_one_order_share_calls_by_weight(tmp_path: Path) -> None
     async with (
         sipp_callee("trunk_answers", tmp_path, ports["heavy"], calls=6) as heavy,
         sipp_callee("trunk_answers", tmp_path, ports["light"], calls=2) as light,
-        world_in(tmp_path, config=trunked(config_for(tmp_path), **trunks)) as world,
+        # No call that one of them does not take is tried with the other while the test waits.
+        world_in(tmp_path, config=trunked(config_for(tmp_path), **trunks), timing=PATIENT) as world,
     ):
         calls = [f"c-1-d{number}" for number in range(8)]
         for number, call in enumerate(calls):
