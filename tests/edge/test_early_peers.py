@@ -13,9 +13,7 @@ from tests.e2e.calls import phone_heard, seconds_heard
 from tests.e2e.phone import Baresip
 from tests.edge.engine_process import EngineProcess
 from tests.edge.foreign import run_sipp, started
-from tests.edge.test_dialling_phone import let_dial
-from tests.edge.test_phones import with_phone
-from tests.edge.test_trunks import carriers
+from tests.edge.test_dialling_phone import beside_a_carrier, let_dial
 from tests.edge.world import EDGE, World, sdp, world_in
 from tests.peers.linphone import Linphone
 from tests.support.ports import free_port, free_ports
@@ -94,7 +92,7 @@ async def test_linphone_hears_us_and_then_talks(tmp_path: Path) -> None:
 
 async def test_a_baresip_that_dials_is_answered_when_somebody_picks_up(tmp_path: Path) -> None:
     """It hears the network before, and counts the conversation."""
-    async with carriers(with_phone(tmp_path), {"hosts": ("192.0.2.9",)}) as (world, [carrier]):
+    async with beside_a_carrier(tmp_path) as (world, [carrier]):
 
         def dialling() -> Baresip:
             registrar = f"127.0.0.1:{world.edge.point.port}"

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
 from pathlib import Path
 
 import pytest
 
 from acd_core.domain import commands, events
 from tests.edge.test_calls import EDGE
-from tests.edge.test_dialling_phone import dialled, let_dial
+from tests.edge.test_dialling_phone import beside_a_carrier, dialled, let_dial
 from tests.edge.test_phones import register, with_phone
-from tests.edge.test_trunks import carriers
 from tests.edge.world import Phone, world_in
 
 
@@ -28,35 +26,29 @@ def with_hops(phone: Phone, hops: int) -> Phone:
 
 
 @pytest.mark.parametrize(("hops", "left"), [(70, 69), (1, 0), (0, None)])
-def test_the_operators_phone_is_a_hop_further(hops: int, left: int | None, tmp_path: Path) -> None:
-    async def story() -> None:
-        with_phone(tmp_path)
-        async with world_in(tmp_path) as world:
-            phone = world.phone()
-            assert (await register(world, phone)).status == 200
-            arrived = await world.arrive(with_hops(world.phone(), hops))
-            ring = commands.RingPhone(
-                edge=EDGE, call=arrived.call, agent="ayse", offer=1, user="101", caller="0532"
-            )
-            world.core.send(ring)
-            if left is None:
-                assert (await world.core.expect(events.PhoneFailed)).status == 483
-            else:
-                assert (await phone.asked("INVITE")).max_forwards == left
-
-    asyncio.run(story())
+async def test_the_operators_phone_is_a_hop_further(hops: int, left: int | None, tmp_path: Path) -> None:
+    with_phone(tmp_path)
+    async with world_in(tmp_path) as world:
+        phone = world.phone()
+        assert (await register(world, phone)).status == 200
+        arrived = await world.arrive(with_hops(world.phone(), hops))
+        ring = commands.RingPhone(
+            edge=EDGE, call=arrived.call, agent="ayse", offer=1, user="101", caller="0532"
+        )
+        world.core.send(ring)
+        if left is None:
+            assert (await world.core.expect(events.PhoneFailed)).status == 483
+        else:
+            assert (await phone.asked("INVITE")).max_forwards == left
 
 
 @pytest.mark.parametrize(("hops", "left"), [(3, 2), (0, None)])
-def test_what_a_phone_dials_is_a_hop_further(hops: int, left: int | None, tmp_path: Path) -> None:
-    async def story() -> None:
-        async with carriers(with_phone(tmp_path), {"hosts": ("192.0.2.9",)}) as (world, [carrier]):
-            call = await dialled(world, with_hops(world.phone(), hops))
-            let_dial(world, call)
-            if left is None:
-                failed = await world.core.expect(events.DialFailed)
-                assert (failed.status, failed.trunk) == (483, "")
-            else:
-                assert (await carrier.asked("INVITE")).max_forwards == left
-
-    asyncio.run(story())
+async def test_what_a_phone_dials_is_a_hop_further(hops: int, left: int | None, tmp_path: Path) -> None:
+    async with beside_a_carrier(tmp_path) as (world, [carrier]):
+        call = await dialled(world, with_hops(world.phone(), hops))
+        let_dial(world, call)
+        if left is None:
+            failed = await world.core.expect(events.DialFailed)
+            assert (failed.status, failed.trunk) == (483, "")
+        else:
+            assert (await carrier.asked("INVITE")).max_forwards == left

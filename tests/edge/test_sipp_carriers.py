@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections import Counter
+from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from acd_core.domain import commands, events
 from acd_core.telephony import Trunk
 from gateways.edge.limits import Timing
-from tests.edge.foreign import sipp_callee, until
+from tests.edge.foreign import SippRun, sipp_callee, until
 from tests.edge.test_trunk_care import secret_at
 from tests.edge.test_trunks import CALL, dial_out, trunked
 from tests.edge.world import EDGE, World, config_for, world_in
@@ -21,13 +24,21 @@ pytestmark = pytest.mark.peers
 PATIENT = Timing(trunk_silence_s=60)
 
 
-async def test_of_two_who_answer_one_has_the_call(tmp_path: Path) -> None:
+@contextlib.asynccontextmanager
+async def carried(folder: Path, scenario: str, **more: Any) -> AsyncIterator[tuple[World, SippRun]]:
+    """An edge whose only carrier is SIPp, which takes one call and has to end it as the scenario has it."""
     port = free_ports(2)
-    config = trunked(config_for(tmp_path), carrier=Trunk(host="127.0.0.1", port=port, health_s=0))
+    trunk = Trunk(host="127.0.0.1", port=port, health_s=0, **more)
     async with (
-        sipp_callee("trunk_forks", tmp_path, port) as carrier,
-        world_in(tmp_path, config=config) as world,
+        sipp_callee(scenario, folder, port) as carrier,
+        world_in(folder, config=trunked(config_for(folder), carrier=trunk)) as world,
     ):
+        yield world, carrier
+        await carrier.finish()
+
+
+async def test_of_two_who_answer_one_has_the_call(tmp_path: Path) -> None:
+    async with carried(tmp_path, "trunk_forks") as (world, carrier):
         world.core.send(dial_out())
         assert (await world.core.expect(events.DialProgress)).status == 183
         await world.core.expect(events.DialAnswered)
@@ -37,32 +48,21 @@ async def test_of_two_who_answer_one_has_the_call(tmp_path: Path) -> None:
 
 
 async def test_a_carrier_that_wants_longer_sessions_has_us_refresh_them(tmp_path: Path) -> None:
-    port = free_ports(2)
-    trunk = Trunk(host="127.0.0.1", port=port, health_s=0, trusted=True)
-    async with (
-        sipp_callee("trunk_timer", tmp_path, port) as carrier,
-        world_in(tmp_path, config=trunked(config_for(tmp_path), carrier=trunk)) as world,
-    ):
+    async with carried(tmp_path, "trunk_timer", trusted=True) as (world, _):
         world.core.send(dial_out())
         await world.core.expect(events.DialAnswered)
         received = world.edge.point.statistics().responses_received
         world.jump(1_800_001)
         await until(lambda: world.edge.point.statistics().responses_received > received)  # the 200
         world.core.send(commands.EndCall(edge=EDGE, call=CALL, cause="agent_hung_up"))
-        await carrier.finish()
 
 
 async def test_our_own_call_that_comes_back_is_a_loop(tmp_path: Path) -> None:
-    port = free_ports(2)
-    config = trunked(config_for(tmp_path), carrier=Trunk(host="127.0.0.1", port=port, health_s=0))
-    async with (
-        sipp_callee("trunk_loops", tmp_path, port) as exchange,
-        world_in(tmp_path, config=config) as world,
-    ):
+    async with carried(tmp_path, "trunk_loops") as (world, carrier):
         world.core.send(dial_out())
         failed = await world.core.expect(events.DialFailed)
         assert (failed.call, failed.status) == (CALL, 482)
-        await exchange.finish()
+        await carrier.finish()
         assert world.core.all(events.CallArrived) == []
 
 
@@ -86,25 +86,14 @@ async def test_a_trunk_without_a_free_line_leaves_the_call_to_the_next(tmp_path:
 
 
 async def test_a_carrier_that_says_the_same_twice_gets_its_ack(tmp_path: Path) -> None:
-    port = free_ports(2)
-    config = trunked(config_for(tmp_path), carrier=Trunk(host="127.0.0.1", port=port, health_s=0))
-    async with (
-        sipp_callee("trunk_stutters", tmp_path, port) as carrier,
-        world_in(tmp_path, config=config) as world,
-    ):
+    async with carried(tmp_path, "trunk_stutters") as (world, _):
         world.core.send(dial_out())
         await world.core.expect(events.DialAnswered)
         world.core.send(commands.EndCall(edge=EDGE, call=CALL, cause="agent_hung_up"))
-        await carrier.finish()
 
 
 async def test_a_call_is_moved_to_nobody_elses_telephone(tmp_path: Path) -> None:
-    port = free_ports(2)
-    config = trunked(config_for(tmp_path), carrier=Trunk(host="127.0.0.1", port=port, health_s=0))
-    async with (
-        sipp_callee("trunk_sends_away", tmp_path, port) as carrier,
-        world_in(tmp_path, config=config) as world,
-    ):
+    async with carried(tmp_path, "trunk_sends_away") as (world, carrier):
         world.core.send(dial_out())
         assert (await world.core.expect(events.DialFailed)).status == 302
         await carrier.finish()
@@ -112,17 +101,11 @@ async def test_a_call_is_moved_to_nobody_elses_telephone(tmp_path: Path) -> None
 
 
 async def test_a_carrier_that_asks_for_proof_of_the_hang_up_gets_it(tmp_path: Path) -> None:
-    port = free_ports(2)
     secret_at(tmp_path, "carrier")
-    trunk = Trunk(host="127.0.0.1", port=port, user="santral", health_s=0)
-    async with (
-        sipp_callee("trunk_asks", tmp_path, port) as carrier,
-        world_in(tmp_path, config=trunked(config_for(tmp_path), carrier=trunk)) as world,
-    ):
+    async with carried(tmp_path, "trunk_asks", user="santral") as (world, _):
         world.core.send(dial_out())
         await world.core.expect(events.DialAnswered)
         world.core.send(commands.EndCall(edge=EDGE, call=CALL, cause="agent_hung_up"))
-        await carrier.finish()
 
 
 async def test_trunks_of_one_order_share_calls_by_weight(tmp_path: Path) -> None:
