@@ -33,6 +33,7 @@ PROCESSES = {
     "edge": ("gateways.edge.process", "SIP"),
     "web": ("agent_web.process", "pages"),
 }
+OF_THE_CORE = frozenset(PROCESSES[name][0] for name in ("core", "store"))
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -197,6 +198,8 @@ def _up(options: argparse.Namespace) -> int:
 
 def _process(options: argparse.Namespace) -> int:
     config = load_config(options.config)
+    if options.module in OF_THE_CORE and "core" not in config.parts:
+        raise ConfigError(f"the core runs on another machine ({config.link.core}), and its store beside it")
     os.umask(0o077)  # who called, and what was said, is nobody else's business
     run: Callable[[Config], int] = importlib.import_module(options.module).main
     return run(config)

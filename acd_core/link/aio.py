@@ -12,13 +12,13 @@ import logging
 import os
 import secrets
 import stat
-import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 from acd_core.config import ConfigError
-from acd_core.link.heartbeat import BEAT_S, Heartbeat
+from acd_core.link.connection import Connection, monotonic_ms
+from acd_core.link.heartbeat import BEAT_S
 from acd_core.link.places import Remote
 from acd_core.link.session import Channel, Hello, LinkError, LinkSession, Pong
 
@@ -27,115 +27,6 @@ _log = logging.getLogger(__name__)
 RECONNECT_MIN_S = 0.05
 RECONNECT_MAX_S = 2.0
 CONNECT_TIMEOUT_S = 5.0
-
-
-def _monotonic_ms() -> int:
-    return time.monotonic_ns() // 1_000_000
-
-
-class _Connection(asyncio.Protocol):
-    """One socket: bytes to the session and back."""
-
-    def __init__(
-        self,
-        make_session: Callable[[Callable[[], None]], LinkSession],
-        on_greeted: Callable[[_Connection], None],
-        on_message: Callable[[_Connection, Any], None],
-        on_closed: Callable[[_Connection], None],
-        monotonic_ms: Callable[[], int],
-        beat_s: float = BEAT_S,
-    ) -> None:
-        self._beat_s = beat_s
-        self._loop = asyncio.get_running_loop()
-        self._transport: asyncio.Transport | None = None
-        self._flush_due = False
-        self._paused = False
-        self._greeted = False
-        self._on_greeted, self._on_message, self._on_closed = on_greeted, on_message, on_closed
-        self.closed = self._loop.create_future()
-        self.error = ""
-        self.session = make_session(self._wake)
-        self._heartbeat = Heartbeat(self.session)
-        self._monotonic_ms = monotonic_ms
-        self._next_beat: asyncio.TimerHandle | None = None
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = cast(asyncio.Transport, transport)  # uvloop's are of no class of asyncio's
-        self.session.ping(self._monotonic_ms())
-        self._next_beat = self._loop.call_later(self._beat_s, self._beat)
-
-    def data_received(self, data: bytes) -> None:
-        try:
-            messages = self.session.feed(data)
-        except LinkError as error:
-            self._refuse(error)
-            return
-        if not self._greeted and self.session.peer is not None:
-            self._greeted = True
-            self._on_greeted(self)
-        for _, message in messages:
-            try:
-                self._on_message(self, message)
-            except Exception:  # noqa: BLE001
-                # All of the batch counts as received: cutting the connection would lose what comes behind this one.
-                _log.exception("link: a %s met a fault of ours", type(message).__name__)
-        if self.session.failure is not None:
-            self._refuse(self.session.failure)
-
-    def _refuse(self, error: LinkError) -> None:
-        """They broke the protocol: say so and close."""
-        self.error = str(error)
-        self._flush()
-        self.close()
-
-    def connection_lost(self, error: Exception | None) -> None:
-        if self._next_beat is not None:
-            self._next_beat.cancel()
-        if not self.closed.done():
-            self.closed.set_result(None)
-        if self.session.channel is not None:
-            self.session.channel.detach(self.session)
-        self._on_closed(self)
-
-    def pause_writing(self) -> None:
-        """The other side reads slowly: what is new waits in the session, which knows its bounds."""
-        self._paused = True
-
-    def resume_writing(self) -> None:
-        self._paused = False
-        self._wake()
-
-    def close(self) -> None:
-        if self._transport is not None:
-            self._transport.close()
-
-    @property
-    def greeted(self) -> bool:
-        return self._greeted
-
-    def _beat(self) -> None:
-        assert self._transport is not None
-        if self._heartbeat.beat(self._monotonic_ms()):
-            self._next_beat = self._loop.call_later(self._beat_s, self._beat)
-        else:
-            self.error = "the other side gives no sign of life"
-            self._transport.abort()  # closing would wait for what it does not read
-
-    def _wake(self) -> None:
-        if self._paused:
-            if self.session.overrun and self._transport is not None:
-                self.error = "the other side does not read what it is told"
-                self._transport.abort()
-        elif not self._flush_due and self._transport is not None:
-            self._flush_due = True
-            self._loop.call_soon(self._flush)
-
-    def _flush(self) -> None:
-        self._flush_due = False
-        if self._transport is not None and not self._paused and not self._transport.is_closing():
-            data = self.session.data_to_send()
-            if data:
-                self._transport.write(data)
 
 
 class LinkClient:
@@ -153,7 +44,7 @@ class LinkClient:
         on_up: Callable[[bool], None],
         on_down: Callable[[], None],
         on_time: Callable[[int, int, int], None] = lambda asked_ms, answered_ms, theirs_ms: None,
-        monotonic_ms: Callable[[], int] = _monotonic_ms,
+        monotonic_ms: Callable[[], int] = monotonic_ms,
         beat_s: float = BEAT_S,
     ) -> None:
         """`send_type` states what this end may say; msgspec checks `receive_type` on every message.
@@ -166,7 +57,7 @@ class LinkClient:
         self._on_message, self._on_up, self._on_down = on_message, on_up, on_down
         self._on_time, self._monotonic_ms, self._beat_s = on_time, monotonic_ms, beat_s
         self._channel = Channel(f"{name}:{secrets.token_hex(8)}")
-        self._connection: _Connection | None = None
+        self._connection: Connection | None = None
         self.error = ""  # why there was no connection last; named in the log once
 
     @property
@@ -216,7 +107,7 @@ class LinkClient:
             self._failed(connection.error)
         return connection.greeted
 
-    async def _open(self) -> _Connection:
+    async def _open(self) -> Connection:
         if isinstance(self.place, Remote):
             from acd_core.link.gate import open_remote  # most processes have no need of TLS
 
@@ -230,8 +121,8 @@ class LinkClient:
             self.error = error
             _log.error("link to %s: %s", self.place.name, error)
 
-    def _protocol(self) -> _Connection:
-        return _Connection(
+    def _protocol(self) -> Connection:
+        return Connection(
             self._make_session,
             self._greeted,
             lambda _, message: self._on_message(message),
@@ -255,12 +146,12 @@ class LinkClient:
         if pong.now_ms:
             self._on_time(pong.at_ms, self._monotonic_ms(), pong.now_ms)
 
-    def _greeted(self, connection: _Connection) -> None:
+    def _greeted(self, connection: Connection) -> None:
         self._connection = connection
         self.error = ""
         self._on_up(connection.session.fresh)
 
-    def _closed(self, connection: _Connection) -> None:
+    def _closed(self, connection: Connection) -> None:
         if self._connection is connection:
             self._connection = None
             self._on_down()
@@ -273,7 +164,7 @@ class Peer:
         """A peer is made at its first hello."""
         self.role, self.name = role, name
         self.channel = Channel(f"server:{secrets.token_hex(8)}")
-        self.connection: _Connection | None = None
+        self.connection: Connection | None = None
 
     @property
     def stream(self) -> str:
@@ -319,7 +210,7 @@ class LinkServer:
         self._now_ms = now_ms
         self.peers: dict[str, Peer] = {}
         self.started = asyncio.Event()
-        self._connections: set[_Connection] = set()
+        self._connections: set[Connection] = set()
 
     async def run(self) -> None:
         """Listen until cancelled; the socket is open to this user alone."""
@@ -337,10 +228,8 @@ class LinkServer:
                 connection.close()
             self.path.unlink(missing_ok=True)
 
-    def _protocol(self) -> _Connection:
-        connection = _Connection(
-            self._make_session, self._greeted, self._message, self._closed, _monotonic_ms
-        )
+    def _protocol(self) -> Connection:
+        connection = Connection(self._make_session, self._greeted, self._message, self._closed, monotonic_ms)
         self._connections.add(connection)
         return connection
 
@@ -362,7 +251,7 @@ class LinkServer:
             peer = self.peers[hello.name] = Peer(hello.role, hello.name)
         return peer.channel, -1
 
-    def _greeted(self, connection: _Connection) -> None:
+    def _greeted(self, connection: Connection) -> None:
         assert connection.session.peer is not None
         peer = self.peers[connection.session.peer.name]
         earlier, peer.connection = peer.connection, connection
@@ -371,13 +260,13 @@ class LinkServer:
             earlier.close()
         self._on_up(peer, connection.session.fresh)
 
-    def _message(self, connection: _Connection, message: Any) -> None:
+    def _message(self, connection: Connection, message: Any) -> None:
         assert connection.session.peer is not None
         peer = self.peers[connection.session.peer.name]
         if peer.connection is connection:
             self._on_message(peer, message)
 
-    def _closed(self, connection: _Connection) -> None:
+    def _closed(self, connection: Connection) -> None:
         self._connections.discard(connection)
         if connection.error:
             _log.error("link: a client was cut off: %s", connection.error)

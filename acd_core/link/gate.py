@@ -65,20 +65,20 @@ class _Gate(asyncio.Protocol, Generic[_Protocol]):
                 self._transport.write(self._proof.answer(challenge))
                 self._is_answered = True
             if self._is_answered and len(self._input) >= VERDICT_BYTES:
-                self._proof.judge(self._input[:VERDICT_BYTES])
-                self._open(self._transport, self._input[VERDICT_BYTES:])
+                self._proof.judge(
+                    self._input
+                )  # and nothing more: the core speaks when it has heard our hello
+                self._open(self._transport)
         except LinkError as error:
             self._fail(error)
 
     def connection_lost(self, error: Exception | None) -> None:
         self._fail(LinkError("the core closed the connection before the proof was done"))
 
-    def _open(self, transport: asyncio.Transport, more: bytes) -> None:
+    def _open(self, transport: asyncio.Transport) -> None:
         protocol = self._make()
         transport.set_protocol(protocol)
         protocol.connection_made(transport)
-        if more:
-            protocol.data_received(more)
         if not self.opened.done():
             self.opened.set_result(protocol)
 

@@ -12,6 +12,7 @@ from acd_core.config import Config
 from acd_core.machines import Link, Part
 from acd_core.telephony import Edges
 from santral.checks import Status, checks_for, link
+from santral.cli import main
 from santral.up.banner import banner
 from santral.up.line import stages_of
 from tests.link.outside import core_config, core_doors, other_machine
@@ -99,3 +100,13 @@ def test_the_doctor_says_when_no_core_answers(tmp_path: Path) -> None:
     assert found.status is Status.FAIL
     assert "can't be spoken with" in found.text
     assert "Connection refused" in found.text
+
+
+@pytest.mark.parametrize("process", ["core", "store"])
+def test_no_second_core_is_started_beside_an_edge(
+    tmp_path: Path, process: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "santral.toml"
+    file.write_text('parts = ["edge"]\n[link]\ncore = "192.0.2.1:7400"\n')
+    assert main([process, "--config", str(file)]) == 2
+    assert "the core runs on another machine (192.0.2.1:7400)" in capsys.readouterr().err
