@@ -163,6 +163,13 @@ class DialOutside(EdgeCommand, frozen=True, kw_only=True):
     caller: str = ""
 
 
+class TakeOver(EdgeCommand, frozen=True, kw_only=True):
+    """The operator's phone leg of `offer`, or their browser's, is this call's from now on and no longer that of the call `of`."""
+
+    of: str
+    offer: int
+
+
 class TransferAnswered(EdgeCommand, frozen=True, kw_only=True):
     """What has become of `TransferAsked` number `transfer`: 180 (it rings there), 200 (the caller is handed on), else why not."""
 
@@ -449,6 +456,7 @@ ToEdge: TypeAlias = (
     | Part
     | DialOut
     | DialOutside
+    | TakeOver
     | TransferAnswered
     | DropAudio
     | PreparePrompts

@@ -198,7 +198,8 @@ class PhoneHungUp(Event, frozen=True, kw_only=True):
 class TransferAsked(Event, frozen=True, kw_only=True):
     """The operator's phone asks, within the call of this offer, to hand the caller on to `target` (REFER, RFC 3515).
 
-    `transfer` numbers what is asked in this edge's phones; `to`, `trunks` and `barred` of the target as in `DialRequested`.
+    `transfer` numbers what is asked in this edge's phones; `to`, `trunks` and `barred` of the target as in `DialRequested`. With
+    `other` it is whoever the same phone speaks with in that call (Replaces, RFC 3891).
     """
 
     agent: str
@@ -210,6 +211,7 @@ class TransferAsked(Event, frozen=True, kw_only=True):
     to: str = ""
     trunks: tuple[str, ...] = ()
     barred: str = ""
+    other: str = ""
 
 
 class AudioConnected(Event, frozen=True, kw_only=True):

@@ -1,7 +1,7 @@
 """Callers who are handed on: their operator presses "transfer" at the phone and names who shall have them (REFER).
 
 Who can have them, in this order: a number of the plan, which is where its flow leads; a colleague, by the user of their phone; a
-number outside that the dial rules let through (outside.py).
+number outside that the dial rules let through (outside.py). Or an operator whom they have asked first (consulted.py).
 The caller keeps their arrival, and so their place by the plan's rule, wherever they are handed on to; the operator is free at
 once and goes to wrap-up as after any conversation.
 
@@ -17,6 +17,7 @@ from acd_core.domain.agent import Agent
 from acd_core.domain.call import Call, move
 from acd_core.domain.callers import ask_as
 from acd_core.domain.commands import TransferAnswered
+from acd_core.domain.consulted import can_join, come_over, give_up
 from acd_core.domain.ending import forget_if_empty
 from acd_core.domain.events import TransferAsked
 from acd_core.domain.flow import begin
@@ -31,6 +32,7 @@ AWAY = "colleague_away"
 BUSY = "colleague_busy"
 DIALLED = "dialled_call"
 LATE = "too_late"
+NOT_THERE = "nobody_to_join"
 NO_RULE = "no_dial_rule"
 TOO_OFTEN = "too_many_transfers"
 UNDER_WAY = "transfer_under_way"
@@ -54,6 +56,8 @@ def asked(turn: Turn, agent: Agent, event: TransferAsked) -> None:
         _answer(turn, call, event, 408, LATE)
     elif call.transfers >= TRANSFERS_A_CALL_MAX:
         _answer(turn, call, event, 403, TOO_OFTEN)
+    elif event.other:
+        _to_other(turn, call, event)
     elif number is not None:
         _to_number(turn, call, event, number)
     elif event.target in look.phone_owner:
@@ -89,6 +93,22 @@ def _to_number(turn: Turn, call: Call, event: TransferAsked, number: Number) -> 
     ask_as(call, number)
     move(call, "playing", turn.now_ms)
     begin(turn, call)
+
+
+def _to_other(turn: Turn, call: Call, event: TransferAsked) -> None:
+    """Whoever the operator has reached, or is about to reach, in another call of their phone."""
+    other = turn.state.calls.get(event.other)
+    number = None if other is None else turn.index.look.numbers.get(other.dialled)
+    if other is None or other is call or other.edge != call.edge:
+        _answer(turn, call, event, 404, UNKNOWN)
+    elif can_join(call, other):
+        _hand_on(turn, call, event)
+        come_over(turn, call, other)
+    elif other.state in ("playing", "menu", "waiting", "ringing") and number is not None:
+        _to_number(turn, call, event, number)
+        give_up(turn, other)
+    else:
+        _answer(turn, call, event, 403, NOT_THERE)
 
 
 def _to_colleague(turn: Turn, call: Call, event: TransferAsked, colleague: Agent | None) -> None:

@@ -292,6 +292,18 @@ class Call:
                 reason = COMPLETED_ELSEWHERE  # by another operator, so this phone shows no missed call
             phone.end(reason)
 
+    def take_over(self, other: Call, offer: int) -> None:
+        """The operator of another call comes over, with the phone if they have one; `join` follows."""
+        phone = other.give_up(offer)
+        if isinstance(phone, PhoneLeg):
+            self.phones[offer] = phone
+            phone.moved_to(self)
+
+    def give_up(self, offer: int) -> OperatorPhone | None:
+        """The operator leaves for another call."""
+        self._part_now()
+        return self.phones.pop(offer, None)
+
     def transfer_answered(self, command: commands.TransferAnswered) -> None:
         """Tell the phone that asked for it."""
         phone = self.phones.get(command.offer)

@@ -205,7 +205,17 @@ class Calls:
         if call.timer is not None:
             call.timer.cancel()
             call.timer = None
+        if isinstance(command, commands.TakeOver):
+            self._take_over(call, command)
+            return
         _CARRIED_OUT[type(command)](call, command)
+
+    def _take_over(self, call: Call, command: commands.TakeOver) -> None:
+        other = self._calls.get(command.of)
+        if other is None:
+            self._commands_late += 1
+        else:
+            call.take_over(other, command.offer)
 
     def inventory(self) -> tuple[events.HeldCall, ...]:
         """What is held."""

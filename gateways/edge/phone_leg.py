@@ -111,6 +111,14 @@ class PhoneLeg:
         if self._ringing is not None:
             self._ringing.end(reason)
 
+    def moved_to(self, call: RingingCall) -> None:
+        """It has come over from another call; it is answered."""
+        assert self._ringing is not None
+        self._call, self.call_id = call, call.id
+        session = self._ringing.session
+        session.party = (call.id, f"phone {self.user}")
+        self._parts.trace.party(*session.party, session.call_id)
+
     def transfer_answered(self, command: commands.TransferAnswered) -> None:
         """What becomes of the transfer that the operator asked for."""
         if self._transfers is not None:

@@ -4,6 +4,8 @@ Nothing is called here, and nothing goes to an address that the REFER names: of 
 number or the phone of a colleague, and who that is and whether it may be is the core's to decide. So the host has to be ours as
 the phone knows us, and what else the URI says of the way there (maddr, a password, headers) is refused or left out.
 
+Whoever its user has asked first, in another call of the phone, is named by Replaces (RFC 3891).
+
 The phone hears 202 at once and then by NOTIFY how it goes: 100 when the core was asked, 180 while it rings there, 200 when the
 caller is handed on, or why not, and then the conversation is as it was. A core that is away is not asked, and one that says
 nothing in time has refused. After 200 the phone hangs up, as its user is out of it; should it not, we do, a little later. One
@@ -22,16 +24,17 @@ from gateways.edge.parts import Parts
 from gateways.edge.session import Session, refused
 from gateways.sip.admission import Refusal
 from gateways.sip.build import respond
+from gateways.sip.dialog import DialogId
 from gateways.sip.errors import SipParseError
 from gateways.sip.events import ServerKey
 from gateways.sip.message import Request
-from gateways.sip.refer import SIPFRAG_TYPE, Refer, notify_headers, parse_refer, sipfrag
+from gateways.sip.refer import SIPFRAG_TYPE, Refer, Replaces, notify_headers, parse_refer, sipfrag
 from gateways.sip.uri import Uri, same_host
 
 _log = logging.getLogger(__name__)
 
 _TARGET = re.compile(r"[A-Za-z0-9+*#._-]{1,64}")
-_ATTENDED = Refusal(403, "Forbidden - only a number or a colleague can be named")
+_NOT_YOURS = Refusal(403, "Forbidden - not a call of this phone")
 _FOREIGN = Refusal(403, "Forbidden - not a number here")
 
 
@@ -77,7 +80,7 @@ class PhoneTransfers:
             _log.warning("phone %s: REFER refused with %d", self._phone.user, judged.status)
             point.respond(key, refused(refer, judged))
             return
-        asked, target = judged
+        asked, target, other = judged
         # RFC 4488: who wants no NOTIFY is told that there will be none.
         headers = [] if asked.wants_notify else [("Refer-Sub", "false")]
         point.respond(key, respond(refer, 202, contact=self._session.contact, headers=headers))
@@ -94,6 +97,7 @@ class PhoneTransfers:
                 transfer=self._number,
                 target=target,
                 at_ms=clock.now_ms(),
+                other=other,
             )
         )
 
@@ -113,7 +117,7 @@ class PhoneTransfers:
 
     # --- inside -----------------------------------------------------------------------------------
 
-    def _judge(self, refer: Request) -> tuple[Refer, str] | Refusal:
+    def _judge(self, refer: Request) -> tuple[Refer, str, str] | Refusal:
         try:
             asked = parse_refer(refer)
         except SipParseError as error:
@@ -122,8 +126,9 @@ class PhoneTransfers:
             return Refusal(491)
         if not self._phone.in_conversation or self.handed_on:
             return Refusal(403)
-        if asked.replaces is not None:
-            return _ATTENDED
+        other = self._other(asked.replaces)
+        if other is None:
+            return _NOT_YOURS
         target = self._target(asked.target)
         if not target:
             self._parts.guard.saw(
@@ -132,7 +137,23 @@ class PhoneTransfers:
             return _FOREIGN
         if not self._parts.core_is_up():
             return Refusal(503, headers=(("Retry-After", str(self._parts.limits.retry_after_s)),))
-        return asked, target
+        return asked, target, other
+
+    def _other(self, replaces: Replaces | None) -> str | None:
+        """The call of this phone in which its user has asked somebody; empty when none is named. None: it is not theirs.
+
+        Theirs is what they might also hang up.
+        """
+        if replaces is None:
+            return ""
+        session = self._parts.dialogs.find(DialogId(replaces.call_id, replaces.to_tag, replaces.from_tag))
+        if (
+            not isinstance(session, Session)
+            or session.judge_move(replaces, self._session.line.peer) is not None
+        ):
+            return None
+        call, role = session.party
+        return call if role == "caller" and call != self._phone.call_id else None
 
     def _target(self, uri: Uri) -> str:
         """The number or user that is meant here; empty for anything that leads elsewhere."""

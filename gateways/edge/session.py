@@ -143,6 +143,11 @@ class Session:
         return self._dialog.local
 
     @property
+    def call_id(self) -> str:
+        """Of the dialog."""
+        return self._dialog.id.call_id
+
+    @property
     def local_tag(self) -> str:
         """Our tag in the dialog."""
         return self._dialog.id.local_tag

@@ -320,6 +320,7 @@ class Chaos:
             at_ms=self.now_ms - chance.choice((0, 0, 0, 0, 40_000)),
             to=OUTSIDE if outside else "",
             trunks=("carrier",) if outside else (),
+            other=self._call(chance) if chance.random() < 0.3 else "",
             barred="" if outside else chance.choice(("no_dial_rule", "barred_premium")),
         )
 

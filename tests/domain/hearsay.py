@@ -38,6 +38,7 @@ from acd_core.domain.commands import (
     SendKeys,
     SetDeadline,
     StaleEvent,
+    TakeOver,
     TransferAnswered,
 )
 from acd_core.domain.state import State, deadlines
@@ -192,6 +193,10 @@ class Hearsay:
         elif isinstance(command, DialOut):
             assert command.call not in self._sounds, f"call {command.call} is dialled again"
             if not command.leg:
+                self._phones.add((command.call, command.offer))
+        elif isinstance(command, TakeOver):
+            if (command.of, command.offer) in self._phones:
+                self._phones.remove((command.of, command.offer))
                 self._phones.add((command.call, command.offer))
         elif isinstance(command, DialOutside):
             self._phones.add((command.call, command.attempt))

@@ -108,6 +108,7 @@ RULES: dict[str, tuple[str, ...]] = {
         "dialled_no_reply",
     ),
     "callers who are handed on": ("transferred_to_a_colleague", "transferred_to_a_number"),
+    "callers who are handed on to whom was asked first": ("transferred_after_asking",),
     "callers who are handed on to a number outside": ("transferred_outside", "transferred_outside_in_vain"),
     "processes that die": ("core_killed", "edge_killed", "edge_link_blinks", "edge_stays_away", "web_killed"),
     "documents that change": ("agent_removed", "plan_changed"),

@@ -19,6 +19,7 @@ from acd_core.domain.commands import (
     Play,
     PlayMusic,
     RingPhone,
+    TakeOver,
     TransferAnswered,
 )
 from acd_core.domain.limits import TRANSFER_LATE_MS, TRANSFERS_A_CALL_MAX
@@ -455,3 +456,84 @@ def test_a_device_that_is_cut_off_takes_the_attempt_with_it() -> None:
     world.do(ev.AudioCutOff(agent="ann", call="c1", offer=world.agent("ann").offer, cause="edge_away"))
     assert attempt in [end.offer for end in world.said(EndPhone)]
     assert (world.call("c1").state, world.call("c1").outside) == ("waiting", None)
+
+
+# --- to whom the operator has asked first ---
+
+
+def consults(world: World, *, phone: bool = False) -> None:
+    """Ann talks with the caller of c1 and, from the same phone, has called the centre (c2), where cem takes it."""
+    at_the_phone(world)
+    if phone:
+        world.use_phone("cem")
+        world.ask(ev.ReadyRequested, "cem")
+    else:
+        world.make_ready("cem")
+    world.arrive("c2", "185", number="")
+    world.played("c2")
+    world.press("c2", "2")
+    assert world.agent("cem").call == "c2"
+
+
+def with_a_phone_for_cem() -> World:
+    cem = changed(ROSTER.agents["cem"], phone="203")
+    return World(roster=changed(ROSTER, agents={**ROSTER.agents, "cem": cem}))
+
+
+@pytest.mark.parametrize("phone", [False, True], ids=["browser", "phone"])
+def test_the_operator_who_was_asked_takes_the_caller_over(phone: bool) -> None:
+    world = with_a_phone_for_cem()
+    consults(world, phone=phone)
+    if phone:
+        pick_up(world, "cem")
+    else:
+        world.accept("cem")
+    offer, taken_ms = world.agent("cem").offer, world.now_ms
+    assert transfer(world, "ann", "185", other="c2").status == 200
+    over = world.the(TakeOver)
+    assert (over.call, over.of, over.offer) == ("c1", "c2", offer)
+    joined = world.the(Join)
+    assert (joined.call, joined.agent, joined.offer, joined.part) == ("c1", "cem", offer, 2)
+    names = world.names()
+    assert names.index("EndPhone") < names.index("TakeOver") < names.index("Join") < names.index("EndCall")
+    assert (world.the(EndCall).call, world.the(EndCall).cause) == ("c2", "handed_on")
+    call, cem = world.call("c1"), world.agent("cem")
+    assert (call.state, call.agent, call.queue, call.part) == ("talking", "cem", "bills", 2)
+    assert (cem.call, cem.desk.call, cem.desk.answered_ms) == ("c1", "c1", taken_ms)  # type: ignore[union-attr]
+    assert world.who("ann") == "wrap_up"
+    assert (world.state.calls_arrived, len(world.state.calls), world.state.calls_ended) == (2, 1, 1)
+    water, bills = world.state.queues["water"], world.state.queues["bills"]
+    assert (water.talking, water.day.handled, water.day.transferred) == (0, 1, 1)
+    assert (bills.talking, bills.day.entered, bills.day.answered, bills.day.handled) == (1, 1, 1, 0)
+    world.hang_up("c1")
+    assert (bills.talking, bills.day.handled, world.who("cem")) == (0, 1, "wrap_up")
+    assert bills.day.talk_ms == world.now_ms - taken_ms
+
+
+@pytest.mark.parametrize("rings", [False, True])
+def test_before_anybody_has_answered_the_caller_goes_there_instead(rings: bool) -> None:
+    world = World()
+    consults(world)
+    if not rings:
+        world.ask(ev.NotReadyRequested, "cem")
+        assert world.call("c2").state == "waiting"
+    assert transfer(world, "ann", "185", other="c2").status == 200
+    assert (list(world.state.calls), world.call("c1").state, world.call("c1").dialled) == (
+        ["c1"],
+        "playing",
+        "185",
+    )
+    assert (world.the(EndCall).call, world.who("ann")) == ("c2", "wrap_up")
+    bills = world.state.queues["bills"].day
+    assert (bills.entered, bills.moved, bills.abandoned) == (1, 1, 0)
+    assert world.who("cem") == ("ready" if rings else "not_ready break")
+
+
+def test_whom_no_caller_is_joined_to() -> None:
+    world = World()
+    consults(world)
+    assert refused(world, "ann", "185", other="c9") == (404, "unknown_number")
+    assert refused(world, "ann", "185", other="c1") == (404, "unknown_number")
+    world.accept("cem")
+    world.lose_audio("cem")
+    assert refused(world, "ann", "185", other="c2") == (403, "nobody_to_join")

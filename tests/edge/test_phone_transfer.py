@@ -9,9 +9,12 @@ import pytest
 
 from acd_core.domain import commands, events
 from gateways.edge.limits import Timing
+from gateways.edge.phones import set_phone_password
 from gateways.media import messages as engine
 from gateways.sip.message import Request
-from tests.edge.test_phones import ringing, with_phone
+from tests.edge.foreign import ring
+from tests.edge.test_dialling_phone import dials
+from tests.edge.test_phones import phone_file, register, ringing, with_phone
 from tests.edge.test_trunks import carriers
 from tests.edge.world import EDGE, Phone, World, sdp, world_in
 
@@ -193,6 +196,7 @@ async def test_a_core_that_is_away_is_not_asked(tmp_path: Path) -> None:
         (f"<sip:{'1' * 65}@santral>", 403),
         ("<sip:santral>", 403),
         ("<sip:186@santral?Replaces=a%3Bto-tag%3Db%3Bfrom-tag%3Dc>", 403),
+        ("<sip:186@santral?Replaces=a>", 400),
         ("<sip:186@santral;method=BYE>", 501),
         ("<mailto:186@santral>", 416),
         ("<sip:186@santral>, <sip:187@santral>", 400),
@@ -333,3 +337,84 @@ async def test_who_is_joined_to_somebody_that_is_gone_is_told_of(tmp_path: Path)
         world.core.send(commands.Join(edge=EDGE, call=talk.call, agent="", offer=9, part=1, unrecorded=True))
         gone = await world.core.expect(events.OutsideHungUp)
         assert (gone.attempt, gone.cause) == (9, "lost_at_edge")
+
+
+# --- to whom the operator has asked first ---
+
+
+async def asks_first(world: World, talk: Talk) -> tuple[str, str]:
+    """The same phone calls the centre; the call, and how a Refer-To names its dialog."""
+    phone = talk.phone
+    await dials(world, phone, f"sip:185@127.0.0.1:{world.edge.point.port}", call="ask")
+    arrived = await world.core.expect(events.CallArrived, lambda event: event.call != talk.call)
+    world.core.send(commands.AnswerCaller(edge=EDGE, call=arrived.call))
+    ok = await phone.response(200, "INVITE")
+    phone.ack(ok, call="ask")
+    named = f"{phone.name}-ask%3Bto-tag%3D{ok.to.tag}%3Bfrom-tag%3Df{phone.name}"
+    return arrived.call, named
+
+
+async def test_whoever_was_asked_takes_the_caller_over(tmp_path: Path) -> None:
+    async with world_in(with_phone(tmp_path)) as world:
+        set_phone_password(phone_file(tmp_path), "santral", "102", "secret")
+        talk = await talking(world)
+        asking, named = await asks_first(world, talk)
+        colleague = world.phone()
+        assert (await register(world, colleague, user="102")).status == 200
+        world.core.send(ring(asking, "102", offer=2))
+        invite = await colleague.asked("INVITE")
+        colleague.reply(invite, 200, body=sdp(47_000))
+        await colleague.asked("ACK")
+        await world.core.expect(events.PhoneAnswered)
+        world.core.send(commands.Join(edge=EDGE, call=asking, agent="ayse", offer=2, part=1))
+        await world.engine.expect(engine.StartRecording)
+        asked = await talk.asks(f"<sip:185@santral?Replaces={named}>")
+        assert (asked.call, asked.other, asked.target) == (talk.call, asking, "185")
+        talk.answers(asked, 200)
+        talk.ends_phone()
+        world.core.send(commands.TakeOver(edge=EDGE, call=talk.call, of=asking, offer=2))
+        world.core.send(commands.Join(edge=EDGE, call=talk.call, agent="bora", offer=2, part=2))
+        world.core.send(commands.EndCall(edge=EDGE, call=asking, cause="handed_on"))
+        recording = await world.engine.expect(
+            engine.StartRecording, lambda begins: begins.recording == f"{talk.call}-2"
+        )
+        assert (recording.left, recording.right) == (talk.call, f"{asking}-p2")
+        assert (await talk.noted(asked.transfer))[0] == 200
+        bye = await talk.phone.asked("BYE")
+        assert bye.call_id == f"{talk.phone.name}-ask"
+        talk.phone.reply(bye, 200)
+        await world.heard_all()
+        assert [(held.call, held.agent) for held in world.edge.calls.inventory()] == [(talk.call, "bora")]
+        # From now on the colleague's phone is one of the caller's call.
+        colleague.put(bye_of(colleague, invite))
+        await colleague.response(200, "BYE")
+        assert await world.core.expect(events.PhoneHungUp) == events.PhoneHungUp(agent="ayse", call=talk.call)
+
+
+async def test_only_what_the_phone_might_hang_up_itself_can_be_named(tmp_path: Path) -> None:
+    async with world_in(with_phone(tmp_path)) as world:
+        talk = await talking(world)
+        stranger = Phone(world.edge.point.port, "127.0.0.2")
+        stranger.edge = talk.phone.edge
+        world.phones.append(stranger)
+        arrived = await world.arrive(stranger)
+        world.core.send(commands.AnswerCaller(edge=EDGE, call=arrived.call))
+        ok = await stranger.response(200, "INVITE")
+        stranger.ack(ok)
+        theirs = f"{stranger.name}-1%3Bto-tag%3D{ok.to.tag}%3Bfrom-tag%3Df{stranger.name}"
+        own_id = talk.invite.call_id.replace("@", "%40")
+        own = f"{own_id}%3Bto-tag%3D{talk.invite.from_.tag}%3Bfrom-tag%3Dphone"
+        for named in (theirs, own):
+            talk.say("REFER", f"Refer-To: <sip:185@santral?Replaces={named}>")
+            await talk.phone.response(403, "REFER")
+        assert not world.core.all(events.TransferAsked)
+        assert [held.agent for held in world.edge.calls.inventory()] == ["ayse", ""]
+
+
+async def test_a_call_that_is_gone_gives_nobody(tmp_path: Path) -> None:
+    async with world_in(with_phone(tmp_path)) as world:
+        talk = await talking(world)
+        world.core.send(commands.TakeOver(edge=EDGE, call=talk.call, of="nobody", offer=2))
+        await world.heard_all()
+        await talk.goes_on()
+        assert world.edge.calls.statistics().commands_late == 1

@@ -157,6 +157,7 @@ EN: dict[str, str | tuple[str, ...]] = {
     "cause_number_busy": "the number was busy",
     "cause_no_reply": "nobody answered",
     "cause_outside_hung_up": "whom the caller was handed on to hung up",
+    "cause_handed_on": "the caller was put through to the operator who had been asked",
     "cause_no_such_number": "there is no such number",
     "cause_call_rejected": "the other side declined",
     "cause_no_trunk": "no trunk could take it",

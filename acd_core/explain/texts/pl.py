@@ -207,6 +207,7 @@ PL: dict[str, str | tuple[str, ...]] = {
     "cause_number_busy": "numer był zajęty",
     "cause_no_reply": "nikt nie odebrał",
     "cause_outside_hung_up": "osoba, której przekazano rozmówcę, rozłączyła się",
+    "cause_handed_on": "rozmówcę połączono z operatorem, którego zapytano",
     "cause_no_such_number": "nie ma takiego numeru",
     "cause_call_rejected": "druga strona odrzuciła połączenie",
     "cause_no_trunk": "żadna linia nie mogła go przyjąć",

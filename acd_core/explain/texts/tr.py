@@ -151,6 +151,7 @@ TR: dict[str, str | tuple[str, ...]] = {
     "cause_number_busy": "numara meşguldü",
     "cause_no_reply": "kimse açmadı",
     "cause_outside_hung_up": "aktarılan taraf kapattı",
+    "cause_handed_on": "arayan, danışılan operatöre bağlandı",
     "cause_no_such_number": "böyle bir numara yok",
     "cause_call_rejected": "karşı taraf geri çevirdi",
     "cause_no_trunk": "çağrıyı alabilecek hat yoktu",

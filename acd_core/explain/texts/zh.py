@@ -151,6 +151,7 @@ ZH: dict[str, str | tuple[str, ...]] = {
     "cause_number_busy": "号码占线",
     "cause_no_reply": "无人接听",
     "cause_outside_hung_up": "转接的对方已挂断",
+    "cause_handed_on": "来电者已转给所咨询的坐席",
     "cause_no_such_number": "没有这个号码",
     "cause_call_rejected": "对方拒接",
     "cause_no_trunk": "没有可用的中继",
