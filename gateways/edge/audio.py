@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Protocol
 
@@ -130,11 +131,12 @@ class Audio:
     ) -> None:
         """Record two legs into a stereo file at the absolute `path`."""
         entry = self._recordings[recording] = _Recording(path, left, right, context)
+        left.recordings[recording] = right.recordings[recording] = None
         self._record(recording, entry)
 
     def stop_recording(self, recording: str) -> None:
         """Close the file; the listener's `recording_done` follows."""
-        entry = self._recordings.pop(recording, None)
+        entry = self._forget_recording(recording)
         if entry is None or not entry.started:
             return
         self._closing[recording] = entry
@@ -152,12 +154,11 @@ class Audio:
         leg.freed = True
         if leg.timer is not None:
             leg.timer.cancel()
+        for cell in tuple(leg.cells):
+            self._forget_gain(cell)
         del self._legs[leg.id]
-        for cell in [cell for cell in self._gains if leg.id in cell]:
-            del self._gains[cell]
-        for name, entry in list(self._recordings.items()):
-            if leg in (entry.left, entry.right):
-                self.stop_recording(name)
+        for recording in tuple(leg.recordings):
+            self.stop_recording(recording)
         self.link.send(engine.FreeLeg(leg=leg.id))
 
     # --- the engine's word ------------------------------------------------------------------------
@@ -228,10 +229,9 @@ class Audio:
         for told in (leg.connection, leg.playing):
             if told is not None:
                 self.link.send(told)
-        self._say_gains([cell for cell in self._gains if leg.id in cell])
-        for name, entry in self._recordings.items():
-            if leg in (entry.left, entry.right):
-                self._record(name, entry)
+        self._say_gains(leg.cells)
+        for recording in leg.recordings:
+            self._record(recording, self._recordings[recording])
         remade, leg.made = leg.made, True
         if moved:
             leg.user.audio_bound(message.port)
@@ -263,7 +263,9 @@ class Audio:
         for table in (self._recordings, self._closing):
             names = [name for name, entry in table.items() if message.leg in (entry.left.id, entry.right.id)]
             if names:
-                entry = table.pop(names[-1])
+                entry = table[names[-1]]
+                self._forget_recording(names[-1])
+                self._closing.pop(names[-1], None)
                 self._listener.recording_refused(entry.context, entry.file)
                 return
 
@@ -302,7 +304,7 @@ class Audio:
         leg.user.audio_played(message.play, bool(message.failed))
 
     def _recorded(self, message: engine.RecordingDone) -> None:
-        entry = self._closing.pop(message.recording, None) or self._recordings.pop(message.recording, None)
+        entry = self._closing.pop(message.recording, None) or self._forget_recording(message.recording)
         if entry is None:
             _log.error("recording %s is unknown here: %s", message.recording, message.path)
             return
@@ -318,12 +320,26 @@ class Audio:
         cells = [(one.id, other.id), (other.id, one.id)]
         for cell in cells:
             self._gains[cell] = gain
+            one.cells[cell] = other.cells[cell] = None
         self._say_gains(cells)
         if gain == 0.0:
             for cell in cells:
-                del self._gains[cell]
+                self._forget_gain(cell)
 
-    def _say_gains(self, cells: list[tuple[str, str]]) -> None:
+    def _forget_gain(self, cell: tuple[str, str]) -> None:
+        del self._gains[cell]
+        for name in cell:
+            del self._legs[name].cells[cell]
+
+    def _forget_recording(self, recording: str) -> _Recording | None:
+        """It is not under way any more; None: it was not."""
+        entry = self._recordings.pop(recording, None)
+        if entry is not None:
+            entry.left.recordings.pop(recording, None)
+            entry.right.recordings.pop(recording, None)
+        return entry
+
+    def _say_gains(self, cells: Iterable[tuple[str, str]]) -> None:
         gains = tuple(
             engine.Gain(source, target, self._gains[source, target])
             for source, target in cells

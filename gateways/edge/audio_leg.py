@@ -54,6 +54,8 @@ class AudioLeg:
         self.stranger, self.proved = stranger, False
         self.connection: engine.ConnectLeg | None = None
         self.playing: engine.PlayFiles | engine.PlayLoop | engine.PlayTone | None = None
+        self.cells: dict[tuple[str, str], None] = {}  # of the gains: who hears it, and whom it hears
+        self.recordings: dict[str, None] = {}  # that it is a side of
         self.attempts = 0
         self.timer: asyncio.TimerHandle | None = None
         self._audio = audio

@@ -5,15 +5,18 @@ will need, from the moment a recording begins until the core has confirmed the r
 leaves behind, the next one of its name reports. A note that outlives its report only has it made twice, which
 everybody bears.
 
-Writing and removing is a thread's work, in order: a disk that stalls must not hold calls up. When too much waits for
-it, a recording goes without a note.
+Writing and removing is a thread's work, in order: a disk that stalls must not hold calls up. It gathers for a moment, since
+each time that it wakes up the loop has to wait for the interpreter. When too much waits for it, a recording goes without a
+note.
 """
 
 from __future__ import annotations
 
+import contextlib
 import logging
-import queue
+import os
 import threading
+from collections import deque
 from pathlib import Path
 
 import msgspec
@@ -23,6 +26,7 @@ _log = logging.getLogger(__name__)
 WAITING_MAX = 2_000
 FOUND_MAX = 2_000  # left behind; of more, the latest are left to the start after this one
 _ENDING = ".json"
+_GATHER_S = 0.02
 
 
 class RecordedPart(msgspec.Struct, frozen=True):
@@ -46,7 +50,8 @@ class Notes:
         """Nothing is read yet."""
         self._recordings = recordings
         self._folder = recordings / ".unreported" / edge
-        self._jobs: queue.Queue[tuple[Path, bytes] | None] = queue.Queue(WAITING_MAX)
+        self._jobs: deque[tuple[str, bytes]] = deque()  # file and note; no note: it is removed
+        self._wake, self._stopping = threading.Event(), threading.Event()
         self._thread = threading.Thread(target=self._work, name="recording notes", daemon=True)
         self.left_out = 0
 
@@ -71,44 +76,58 @@ class Notes:
 
     def write(self, part: RecordedPart, file: Path) -> None:
         """A recording begins."""
-        note = msgspec.json.encode(_Note(part, str(file.relative_to(self._recordings))))
-        self._later(self._of(file), note)
+        note = _Note(part, str(file).removeprefix(f"{self._recordings}/"))
+        self._later(file, msgspec.json.encode(note))
 
     def remove(self, file: Path) -> None:
         """The core knows of it, or there is nothing to know."""
-        self._later(self._of(file), b"")
+        self._later(file, b"")
 
     def close(self) -> None:
         """Finish what waits."""
         if self._thread.is_alive():
-            self._jobs.put(None)
+            self._stopping.set()
+            self._wake.set()
             self._thread.join(timeout=2)
 
-    def _of(self, file: Path) -> Path:
-        return self._folder / f"{file.stem}{_ENDING}"
-
-    def _later(self, path: Path, note: bytes) -> None:
-        try:
-            self._jobs.put_nowait((path, note))
-        except queue.Full:
+    def _later(self, file: Path, note: bytes) -> None:
+        if len(self._jobs) >= WAITING_MAX:
             self.left_out += 1
             if self.left_out == 1:
                 _log.error("the disk is too slow for notes of recordings: some are left out")
+            return
+        self._jobs.append((f"{self._folder}/{file.stem}{_ENDING}", note))
+        if not self._wake.is_set():
+            self._wake.set()
 
     def _work(self) -> None:
-        failed = False
-        while (job := self._jobs.get()) is not None:
-            path, note = job
-            try:
-                if note:
-                    path.parent.mkdir(parents=True, exist_ok=True)
-                    path.write_bytes(note)
-                else:
-                    path.unlink(missing_ok=True)
-            except OSError as error:
-                if not failed:
-                    _log.error("notes of recordings: %s", error)
-                failed = True
+        failed = ending = False
+        while not ending:
+            self._wake.wait()
+            ending = self._stopping.wait(_GATHER_S)
+            self._wake.clear()
+            while self._jobs:
+                try:
+                    self._carry_out(*self._jobs.popleft())
+                except OSError as error:
+                    if not failed:
+                        _log.error("notes of recordings: %s", error)
+                    failed = True
+
+    def _carry_out(self, path: str, note: bytes) -> None:
+        if not note:
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(path)
+            return
+        try:
+            file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o666)
+        except FileNotFoundError:  # the first one
+            self._folder.mkdir(parents=True, exist_ok=True)
+            file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o666)
+        try:
+            os.write(file, note)
+        finally:
+            os.close(file)
 
 
 def _is_below(file: str) -> bool:

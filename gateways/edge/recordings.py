@@ -17,6 +17,7 @@ import logging
 import wave
 from collections import deque
 from datetime import UTC, datetime
+from functools import lru_cache
 from pathlib import Path
 
 import msgspec
@@ -32,12 +33,17 @@ UNCONFIRMED_MAX = 10_000  # reports remembered; of more, the oldest is said agai
 INTERRUPTED_MAX = 2_000  # waited for at a time; of more, the files stay and are not reported
 _COMPLETED_WITHIN_S = 120.0
 _LOOK_INTERVAL_S = 0.5
+_DAY_MS = 86_400_000
 
 
 def recording_path(call: str, part: int, now_ms: int) -> Path:
     """`YYYY/MM/DD/CALL-PART.wav`, by the day (UTC) on which the part began."""
-    day = datetime.fromtimestamp(now_ms / 1000, UTC)
-    return Path(f"{day:%Y/%m/%d}") / f"{call}-{part}.wav"
+    return Path(f"{_folder_of_day(now_ms // _DAY_MS)}/{call}-{part}.wav")
+
+
+@lru_cache(2)
+def _folder_of_day(days: int) -> str:
+    return f"{datetime.fromtimestamp(days * _DAY_MS / 1000, UTC):%Y/%m/%d}"
 
 
 class _Report(msgspec.Struct, frozen=True):
@@ -121,7 +127,7 @@ class Recordings:
             call=part.call,
             part=part.part,
             agent=part.agent,
-            path=str(Path(done.path).relative_to(self.folder)),
+            path=done.path.removeprefix(f"{self.folder}/"),
             started_at_ms=done.started_at_ms,
             duration_ms=done.duration_ms,
             size_bytes=done.size_bytes,

@@ -185,6 +185,8 @@ class TransactionLayer:
 
 def _settle_tag(tx: ServerTransaction, response: Response) -> None:
     """Every response of a transaction has the same To tag: our user's, else one of ours."""
+    if response.needed("To").endswith(f">;tag={tx.local_tag}"):
+        return
     tag = response.to.tag
     if tag is None:
         response.set("To", f"{response.get('To')};tag={tx.local_tag}")

@@ -206,7 +206,15 @@ class Message:
     @property
     def vias(self) -> list[Via]:
         """Every Via, topmost first."""
+        if self.has_one_via:
+            return [self.via]
         return [Via.parse(element, self._via_repeats) for element in self.get_list("Via")]
+
+    @property
+    def has_one_via(self) -> bool:
+        """As nearly all that we get have; found without taking any apart."""
+        fields = [value for name, value in self.headers if name == "Via"]
+        return len(fields) == 1 and ("," not in fields[0] or len(self.get_list("Via")) == 1)
 
     def replace_top_via(self, via: Via) -> None:
         """Put `via` in the place of the topmost one."""
@@ -295,7 +303,7 @@ class Message:
         for name, attribute in _OPTIONAL:
             if name in present:
                 getattr(self, attribute)
-        if sum(name == "Via" for name, _ in self.headers) > 1 or "," in present["Via"]:
+        if not self.has_one_via:
             self.vias  # noqa: B018
 
     def _write(self, start_line: str) -> bytes:

@@ -81,7 +81,7 @@ class Receiver:
                 self._counters.stray_responses += 1
                 return
             response.check()
-            if len(response.vias) > 1:
+            if not response.has_one_via:
                 raise SipParseError("response for somebody else", "Via")  # RFC 3261 8.1.3.3
         except SipParseError as error:
             self._receive_malformed(error, source)

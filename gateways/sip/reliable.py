@@ -53,6 +53,8 @@ class TimedOut(msgspec.Struct, frozen=True):
 
 def lists_option(message: Message, name: Literal["Require", "Supported", "Allow"], option: str) -> bool:
     """Whether an option tag or a method stands in this header; one that cannot be read names none."""
+    if message.get(name) is None:
+        return False
     try:
         return option.lower() in (value.lower() for value in message.get_list(name))
     except SipParseError:

@@ -7,6 +7,7 @@ taken, all others are refused with port 0.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Literal
 
 import msgspec
@@ -124,6 +125,7 @@ def _attribute(attribute: Attribute) -> str:
 _Line = tuple[int, str, str]  # number, type, value
 
 
+@lru_cache(maxsize=64)  # an offer is judged at the door and taken when there is audio
 def parse_sdp(data: bytes) -> SessionDescription:
     """A session description; raises `SdpError`."""
     text = data.decode("utf-8", "replace").replace("\r\n", "\n")  # RFC 4566 5: a bare LF should be taken too
