@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import shutil
 import socket
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -15,7 +18,7 @@ from santral.checks import Status, checks_for, link
 from santral.cli import main
 from santral.up.banner import banner
 from santral.up.line import stages_of
-from tests.link.outside import core_config, core_doors, other_machine
+from tests.link.outside import GUARD_S, core_config, core_doors, other_machine
 from tests.support.ports import free_port
 
 
@@ -110,3 +113,24 @@ def test_no_second_core_is_started_beside_an_edge(
     file.write_text('parts = ["edge"]\n[link]\ncore = "192.0.2.1:7400"\n')
     assert main([process, "--config", str(file)]) == 2
     assert "the core runs on another machine (192.0.2.1:7400)" in capsys.readouterr().err
+
+
+def test_the_pages_find_a_core_on_another_machine(tmp_path: Path) -> None:
+    core = core_config(tmp_path)
+    with core_doors(core) as doors:
+        there = other_machine(core)
+        file = tmp_path / "santral.toml"
+        file.write_text(
+            f'parts = ["web"]\ndata_dir = "{there.data_dir}"\n[link]\ncore = "{core.link.listen}"\n'
+            f'[web]\nlisten_port = {free_port()}\n[database]\ndsn = "postgresql://nobody@127.0.0.1:1/nothing"\n'
+        )
+        pages = subprocess.Popen([sys.executable, "-m", "santral", "web", "--config", str(file)])
+        try:
+            deadline = time.monotonic() + GUARD_S
+            while doors.ups != ["web1"]:
+                assert pages.poll() is None
+                assert time.monotonic() < deadline
+                time.sleep(0.02)
+        finally:
+            pages.terminate()
+            pages.wait(GUARD_S)
