@@ -73,6 +73,35 @@ async def test_linphone_hands_its_caller_on(tmp_path: Path) -> None:
         await asyncio.to_thread(phone.became, "CallEnd")
 
 
+async def test_linphone_puts_its_caller_through_to_whom_it_has_asked(tmp_path: Path) -> None:
+    async with (
+        world_in(tmp_path) as world,
+        started(lambda: Linphone(tmp_path / "phone", "101")) as phone,
+    ):
+        know(world, "101")
+        port = world.edge.point.port
+        await asyncio.to_thread(phone.register, "127.0.0.1", port, "secret")
+        call, _ = await answered(world, world.phone())
+        world.core.send(ring(call, "101"))
+        await asyncio.to_thread(phone.ringing)
+        phone.answer()
+        await joined(world, call)
+        await asyncio.to_thread(phone.became, "CallStreamsRunning")
+        phone.hold()
+        await asyncio.to_thread(phone.became, "CallPaused")
+        phone.call(f"sip:185@127.0.0.1:{port}")
+        asking = (await world.core.expect(events.CallArrived, lambda event: event.call != call)).call
+        world.core.send(commands.AnswerCaller(edge=EDGE, call=asking))
+        await asyncio.to_thread(phone.became, "CallStreamsRunning")
+        phone.put_through(1, to=2)
+        event = await world.core.expect(events.TransferAsked)
+        assert (event.call, event.other, event.target) == (call, asking, "185")
+        decide(world, event, 200)
+        world.core.send(commands.EndCall(edge=EDGE, call=asking, cause="handed_on"))
+        await world.engine.expect(engine.FreeLeg, lambda freed: freed.leg == f"{call}-p3")
+        assert [held.call for held in world.edge.calls.inventory()] == [call]
+
+
 async def test_baresip_hands_its_caller_on(tmp_path: Path) -> None:
     async with world_in(tmp_path) as world:
         know(world, "101")

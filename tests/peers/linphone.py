@@ -114,6 +114,10 @@ class Linphone:
         """A blind transfer: REFER."""
         self.program.say(f"transfer {uri}")
 
+    def put_through(self, call: int, to: int) -> None:
+        """An attended transfer of one of its calls to another, by their numbers: REFER with Replaces."""
+        self.program.say(f"transfer {call} --to-call {to}")
+
     def hang_up(self) -> None:
         """End the call."""
         self.program.say("terminate")
