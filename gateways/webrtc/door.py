@@ -36,6 +36,9 @@ class Guest(Protocol):
     def checked(self, door: Door, address: UdpAddress, *, nominated: bool) -> None:
         """An authentic check came from there."""
 
+    def answered(self, door: Door, address: UdpAddress, data: bytes) -> None:
+        """STUN that is no check came from an address that was checked: an answer, perhaps."""
+
     def receive(self, data: bytes) -> None:
         """A datagram came from an address that was checked."""
 
@@ -119,6 +122,10 @@ class Door(UdpSocket):
 
     def _check(self, data: bytes, addr: UdpAddress) -> None:
         check = stun.parse_check(data)
+        known = self._known.get(addr)
+        if check is None and known is not None:
+            known.answered(self, addr, data)
+            return
         guest = self._doors.guests.get(check.local_ufrag) if check is not None else None
         if (
             check is None
@@ -131,7 +138,6 @@ class Door(UdpSocket):
         if check.controlled:
             self.send(stun.role_conflict(check, guest.password), addr)
             return
-        known = self._known.get(addr)
         if known is not guest:
             if known is not None and known.connected and known.page == addr:
                 self._doors.turn_away(addr)  # a false source address must not silence another guest

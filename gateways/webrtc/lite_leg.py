@@ -7,9 +7,10 @@ renumbered, encrypted and go to the page. That is all the work a leg makes
 
 A leg goes through these: it waits for the page's connectivity checks (`Doors` answers them), then for the
 DTLS handshake that the page begins, then audio flows. It takes the address that the page nominated last, so a
-page whose network changes keeps its leg. It ends when the page says so (DTLS close_notify), when the
-handshake fails, when nothing came up in time, or when the page has fallen silent: a page that talks sends
-fifty packets a second, and one that only listens a check every few seconds.
+page whose network changes keeps its leg; but once audio flows only when the page answers there. The source of
+a check is easily forged, and who has a leg could else point its audio at anybody. A leg ends when the page says
+so (DTLS close_notify), when the handshake fails, when nothing came up in time, or when the page has fallen silent:
+a page that talks sends fifty packets a second, and one that only listens a check every few seconds.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from collections.abc import Sequence
 from gateways.media import rtp
 from gateways.media.reception import Reception
 from gateways.media.reports import Reports
+from gateways.webrtc import stun
 from gateways.webrtc.door import Door, Doors
 from gateways.webrtc.dtls import Credentials, DtlsError, DtlsServer, State
 from gateways.webrtc.interface import CLOSED, FAILED, LOST, Address, LegEvents
@@ -101,7 +103,7 @@ class LiteLeg:
         self._audio = audio
         self._events = events
         self._loop = asyncio.get_running_loop()
-        self.remote_ufrag = offer.ufrag
+        self.remote_ufrag, self._remote_password = offer.ufrag, offer.password.encode()
         self.ufrag = _random_chars(8)
         password = _random_chars(24)
         self.password = password.encode()
@@ -123,6 +125,7 @@ class LiteLeg:
         self._reception: Reception | None = None
         self._door: Door | None = None
         self.page: UdpAddress = ()
+        self._asked: tuple[Door, UdpAddress, bytes] | None = None  # where the page says it is now
         self._began_at = self._heard_at = self._loop.time()
         self._spoke_at = 0.0  # when audio came last
         self._closing: asyncio.Task[None] | None = None
@@ -150,8 +153,29 @@ class LiteLeg:
     def checked(self, door: Door, address: UdpAddress, *, nominated: bool) -> None:
         """The page's check came (and was answered): RFC 8445 section 7.3.1.5, for lite agents 7.3.2."""
         self._heard_at = self._loop.time()
-        if nominated or self._door is None:
+        if self._door is None or (nominated and not self.connected):
             self._door, self.page = door, address
+        elif (door, address) == (self._door, self.page):
+            self._asked = None
+        elif nominated or self._is_asked(door, address):
+            self._ask(door, address)
+
+    def _is_asked(self, door: Door, address: UdpAddress) -> bool:
+        return self._asked is not None and self._asked[:2] == (door, address)
+
+    def _ask(self, door: Door, address: UdpAddress) -> None:
+        """The page checks again and again where it is, so a question that is lost is asked again."""
+        if self._asked is None or not self._is_asked(door, address):
+            self._asked = (door, address, secrets.token_bytes(stun.TRANSACTION_BYTES))
+        user = f"{self.remote_ufrag}:{self.ufrag}"
+        door.send(stun.question(user, self._remote_password, self._asked[2]), address)
+
+    def answered(self, door: Door, address: UdpAddress, data: bytes) -> None:
+        """The page is there: its audio goes there from now on."""
+        if self._asked is None or not self._is_asked(door, address):
+            return
+        if stun.is_answer(data, self._asked[2], self._remote_password):
+            self._door, self.page, self._asked = door, address, None
 
     def receive(self, data: bytes) -> None:
         """A datagram of the page: RFC 7983 section 7 tells what by the first byte."""

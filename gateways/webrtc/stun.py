@@ -1,8 +1,8 @@
 """Connectivity checks as an ICE lite agent answers them (RFC 8445 sections 2.5 and 7.3, RFC 8489).
 
 A lite agent sends no checks. It answers those that come, if they are made with the password that its SDP gave
-the other side, and takes the address that the other side nominates. Bytes in, bytes out; who owns a password
-is the caller's business.
+the other side, and takes the address that the other side nominates. It may ask an address whether the other side is
+really there, as consent is asked for (RFC 7675). Bytes in, bytes out; who owns a password is the caller's business.
 """
 
 from __future__ import annotations
@@ -23,13 +23,16 @@ _ATTRIBUTES_MAX = 32
 _REQUEST, _SUCCESS, _ERROR = 0x0001, 0x0101, 0x0111  # Binding
 _USERNAME = 0x0006
 _MESSAGE_INTEGRITY = 0x0008
+_PRIORITY = 0x0024
 _ERROR_CODE = 0x0009
 _XOR_MAPPED_ADDRESS = 0x0020
 _USE_CANDIDATE = 0x0025
 _FINGERPRINT = 0x8028
 _ICE_CONTROLLED = 0x8029
 
+TRANSACTION_BYTES = 12
 _INTEGRITY_BYTES = 20
+_NO_CANDIDATE = struct.pack("!I", 1)  # the priority of what becomes no candidate of ours
 _FINGERPRINT_XOR = 0x5354554E
 
 
@@ -61,9 +64,7 @@ def parse_check(data: bytes) -> Check | None:
         elif integrity:
             continue  # RFC 8489 section 14.5: what follows the integrity is not authenticated
         elif name == _MESSAGE_INTEGRITY:
-            end = start + _ATTRIBUTE.size + _INTEGRITY_BYTES - _HEADER.size
-            signed = data[:2] + end.to_bytes(2, "big") + data[4:start]
-            integrity = value
+            signed, integrity = _signed(data, start), value
         elif name == _USERNAME:
             username = value
         elif name == _USE_CANDIDATE:
@@ -80,6 +81,35 @@ def parse_check(data: bytes) -> Check | None:
 def is_authentic(check: Check, password: bytes) -> bool:
     """Whether the sender knows the password (RFC 8489 section 14.5)."""
     return hmac.compare_digest(hmac.digest(password, check.signed, hashlib.sha1), check.integrity)
+
+
+def question(user: str, password: bytes, transaction: bytes) -> bytes:
+    """Whether the other side, whose `user` and `password` these are, is at an address: only it can answer."""
+    attributes = [
+        (_USERNAME, user.encode()),
+        (_PRIORITY, _NO_CANDIDATE),
+        (_ICE_CONTROLLED, transaction[:8]),
+    ]
+    return _message(_REQUEST, transaction, attributes, password)
+
+
+def is_answer(data: bytes, transaction: bytes, password: bytes) -> bool:
+    """Whether this answers the question of that transaction, made with the other side's password."""
+    if not _HEADER.size <= len(data) <= _MESSAGE_MAX_BYTES:
+        return False
+    kind, length, magic, answered = _HEADER.unpack_from(data)
+    if (kind, magic, answered) != (_SUCCESS, _MAGIC, transaction) or length != len(data) - _HEADER.size:
+        return False
+    for name, value, start in _attributes(data):
+        if name == _MESSAGE_INTEGRITY:
+            return hmac.compare_digest(hmac.digest(password, _signed(data, start), hashlib.sha1), value)
+    return False
+
+
+def _signed(data: bytes, integrity_at: int) -> bytes:
+    """What an integrity that stands there is computed over (RFC 8489 section 14.5)."""
+    end = integrity_at + _ATTRIBUTE.size + _INTEGRITY_BYTES - _HEADER.size
+    return data[:2] + end.to_bytes(2, "big") + data[4:integrity_at]
 
 
 def success(check: Check, password: bytes, host: str, port: int) -> bytes:

@@ -15,10 +15,12 @@ import pytest
 from playwright.async_api import async_playwright
 
 from gateways.webrtc.interface import Address
+from gateways.webrtc.lite_leg import LiteAudio
 from gateways.webrtc.messages import CloseLeg, LegAnswered, OfferLeg
 from tests.support.tones import RATE, tone_wav
 from tests.webrtc.parts import Engine, hears, until
 from tests.webrtc.test_legs import Bench, on_bench
+from tests.webrtc.test_lite_leg import a_visitor, answer_to, knock
 
 CHROMIUM = shutil.which("chromium")
 MICROPHONE_HZ, ENGINE_HZ = 450.0, 1000.0
@@ -159,6 +161,22 @@ async def page_hears(page: Any, frequency_hz: float) -> None:
             await asyncio.sleep(0.1)
 
 
+async def answers_where_it_is(bench: Bench) -> None:
+    """A page that comes back from another network is asked, and the browser answers by itself."""
+    audio = bench.legs._audio
+    assert isinstance(audio, LiteAudio)
+    [leg] = audio.legs
+    before, elsewhere = leg.page, await a_visitor()
+    [door] = audio.doors._doors
+    elsewhere.transport.sendto(knock(leg, **{"USE-CANDIDATE": None}), audio.doors.candidates[0])
+    await until(lambda: len(elsewhere.heard) > 1, "a question")
+    elsewhere.transport.sendto(answer_to(elsewhere.heard[1], leg), audio.doors.candidates[0])
+    await until(lambda: leg.page != before, "moved")
+    elsewhere.transport.close()
+    door.datagram_received(knock(leg, **{"USE-CANDIDATE": None}), before)
+    await until(lambda: leg.page == before, "Chromium's answer")
+
+
 def test_tones_pass_both_ways(address: str, microphone: Path) -> None:
     async def test(bench: Bench) -> None:
         async with browser_page(address, microphone) as page:
@@ -168,6 +186,7 @@ def test_tones_pass_both_ways(address: str, microphone: Path) -> None:
             await until(lambda: len(engine.heard) > 3 * RATE, "three seconds of the microphone")
             assert hears(engine.heard[-RATE:], MICROPHONE_HZ)
             assert await page.evaluate("codecs()") == ["audio/PCMU"]
+            await answers_where_it_is(bench)
             await page.evaluate("pc.close()")
             await until(lambda: bench.closed("a") == ["closed"], "the page's goodbye")
 

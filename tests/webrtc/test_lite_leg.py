@@ -15,7 +15,7 @@ from gateways.webrtc import lite_leg
 from gateways.webrtc.door import Door
 from gateways.webrtc.interface import BadOfferError
 from gateways.webrtc.lite_leg import LiteAudio, LiteLeg
-from tests.webrtc.parts import Browser, Engine, until
+from tests.webrtc.parts import FRAME, Browser, Engine, until
 from tests.webrtc.test_dtls import Page
 from tests.webrtc.test_sdp import CHROMIUM, SHA256
 
@@ -57,14 +57,14 @@ class Visitor(asyncio.DatagramProtocol):
         self.heard.append(data)
 
 
-async def _visitor() -> Visitor:
+async def a_visitor() -> Visitor:
     _, visitor = await asyncio.get_running_loop().create_datagram_endpoint(
         Visitor, local_addr=("127.0.0.1", 0)
     )
     return visitor
 
 
-def _knock(leg: LiteLeg, *, user: str = "", password: bytes = b"", **attributes: object) -> bytes:
+def knock(leg: LiteLeg, *, user: str = "", password: bytes = b"", **attributes: object) -> bytes:
     message = aioice.stun.Message(
         message_method=aioice.stun.Method.BINDING, message_class=aioice.stun.Class.REQUEST
     )
@@ -73,6 +73,21 @@ def _knock(leg: LiteLeg, *, user: str = "", password: bytes = b"", **attributes:
     message.attributes.update(attributes)
     message.add_message_integrity(password or leg.password)
     return bytes(message)
+
+
+def answer_to(question: bytes, leg: LiteLeg, password: bytes = b"") -> bytes:
+    """What a page says when it is asked whether it is there."""
+    asked = aioice.stun.parse_message(question)
+    assert asked.check_message_integrity(leg._remote_password)
+    assert asked.attributes["USERNAME"] == f"{leg.remote_ufrag}:{leg.ufrag}"
+    answer = aioice.stun.Message(
+        message_method=aioice.stun.Method.BINDING,
+        message_class=aioice.stun.Class.RESPONSE,
+        transaction_id=asked.transaction_id,
+    )
+    answer.attributes["XOR-MAPPED-ADDRESS"] = ("127.0.0.1", 1)
+    answer.add_message_integrity(password or leg._remote_password)
+    return bytes(answer)
 
 
 def with_audio(test: Callable[[LiteAudio, Engine, Events], Awaitable[None]]) -> None:
@@ -136,20 +151,20 @@ def test_a_certificate_that_is_not_the_offer_s_ends_the_leg() -> None:
 def test_the_door_is_silent_to_strangers() -> None:
     async def test(audio: LiteAudio, engine: Engine, events: Events) -> None:
         leg = await audio.open(CHROMIUM, engine.address, events)
-        visitor = await _visitor()
+        visitor = await a_visitor()
         (candidate,) = audio.doors.candidates
         strange = [
             b"",
             b"\x00",
             b"\x80" + bytes(40),
             b"\x16\xfe\xfd" + bytes(40),
-            _knock(leg, user=f"{leg.ufrag}:other"),
-            _knock(leg, user=f"nobody:{leg.remote_ufrag}"),
-            _knock(leg, password=b"guessed"),
+            knock(leg, user=f"{leg.ufrag}:other"),
+            knock(leg, user=f"nobody:{leg.remote_ufrag}"),
+            knock(leg, password=b"guessed"),
         ]
         for data in strange:
             visitor.transport.sendto(data, candidate)
-        visitor.transport.sendto(_knock(leg), candidate)
+        visitor.transport.sendto(knock(leg), candidate)
         await until(lambda: bool(visitor.heard), "an answer to the one who knows the password")
         assert len(visitor.heard) == 1
         assert aioice.stun.parse_message(visitor.heard[0]).check_message_integrity(leg.password)
@@ -162,8 +177,8 @@ def test_the_door_is_silent_to_strangers() -> None:
 def test_who_believes_to_be_controlled_is_told_to_switch() -> None:
     async def test(audio: LiteAudio, engine: Engine, events: Events) -> None:
         leg = await audio.open(CHROMIUM, engine.address, events)
-        visitor = await _visitor()
-        visitor.transport.sendto(_knock(leg, **{"ICE-CONTROLLED": 1}), audio.doors.candidates[0])
+        visitor = await a_visitor()
+        visitor.transport.sendto(knock(leg, **{"ICE-CONTROLLED": 1}), audio.doors.candidates[0])
         await until(lambda: bool(visitor.heard), "an answer")
         answer = aioice.stun.parse_message(visitor.heard[0])
         assert answer.attributes["ERROR-CODE"][0] == 487
@@ -175,11 +190,11 @@ def test_who_believes_to_be_controlled_is_told_to_switch() -> None:
 def test_a_leg_that_is_closed_answers_nobody() -> None:
     async def test(audio: LiteAudio, engine: Engine, events: Events) -> None:
         leg = await audio.open(CHROMIUM, engine.address, events)
-        visitor = await _visitor()
-        visitor.transport.sendto(_knock(leg), audio.doors.candidates[0])
+        visitor = await a_visitor()
+        visitor.transport.sendto(knock(leg), audio.doors.candidates[0])
         await until(lambda: len(visitor.heard) == 1, "an answer")
         await leg.close()
-        visitor.transport.sendto(_knock(leg), audio.doors.candidates[0])
+        visitor.transport.sendto(knock(leg), audio.doors.candidates[0])
         visitor.transport.sendto(b"\x80" + bytes(40), audio.doors.candidates[0])
         await until(lambda: audio.doors.strangers == 2, "both were seen")
         assert len(visitor.heard) == 1
@@ -192,14 +207,14 @@ def test_a_leg_that_is_closed_answers_nobody() -> None:
 def test_a_guest_of_many_addresses_has_a_bounded_memory() -> None:
     async def test(audio: LiteAudio, engine: Engine, events: Events) -> None:
         leg = await audio.open(CHROMIUM, engine.address, events)
-        visitors = [await _visitor() for _ in range(12)]
-        for visitor in visitors:
-            visitor.transport.sendto(_knock(leg), audio.doors.candidates[0])
-        await until(lambda: all(visitor.heard for visitor in visitors), "all are answered")
+        visitors = [await a_visitor() for _ in range(12)]
+        for one in visitors:
+            one.transport.sendto(knock(leg), audio.doors.candidates[0])
+        await until(lambda: all(one.heard for one in visitors), "all are answered")
         (door,) = audio.doors._doors
         assert len(door._known) == 8
-        for visitor in visitors:
-            visitor.transport.close()
+        for one in visitors:
+            one.transport.close()
 
     with_audio(test)
 
@@ -209,9 +224,9 @@ def test_the_address_in_use_is_not_the_one_that_is_forgotten() -> None:
         leg = await audio.open(CHROMIUM, engine.address, events)
         (door,) = audio.doors._doors
         page = ("127.0.0.1", 40_000)
-        door.datagram_received(_knock(leg, **{"USE-CANDIDATE": None}), page)
+        door.datagram_received(knock(leg, **{"USE-CANDIDATE": None}), page)
         for port in range(40_001, 40_020):
-            door.datagram_received(_knock(leg), ("127.0.0.1", port))
+            door.datagram_received(knock(leg), ("127.0.0.1", port))
         assert leg.page == page
         assert page in door._known
 
@@ -228,10 +243,10 @@ def test_an_address_in_use_is_not_taken_by_another_leg() -> None:
         await until(lambda: events.said == ["connected"], "connected")
         other = await audio.open(CHROMIUM, engine.address, Events())
         (door,) = audio.doors._doors
-        door.datagram_received(_knock(other), leg.page)
+        door.datagram_received(knock(other), leg.page)
         assert door._known[leg.page] is leg
         await leg.close()
-        door.datagram_received(_knock(other), leg.page)
+        door.datagram_received(knock(other), leg.page)
         assert door._known[leg.page] is other
         await browser.close()
 
@@ -268,12 +283,58 @@ def test_a_page_that_nominates_another_address_is_heard_there() -> None:
         leg = await audio.open(await browser.offer(), engine.address, events)
         await browser.take(leg.answer)
         await until(lambda: events.said == ["connected"], "connected")
-        elsewhere = await _visitor()
-        elsewhere.transport.sendto(_knock(leg, **{"USE-CANDIDATE": None}), audio.doors.candidates[0])
-        await until(lambda: bool(elsewhere.heard), "an answer")
+        before = leg.page
+        elsewhere = await a_visitor()
+        nomination = knock(leg, **{"USE-CANDIDATE": None})
+        elsewhere.transport.sendto(nomination, audio.doors.candidates[0])
+        await until(lambda: len(elsewhere.heard) == 2, "an answer and a question")
+        elsewhere.transport.sendto(answer_to(elsewhere.heard[1], leg), audio.doors.candidates[0])
         engine.play(leg.relay, 1000.0)
         await until(lambda: any(data[0] >= 128 for data in elsewhere.heard), "audio at the new address")
+        assert leg.page == elsewhere.transport.get_extra_info("sockname")
+        # And back, where another implementation of ICE answers.
+        (door,) = audio.doors._doors
+        door.datagram_received(nomination, before)
+        await until(lambda: leg.page == before, "the browser answers")
         elsewhere.transport.close()
+        await browser.close()
+
+    with_audio(test)
+
+
+def test_a_page_can_point_its_audio_at_nobody_else() -> None:
+    """It knows the password of its leg, and may write any source into a check; but it hears no question that goes there."""
+
+    async def test(audio: LiteAudio, engine: Engine, events: Events) -> None:
+        browser = Browser()
+        leg = await audio.open(await browser.offer(), engine.address, events)
+        await browser.take(leg.answer)
+        await until(lambda: events.said == ["connected"], "connected")
+        (door,) = audio.doors._doors
+        before, victim = leg.page, await a_visitor()
+        address = victim.transport.get_extra_info("sockname")
+        engine.play(leg.relay, 1000.0)
+        for _ in range(3):
+            door.datagram_received(knock(leg, **{"USE-CANDIDATE": None}), address)
+        await until(lambda: len(victim.heard) == 6, "answers and questions")
+        # What the page can make without having heard the question is no answer to it.
+        forged = aioice.stun.Message(
+            message_method=aioice.stun.Method.BINDING, message_class=aioice.stun.Class.RESPONSE
+        )
+        forged.add_message_integrity(leg._remote_password)
+        door.datagram_received(bytes(forged), address)
+        wrong = answer_to(victim.heard[-1], leg, password=b"guess")
+        door.datagram_received(wrong, address)
+        await until(lambda: len(browser.heard) > 3 * FRAME, "the page is still heard by")
+        assert leg.page == before
+        assert all(data[0] <= 3 for data in victim.heard), "checks are answered, nothing else comes"
+        # From another address than the one that was asked it is no answer either.
+        other = await a_visitor()
+        door.datagram_received(knock(leg), other.transport.get_extra_info("sockname"))
+        door.datagram_received(answer_to(victim.heard[-1], leg), other.transport.get_extra_info("sockname"))
+        assert leg.page == before
+        for one in (victim, other):
+            one.transport.close()
         await browser.close()
 
     with_audio(test)

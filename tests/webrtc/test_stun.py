@@ -6,7 +6,7 @@ import aioice.stun
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateways.webrtc.stun import is_authentic, parse_check, role_conflict, success
+from gateways.webrtc.stun import is_answer, is_authentic, parse_check, question, role_conflict, success
 
 # RFC 5769 section 2.1
 REQUEST = bytes.fromhex(
@@ -120,3 +120,27 @@ def test_rubbish_is_no_check(rubbish: bytes, length: int) -> None:
     for data in (rubbish, REQUEST[:20] + rubbish, REQUEST[:2] + length.to_bytes(2, "big") + rubbish):
         check = parse_check(data)
         assert check is None or not is_authentic(check, PASSWORD)
+
+
+def test_a_question_that_another_implementation_understands_and_its_answer() -> None:
+    transaction = bytes(range(12))
+    data = question("theirs:ours", PASSWORD, transaction)
+    asked = aioice.stun.parse_message(data)
+    assert asked.check_message_integrity(PASSWORD)
+    assert (asked.message_class, asked.transaction_id) == (aioice.stun.Class.REQUEST, transaction)
+    assert asked.attributes["USERNAME"] == "theirs:ours"
+    answer = aioice.stun.Message(
+        message_method=aioice.stun.Method.BINDING,
+        message_class=aioice.stun.Class.RESPONSE,
+        transaction_id=transaction,
+    )
+    answer.attributes["XOR-MAPPED-ADDRESS"] = ("192.0.2.1", 9)
+    unsigned = bytes(answer)
+    answer.add_message_integrity(PASSWORD)
+    assert is_answer(bytes(answer), transaction, PASSWORD)
+    assert not is_answer(bytes(answer), transaction, b"another")
+    assert not is_answer(bytes(answer), bytes(12), PASSWORD)
+    assert not is_answer(unsigned, transaction, PASSWORD)
+    assert not is_answer(data, transaction, PASSWORD), "a question is no answer"
+    for length in range(len(bytes(answer))):
+        assert not is_answer(bytes(answer)[:length], transaction, PASSWORD)
