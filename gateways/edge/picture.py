@@ -115,7 +115,7 @@ class _PageWatch:
             # Where the files end is noted before their past is read: a line of this moment may come twice, never not at all.
             self._follower = Follower(self._folder, from_now=True)
             parties = parties_of(self._folder, self.call)
-            self._watch = Watch(self.call, parties)
+            self._watch = Watch(self.call, {id_: party for (_, id_), party in parties.items()})
             self._waiting += self._named(
                 (one.party, one.message) for one in messages_of(self._folder, parties)
             )

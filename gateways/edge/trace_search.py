@@ -5,12 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import TypeAlias
 
 import msgspec
 
 from acd_core.link.trace_lines import TraceMessage, TraceParty
 from gateways.edge.trace import read_lines, trace_files
 
+ANY_EDGE = ""
 _CALL_ID = re.compile(r"^(?:call-id|i)[ \t]*:[ \t]*(\S+)", re.IGNORECASE | re.MULTILINE)
 
 
@@ -28,23 +30,30 @@ def sip_call_id(message: TraceMessage) -> str:
     return match[1] if match else ""
 
 
-def parties_of(folder: Path, call: str) -> dict[str, str]:
-    """SIP Call-ID → party, of this call. An id that is no call's is taken for a SIP Call-ID: a request that was refused at the
-    door has no other.
+Parties: TypeAlias = Mapping[tuple[str, str], str]
+
+
+def parties_of(folder: Path, call: str) -> Parties:
+    """Edge and SIP Call-ID → party, of this call: a dialog between two edges is another party's to each. An id that is no call's
+    is taken for a SIP Call-ID, at any edge: a request that was refused at the door has no other.
     """
     wanted = msgspec.json.encode(call)
     found = {}
     for path in trace_files(folder):
         for line in read_lines(path, (wanted,)):
             if isinstance(line, TraceParty) and line.call == call:
-                found[line.sip_call_id] = line.party
-    return found or {call: "peer"}
+                found[path.parent.name, line.sip_call_id] = line.party
+    return found or {(ANY_EDGE, call): "peer"}
 
 
-def messages_of(folder: Path, parties: Mapping[str, str]) -> Iterator[Traced]:
+def messages_of(folder: Path, parties: Parties) -> Iterator[Traced]:
     """The messages of these parties, file by file."""
-    wanted = tuple(msgspec.json.encode(call_id)[1:-1] for call_id in parties)
+    wanted = tuple({msgspec.json.encode(call_id)[1:-1] for _, call_id in parties})
     for path in trace_files(folder):
+        edge = path.parent.name
         for message in read_lines(path, wanted):
-            if isinstance(message, TraceMessage) and (party := parties.get(sip_call_id(message))):
-                yield Traced(message, party, path.parent.name)
+            if not isinstance(message, TraceMessage):
+                continue
+            id_ = sip_call_id(message)
+            if party := parties.get((edge, id_)) or parties.get((ANY_EDGE, id_)):
+                yield Traced(message, party, edge)

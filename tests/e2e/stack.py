@@ -62,9 +62,7 @@ TRUNK_HOST = "127.0.0.2"
 class Stack:
     """A running system of its own below `folder`."""
 
-    def __init__(
-        self, folder: Path, *, plan: Path, roster: Path, categories: Path, edges: int = 1
-    ) -> None:
+    def __init__(self, folder: Path, *, plan: Path, roster: Path, categories: Path, edges: int = 1) -> None:
         """Writes the configuration; `start` starts."""
         self.folder = folder
         folder.mkdir(parents=True, exist_ok=True)

@@ -244,6 +244,24 @@ def test_a_request_that_was_refused_at_the_door_is_found_by_its_own_call_id(tmp_
     assert "405 Method Not Allowed" in ladder
 
 
+def test_a_dialog_between_two_edges_is_another_party_to_each(tmp_path: Path) -> None:
+    invite = "INVITE sip:101@127.0.0.1 SIP/2.0\r\nCall-ID: between\r\nCSeq: 1 INVITE\r\n\r\n"
+    traces = config_for(tmp_path).traces_path
+    for edge, party, sent in (("edge1", "edge2 phone 101", True), ("edge2", "from edge1", False)):
+        lines: tuple[TraceParty | TraceMessage, ...] = (
+            TraceParty(at_ms=1, call="c-1", party=party, sip_call_id="between"),
+            TraceMessage(at_ms=1, sent=sent, host="127.0.0.1", port=5_062, text=invite),
+        )
+        folder = traces / edge
+        folder.mkdir(parents=True)
+        data = b"".join(msgspec.json.encode(line) + b"\n" for line in lines)
+        (folder / "sip-0000000001.jsonl").write_bytes(data)
+    ladder = render(config_for(tmp_path), "c-1")
+    assert ladder.count("INVITE 101") == 2
+    assert "edge2 phone 101" in ladder
+    assert "from edge1" in ladder
+
+
 def write_journal(folder: Path, arrived: events.CallArrived, gone: events.CallerHungUp) -> None:
     journal = JournalWriter(folder, last_seq=0, segment_max_bytes=10_000, sync_interval_ms=10)
     stranger = events.CallerHungUp(call="c-other")

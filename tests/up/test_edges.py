@@ -23,7 +23,6 @@ from acd_core.domain import events as ev
 from acd_core.link import signals
 from acd_core.link.aio import LinkClient
 from gateways.edge.phones import phones_path, set_phone_password
-from gateways.sip.message import Response
 from santral.checks import network
 from santral.checks.finding import Status
 from santral.cli import main
@@ -256,13 +255,7 @@ async def call(port: int, number: str) -> Phone:
     return caller
 
 
-async def silent(phone: Phone) -> bool:
-    """Nothing has come to it until now: asked of the edge, which answers in order."""
-    phone.request("OPTIONS", call="ask")
-    return isinstance(await phone.receive(), Response)
-
-
-def test_two_edges_serve_callers_and_phones_of_one_core(folder: Path) -> None:
+def test_two_edges_serve_each_others_operators(folder: Path) -> None:
     async def story() -> None:
         async with two_edges(folder) as (processes, web):
             await web.lines({"edge1": 2, "edge2": 1})  # of the three that the carrier allows
@@ -271,36 +264,69 @@ def test_two_edges_serve_callers_and_phones_of_one_core(folder: Path) -> None:
             for user, (agent, phone) in zip(("101", "102"), phones.items(), strict=True):
                 assert (await register(None, phone, user=user)).status == 200  # type: ignore[arg-type]
                 await web.log_in(agent)
-            # The audio of a conversation is at one edge: a call of the second is not for Ada, whose phone is at the first.
             web.ready("ada")
             await web.view("ada", lambda view: view.state == "ready")
-            at_second = await call(second, "05320000002")
-            assert await silent(phones["ada"])
+            # A call of the second edge is for Ada, whose phone is at the first.
+            caller = await call(second, "05320000002")
+            invite = await phones["ada"].asked("INVITE")
+            assert invite.from_.uri.user_text == "05320000002"
+            phones["ada"].reply(invite, 200, body=sdp(42_000))
+            await phones["ada"].asked("ACK")
+            await web.view("ada", lambda view: view.state == "talking")
+            # Her edge dies in the conversation: the caller waits again, and the next operator has the call.
             web.ready("bora")
+            await web.view("bora", lambda view: view.state == "ready")
+            os.kill(processes.running["edge"].pid, signal.SIGKILL)
+            await web.view("ada", lambda view: view.reason == "no_audio")
             invite = await phones["bora"].asked("INVITE")
             assert invite.from_.uri.user_text == "05320000002"
             phones["bora"].reply(invite, 200, body=sdp(41_000))
             await phones["bora"].asked("ACK")
             await web.view("bora", lambda view: view.state == "talking")
-            # The first edge serves meanwhile.
-            at_first = await call(first, "05320000001")
-            invite = await phones["ada"].asked("INVITE")
-            assert invite.from_.uri.user_text == "05320000001"
-            phones["ada"].reply(invite, 200, body=sdp(42_000))
-            await phones["ada"].asked("ACK")
-            await web.view("ada", lambda view: view.state == "talking")
-            # One edge dies: its calls end, the others' go on.
+            # It is back, and so is her phone. An offer that rings there when it dies again is withdrawn.
+            await asyncio.to_thread(processes.start, "edge", "edge")
+            assert (await register(None, phones["ada"], user="101")).status == 200  # type: ignore[arg-type]
+            await web.view("ada", lambda view: view.phone_registered)
+            web.ready("ada")
+            await web.view("ada", lambda view: view.state == "ready")
+            other = await call(second, "05320000003")
+            await phones["ada"].asked("INVITE")
+            await web.view("ada", lambda view: view.state == "ringing")
+            os.kill(processes.running["edge"].pid, signal.SIGKILL)
+            await web.view("ada", lambda view: view.state != "ringing")
+            # The first caller hangs up; Bora finishes, and has the one who went on waiting.
+            caller.request("BYE", to_tag=caller.to_tag)
+            await caller.response(200, "BYE")
+            await web.view("bora", lambda view: view.state == "wrap_up")
+            web.ready("bora")
+            while (invite := await phones["bora"].asked("INVITE")).from_.uri.user_text != "05320000003":
+                pass
+            # The edge of a call dies: the phone at the other one rings no more once its next process is known.
+            await asyncio.to_thread(processes.start, "edge", "edge")
             os.kill(processes.running["edge2"].pid, signal.SIGKILL)
-            await web.view("bora", lambda view: view.state != "talking")
-            at_first.request("BYE", to_tag=at_first.to_tag)
-            await at_first.response(200, "BYE")
-            await web.view("ada", lambda view: view.state == "wrap_up")
-            await asyncio.to_thread(processes.start, "edge2", "edge", "--number", "2")
-            assert (await register(None, phones["bora"], user="102")).status == 200  # type: ignore[arg-type]
-            async with asyncio.timeout(GUARD_S):
-                while {path.name for path in processes.config.traces_path.iterdir()} != {"edge1", "edge2"}:  # noqa: ASYNC110
-                    await asyncio.sleep(0.01)
-            for phone in (*phones.values(), at_first, at_second):
+            await web.view("bora", lambda view: view.state != "ringing")
+            for phone in (*phones.values(), caller, other):
                 phone.close()
+
+    asyncio.run(story())
+
+
+def test_a_phone_stops_ringing_when_the_calls_edge_is_another_process(folder: Path) -> None:
+    async def story() -> None:
+        async with two_edges(folder) as (processes, web):
+            phone = Phone(processes.port)
+            assert (await register(None, phone, user="101")).status == 200  # type: ignore[arg-type]
+            await web.log_in("ada")
+            web.ready("ada")
+            await web.view("ada", lambda view: view.state == "ready")
+            caller = await call(processes.port + 2, "05320000002")
+            invite = await phone.asked("INVITE")
+            phone.reply(invite, 180)
+            os.kill(processes.running["edge2"].pid, signal.SIGKILL)
+            await asyncio.to_thread(processes.start, "edge2", "edge", "--number", "2")
+            await phone.asked("CANCEL")
+            await web.view("ada", lambda view: view.state == "ready")
+            phone.close()
+            caller.close()
 
     asyncio.run(story())
