@@ -1,8 +1,7 @@
 """Which edge a browser's audio goes to, when there are several.
 
-An operator can be given the calls of the edge that has their audio, and no others. So the operators are spread evenly: each new
-leg goes to the edge with the fewest, those that are being set up among them. Who is in a conversation and comes back goes to the
-edge of that conversation, where alone it can go on.
+Each new leg goes to the edge with the fewest, those that are being set up among them. Who is in a conversation and comes back
+goes to the edge of that conversation, which saves the leg between two edges.
 """
 
 from __future__ import annotations
