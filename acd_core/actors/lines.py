@@ -94,7 +94,9 @@ class Lines:
         for place, (name, edge) in enumerate(there.items()):
             wanted = edge.rows[trunk].live + unused // len(there) + (place < unused % len(there))
             has = edge.rows[trunk].lines
-            beyond = edge.holds(trunk) - has  # calls that go on since it had more: they are nobody else's to have
+            beyond = (
+                edge.holds(trunk) - has
+            )  # calls that go on since it had more: they are nobody else's to have
             more = 0 if edge.said else min(max(0, wanted - has), beyond + ungiven)
             ungiven -= max(0, more - beyond)
             shares[name] = min(wanted, has) + more

@@ -188,8 +188,7 @@ def audio_cut_off(turn: Turn, agent: Agent, event: AudioCutOff) -> None:
     if (event.call, event.offer) != (call.id, call.offer) or call.state != "talking":
         turn.stale(event, "another call" if event.call != call.id else call.state)
         return
-    turn.story(call, "unreachable", agent=agent.id, detail=event.cause)
-    without_audio(turn, call, phone_is_gone=True)
+    without_audio(turn, call, event.cause, phone_is_gone=True)
 
 
 def _is_rung(turn: Turn, agent: Agent, event: PhoneAnswered | PhoneFailed) -> bool:

@@ -96,7 +96,7 @@ def _cut_across(turn: Turn, edge: Edge) -> None:
     _withdraw_across(turn, edge)
     for call in _calls_elsewhere(turn, edge):
         if call.state == "talking" and call.audio == "phone" and call.audio_edge == edge.id:
-            without_audio(turn, call, phone_is_gone=False)
+            without_audio(turn, call, EDGE_LOST, phone_is_gone=False)
 
 
 def _lose_call(turn: Turn, call: Call, cause: str) -> None:

@@ -264,12 +264,12 @@ def cut_off(turn: Turn, call: Call) -> None:
         give_back(turn, call)
 
 
-def without_audio(turn: Turn, call: Call, *, phone_is_gone: bool) -> None:
+def without_audio(turn: Turn, call: Call, cause: str, *, phone_is_gone: bool) -> None:
     """A conversation whose operator's device can't be had at its edge any more. Nobody hung up, so it need not be over."""
     agent = turn.state.agents[call.agent]
     if call.audio == "phone" and not phone_is_gone:
         turn.emit(EndPhone(edge=call.edge, call=call.id, agent=agent.id, offer=call.offer))
-    hold(turn, call, agent)
+    hold(turn, call, agent, cause)
     turn.clear_deadline("call", call, "held")
     cut_off(turn, call)
 

@@ -87,7 +87,7 @@ def say_join(turn: Turn, call: Call) -> None:
     )
 
 
-def hold(turn: Turn, call: Call, agent: Agent) -> None:
+def hold(turn: Turn, call: Call, agent: Agent, detail: str = "") -> None:
     """The agent's audio is away: the caller hears why, then music, and the agent has the queue's grace to come back."""
     how = manner(turn.state, call.queue)
     turn.emit(Part(edge=call.edge, call=call.id, agent=agent.id, part=call.part))
@@ -96,7 +96,7 @@ def hold(turn: Turn, call: Call, agent: Agent) -> None:
     play_music(turn, call, how.operator_lost)
     turn.set_deadline("call", call, "held", turn.now_ms + how.agent_grace_ms)
     put_on_air(agent, False)
-    turn.story(call, "held", agent=agent.id)
+    turn.story(call, "held", agent=agent.id, detail=detail)
     turn.touch(agent)
 
 

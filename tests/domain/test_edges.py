@@ -209,10 +209,7 @@ def test_audio_that_can_not_be_reached_sends_the_caller_back_to_the_front() -> N
     world.do(ev.AudioCutOff(agent="ann", call="c1", offer=offer + 1, cause="503"))
     assert world.names() == ["StaleEvent"]
     world.do(ev.AudioCutOff(agent="ann", call="c1", offer=offer, cause="503"))
-    assert [(story.step, story.detail) for story in world.said(CallStory)][:2] == [
-        ("unreachable", "503"),
-        ("held", ""),
-    ]
+    assert [(story.step, story.detail) for story in world.said(CallStory)][:1] == [("held", "503")]
     assert world.call("c1").state == "waiting"
     assert world.who("ann") == "not_ready no_audio"
     world.make_ready("bob")

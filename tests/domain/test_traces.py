@@ -111,6 +111,13 @@ RULES: dict[str, tuple[str, ...]] = {
     "callers who are handed on to whom was asked first": ("transferred_after_asking",),
     "callers who are handed on to a number outside": ("transferred_outside", "transferred_outside_in_vain"),
     "processes that die": ("core_killed", "edge_killed", "edge_link_blinks", "edge_stays_away", "web_killed"),
+    "operators at another edge than the call": (
+        "elsewhere_answered",
+        "elsewhere_call_away",
+        "elsewhere_cut_off",
+        "elsewhere_edge_away",
+        "elsewhere_edge_killed",
+    ),
     "documents that change": ("agent_removed", "plan_changed"),
 }
 
