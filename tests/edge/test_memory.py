@@ -52,7 +52,7 @@ async def calls_were(world: World, folder: Path, count: int) -> None:
 def forget_what_is_cached() -> None:
     """Headers that were read are kept by value, a bounded number of them that these few calls do not reach."""
     for one in gc.get_objects():
-        if isinstance(one, functools._lru_cache_wrapper) and one.__module__.startswith(
+        if isinstance(one, functools._lru_cache_wrapper) and str(one.__module__).startswith(
             ("gateways.", "acd_core.")
         ):
             one.cache_clear()
@@ -62,7 +62,7 @@ def objects() -> Counter[str]:
     gc.collect()
     kinds = (type(one) for one in gc.get_objects())
     return Counter(
-        kind.__qualname__ for kind in kinds if kind.__module__.startswith(("gateways.", "acd_core."))
+        kind.__qualname__ for kind in kinds if str(kind.__module__).startswith(("gateways.", "acd_core."))
     )
 
 
