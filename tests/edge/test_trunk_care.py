@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from acd_core.domain import events
+from acd_core.link.signals import LinesGiven, LinesHeld
 from acd_core.telephony import Edges, Trunk
 from gateways.edge.limits import Timing
 from gateways.edge.trunk_secrets import (
@@ -262,6 +263,8 @@ def test_the_first_of_several_edges_registers_alone(tmp_path: Path) -> None:
             async with world_in(tmp_path, config=config, number=2) as world:
                 side.edge = ("127.0.0.1", world.edge.point.port)
                 assert world.core.all(events.EdgeInventory)[0].trunks == ("t1",)
+                world.core.signal(LinesGiven(number=1, lines={"t1": 15}))
+                await world.core.expect(LinesHeld, lambda held: held.number == 1)
                 world.core.send(dial_out())
                 assert (await side.receive()).cseq.method == "INVITE"
 
