@@ -1,4 +1,4 @@
-"""An operator presses "transfer" at a real phone: to a number of the plan, and to a number outside."""
+"""An operator presses "transfer" at a real phone: to a number of the plan, to one outside, to a colleague who was asked first."""
 
 from __future__ import annotations
 
@@ -17,9 +17,10 @@ from tests.e2e.phone import Baresip
 from tests.e2e.stack import TRUNK_HOST, Stack
 from tests.e2e.test_sip_operator import PHONE_HZ, registered_phone
 from tests.e2e.test_unhappy_calls import dial
+from tests.peers.linphone import Linphone
 from tests.support.ports import free_port, free_ports
 
-TALK_S, HEARD_S = 3.0, 1.0  # a phone that answers takes a while until its tone is there
+TALK_S, HEARD_S = 2.0, 0.8
 OUTSIDE, OUTSIDE_HZ = "03124441111", 1120
 
 
@@ -43,8 +44,28 @@ def desk_phone(stack: Stack, phone: Callable[..., Baresip]) -> Baresip:
 
 
 @pytest.fixture
+def softphone(stack: Stack, tmp_path: Path) -> Iterator[Linphone]:
+    """The same operator's, when it is to hold one call and make another."""
+    rows = (stack.config.data_path / "demo-phones.txt").read_text().splitlines()
+    password = {row.split("\t")[0]: row.split("\t")[1] for row in rows}["206"]
+    one = Linphone(tmp_path / "softphone", "206")
+    one.register("127.0.0.1", stack.sip_port, password)
+    yield one
+    one.close()
+
+
+@pytest.fixture
 def desk(stack: Stack, browser: Browser, desk_phone: Baresip) -> Iterator[Operator]:
     """The operator of that phone, ready."""
+    yield from at_work(stack, browser)
+
+
+@pytest.fixture
+def desk_of_softphone(stack: Stack, browser: Browser, softphone: Linphone) -> Iterator[Operator]:
+    yield from at_work(stack, browser)
+
+
+def at_work(stack: Stack, browser: Browser) -> Iterator[Operator]:
     page = Operator(browser, stack.url, "op06", stack.logins()["op06"])
     page.log_in()
     page.find("use-phone").click()
@@ -108,7 +129,7 @@ def test_a_caller_is_handed_on_to_a_number_outside(
     outside.accept()
     desk_phone.wait_for("CALL_CLOSED")
     desk.wait_state("wrap_up")
-    time.sleep(TALK_S)
+    time.sleep(TALK_S + 1.0)  # a phone that answers takes a while until its tone is there
     outside.hang_up()
     caller.wait_for("CALL_CLOSED")
     wait_steps(stack, call, "connected", "transferring", "transferred", "ended")
@@ -116,3 +137,42 @@ def test_a_caller_is_handed_on_to_a_number_outside(
     for one, hears in ((caller, OUTSIDE_HZ), (outside, CALLER_HZ)):
         one.close()
         assert seconds_heard(phone_heard(one), hears) > HEARD_S
+
+
+def test_a_caller_is_put_through_to_whom_the_operator_has_asked(
+    stack: Stack,
+    phone: Callable[..., Baresip],
+    softphone: Linphone,
+    desk_of_softphone: Operator,
+    operator: Callable[[str], Operator],
+) -> None:
+    """The colleague has the caller, with all that is known of them, and the question is over."""
+    desk = desk_of_softphone
+    caller = phone()
+    call = dial(stack, caller)
+    softphone.ringing()
+    softphone.answer()
+    softphone.became("CallStreamsRunning")
+    desk.wait_state("talking")
+    other = operator("op01")
+    softphone.hold()
+    softphone.became("CallPaused")
+    softphone.call(f"sip:{RING_ALL}@127.0.0.1:{stack.sip_port}")
+    other.wait_state("ringing")
+    other.find("accept").click()
+    other.wait_state("talking")
+    softphone.became("CallStreamsRunning")
+    expect(other.find("call-caller")).to_have_text("206")
+    softphone.put_through(1, to=2)
+    desk.wait_state("wrap_up")
+    expect(other.find("call-caller")).to_have_text(caller.name)
+    time.sleep(TALK_S)
+    assert abs(other.heard_hz() - CALLER_HZ) < 15
+    caller.hang_up()
+    other.wait_state("wrap_up")
+    wait_steps(stack, call, "connected", "transferred", "connected", "ended")
+    first, second = wait_recordings(stack, call, 2)
+    assert (first["agent"], second["agent"]) == ("op06", "op01")
+    left, right = channels(stack, second)
+    assert seconds_heard(left, CALLER_HZ) > HEARD_S
+    assert seconds_heard(right, OPERATOR_HZ) > HEARD_S
