@@ -145,8 +145,10 @@ def test_it_is_answered_before_the_carrier_gives_it_up(tmp_path: Path) -> None:
             phone = world.phone()
             call, progress = await heard(world, phone)
             world.jump(MAX_MS // 2)
+            said = world.edge.point.statistics().responses_sent
             world.core.send(commands.ProgressCaller(edge=EDGE, call=call, max_ms=MAX_MS))
             await world.heard_all()
+            assert world.edge.point.statistics().responses_sent == said, "phones begin their audio anew"
             world.jump(MAX_MS // 2 - 10_000)
             await world.heard_all()
             assert world.core.all(events.CallerAnswered) == []
