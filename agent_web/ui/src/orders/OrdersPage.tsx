@@ -147,7 +147,7 @@ function Row({ row, catalogue }: { readonly row: OrderRow; readonly catalogue: C
       <td>
         <StatusBadge status={row.status} />
       </td>
-      <td class="wide">{categoryName(catalogue, row.category)}</td>
+      <td class="wide words">{categoryName(catalogue, row.category)}</td>
       <td class="wide">{[row.address, row.district].filter(Boolean).join(', ')}</td>
       <td class="wide">{[row.citizen_name, row.caller_phone].filter(Boolean).join(' · ')}</td>
       <td class={strong ? 'late' : undefined} data-label={t('order_priority')}>
