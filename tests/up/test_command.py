@@ -33,7 +33,7 @@ def santral(*arguments: str, folder: Path, **environment: str) -> subprocess.Com
 
 
 def test_every_process_has_a_command_and_a_place_in_the_line() -> None:
-    assert {name for stage in STAGES for name in stage} == set(PROCESSES)
+    assert {name for _, stage in STAGES for name in stage} == set(PROCESSES)
     for module, _ in PROCESSES.values():
         assert module_file(module) is not None, module
 
