@@ -161,7 +161,7 @@ def _handle_errors(app: Quart) -> None:
     @app.errorhandler(Exception)
     async def failed(error: Exception) -> Response:
         _log.error("a request failed", exc_info=error)
-        return RefusalError(500, "internal", "This failed on our side; it was logged.").response()
+        return RefusalError(500, "server_error", "This failed on our side; it was logged.").response()
 
     @app.after_request
     async def secure(response: Response) -> Response:

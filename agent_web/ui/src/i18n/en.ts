@@ -128,6 +128,7 @@ export const en = {
   counter_banned_now: 'banned now',
   counter_unheard: 'not read',
   counter_dialogs: 'dialogs',
+  counter_lent: 'calls rung for other edges',
   counter_phones: 'phones',
   counter_refused_at_door: 'calls refused',
   counter_retransmissions: 'repeated',

@@ -120,6 +120,7 @@ export const pl: Texts = {
   counter_banned_now: 'teraz zablokowane',
   counter_unheard: 'odrzucone bez czytania',
   counter_dialogs: 'dialogi',
+  counter_lent: 'połączenia dzwoniące za inne węzły',
   counter_phones: 'aparaty',
   counter_refused_at_door: 'odmówione połączenia',
   counter_retransmissions: 'powtórzone',

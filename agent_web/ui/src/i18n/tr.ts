@@ -120,6 +120,7 @@ export const tr: Texts = {
   counter_banned_now: 'şu an engelli',
   counter_unheard: 'okunmadan atılan',
   counter_dialogs: 'görüşme kanalı',
+  counter_lent: 'başka uç için çalan çağrı',
   counter_phones: 'kayıtlı telefon',
   counter_refused_at_door: 'reddedilen çağrı',
   counter_retransmissions: 'yinelenen',

@@ -120,6 +120,7 @@ export const zh: Texts = {
   counter_banned_now: '当前封禁',
   counter_unheard: '未读丢弃',
   counter_dialogs: '对话',
+  counter_lent: '代其他接入点振铃的通话',
   counter_phones: '已注册话机',
   counter_refused_at_door: '拒绝的来电',
   counter_retransmissions: '重传',
