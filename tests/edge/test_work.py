@@ -21,7 +21,7 @@ from tests.edge.test_phones import register
 from tests.edge.test_trunks import CALL, NUMBER, dial_out
 from tests.edge.world import EDGE, Phone, World, config_for, replace, sdp, world_in
 
-FEW = 15
+FEW = 10
 TIMES = 10
 GROWTH_MAX = 1.2
 PARTS = ("/gateways/", "/acd_core/")
