@@ -134,8 +134,7 @@ class DiallingPhone:
         """Operators hear no prompts."""
 
     def answered_early(self) -> None:
-        """It brought no offer, so it has to be answered to hear anything."""
-        self.answered = True
+        """It brought no offer, so it has to be answered to hear anything: for the call, nobody has picked up yet."""
 
     def key_pressed(self, key: str) -> None:
         """Operators press no keys for us."""

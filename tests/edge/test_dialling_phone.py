@@ -13,7 +13,7 @@ from acd_core.link.signals import FromCore, ToCore
 from gateways.edge.limits import Timing
 from gateways.media import messages as engine
 from gateways.sip.auth import DigestClient
-from gateways.sip.message import Request
+from gateways.sip.message import Request, Response
 from tests.edge.test_calls import EDGE
 from tests.edge.test_phones import register, with_phone
 from tests.edge.test_trunks import bye, carriers
@@ -86,8 +86,11 @@ async def test_a_phone_dials_hears_it_ring_talks_and_hangs_up(tmp_path: Path) ->
             (call, f"{call}-d"),
             (f"{call}-d", call),
         }
+        carrier.reply(invite, 183, body=sdp(45_000))
         carrier.reply(invite, 200, body=sdp(45_000))
-        ok = await phone.response(200)
+        ok = await phone.receive()
+        assert isinstance(ok, Response)
+        assert ok.status == 200, "what is heard is not said twice: phones begin their audio anew"
         assert ok.body == progress.body
         phone.ack(ok, call="out")
         assert (await world.core.expect(events.DialAnswered)).call == call
