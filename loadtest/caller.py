@@ -15,9 +15,10 @@ from typing import Literal
 import msgspec
 
 from gateways.edge.addresses import LocalAddresses, takes_audio
+from gateways.edge.chance import token
 from gateways.edge.clock import Clock
 from gateways.edge.dialogs import Dialogs
-from gateways.edge.point import SipPoint, token
+from gateways.edge.point import SipPoint
 from gateways.sip.build import make_request, respond
 from gateways.sip.dialog import Dialog
 from gateways.sip.errors import NoCommonCodecError, SdpError, TransactionsFullError

@@ -20,12 +20,12 @@ from acd_core.domain import commands, events
 from gateways.edge.call import Call, CallerSide, OperatorPhone
 from gateways.edge.caller_leg import CallerLeg, judge_invite
 from gateways.edge.calls_out import CallsOut
+from gateways.edge.chance import token
 from gateways.edge.graveyard import Graveyard
 from gateways.edge.guard.guard import source_of
 from gateways.edge.identity import CallIds
 from gateways.edge.lent import Lending, LentDevice
 from gateways.edge.parts import Parts
-from gateways.edge.point import token
 from gateways.edge.session import refused
 from gateways.edge.sources import OnceLog, RateLimiter
 from gateways.edge.transfers import replace_dialog

@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING
 from acd_core.dialrules import NO_RULE, NOT_A_NUMBER, Barred, judge
 from acd_core.domain import commands, events
 from gateways.edge.caller_leg import Invitation
+from gateways.edge.chance import token
 from gateways.edge.dialling import DialledSide
 from gateways.edge.dialling_phone import DiallingPhone
 from gateways.edge.identity import dialled_of
 from gateways.edge.parts import Parts
-from gateways.edge.point import token
 from gateways.sip.auth import Granted
 from gateways.sip.build import respond
 from gateways.sip.events import Flow, ServerKey

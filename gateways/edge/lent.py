@@ -21,10 +21,10 @@ from acd_core.domain.commands import RingPhone
 from gateways.edge.audio_leg import AudioLeg
 from gateways.edge.borrowed import HANDING, LEG_GONE, STOPPED
 from gateways.edge.caller_leg import Invitation, judge_invite
+from gateways.edge.chance import token
 from gateways.edge.identity import clean
 from gateways.edge.parts import Parts
 from gateways.edge.phone_leg import PhoneLeg
-from gateways.edge.point import token
 from gateways.edge.session import Session, refused
 from gateways.edge.siblings import Claim
 from gateways.sip.admission import Refusal, hops_onward

@@ -19,9 +19,9 @@ import msgspec
 
 from gateways.edge.audio_leg import AudioLeg
 from gateways.edge.branch import Branch
+from gateways.edge.chance import token
 from gateways.edge.fork_reaper import ForkReaper
 from gateways.edge.parts import Parts
-from gateways.edge.point import token
 from gateways.edge.session import Session
 from gateways.edge.terms import local_media
 from gateways.sip.auth import DigestClient

@@ -16,11 +16,11 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable
 
+from gateways.edge.chance import token
 from gateways.edge.clock import Clock
 from gateways.edge.guard.guard import Guard, source_of
 from gateways.edge.limits import EdgeLimits
 from gateways.edge.phones import ALGORITHMS, Phones
-from gateways.edge.point import token
 from gateways.edge.sources import FailureGuard, OnceLog
 from gateways.sip.auth import Challenger, DigestSecret, Granted, Refused
 from gateways.sip.events import Flow

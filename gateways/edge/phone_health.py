@@ -16,9 +16,10 @@ from collections.abc import Callable
 from heapq import heapify, heappop, heappush
 
 from gateways.edge.addresses import LocalAddresses
+from gateways.edge.chance import token
 from gateways.edge.clock import Clock
 from gateways.edge.limits import Timing
-from gateways.edge.point import SipPoint, token
+from gateways.edge.point import SipPoint
 from gateways.sip.build import make_request
 from gateways.sip.errors import TransactionsFullError
 from gateways.sip.events import ClientKey, Flow

@@ -15,9 +15,9 @@ import itertools
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 
-from gateways.edge import chance
 from gateways.edge.addresses import LocalAddresses, is_reachable
 from gateways.edge.admission import receive_backlog
+from gateways.edge.chance import token
 from gateways.edge.clock import Clock
 from gateways.edge.door import Door
 from gateways.edge.guard.guard import Guard
@@ -53,16 +53,9 @@ from gateways.sip.message import Request, Response
 from gateways.sip.tables import SharedTables
 from gateways.sip.uri import Uri, bracket
 
-# 32 of the letters and digits, so that every byte of chance gives one of them without favour.
-_TOKEN_LETTERS = bytes(b"abcdefghijkmnpqrstuvwxyz23456789"[byte % 32] for byte in range(256))
 # Nearly every transaction has a timer of 500 ms that finds nothing to do: they are looked at together, a little later.
 _TIMER_GRAIN_MS = 10
 _TRANSPORTS: dict[str, Transport] = {"udp": "UDP", "tcp": "TCP", "tls": "TLS"}
-
-
-def token(length: int) -> str:
-    """Unguessable letters and digits."""
-    return chance.take(length).translate(_TOKEN_LETTERS).decode("ascii")
 
 
 class SipPoint:

@@ -19,10 +19,10 @@ from collections.abc import Iterable
 from typing import Protocol
 
 from gateways.edge.audio_leg import AudioLeg
+from gateways.edge.chance import token
 from gateways.edge.keys import key_of_info
 from gateways.edge.line import Line, nothing_follows
 from gateways.edge.parts import Parts
-from gateways.edge.point import token
 from gateways.edge.refresher import Refresher
 from gateways.edge.silence import SilenceWatch
 from gateways.edge.terms import connect, local_media

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import secrets
 
+from gateways.edge.chance import token
 from gateways.edge.parts import Parts
-from gateways.edge.point import token
 from gateways.edge.sources import OnceLog
 from gateways.edge.trunk_secrets import Known
 from gateways.edge.trunks import TrunkState

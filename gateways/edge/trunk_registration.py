@@ -11,9 +11,10 @@ import asyncio
 import logging
 from collections.abc import Callable
 
+from gateways.edge.chance import token
 from gateways.edge.clock import Clock
 from gateways.edge.limits import Timing
-from gateways.edge.point import SipPoint, token
+from gateways.edge.point import SipPoint
 from gateways.edge.trunk_places import Place
 from gateways.edge.trunks import TrunkState
 from gateways.sip.build import make_request

@@ -17,7 +17,7 @@ from typing import NamedTuple
 import msgspec
 
 from acd_core.telephony import Trunk
-from gateways.edge.point import token
+from gateways.edge.chance import token
 from gateways.sip.auth import DigestClient, DigestSecret
 
 _log = logging.getLogger(__name__)

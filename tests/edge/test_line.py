@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
+from gateways.edge.chance import token
 from gateways.edge.line import Line
-from gateways.edge.point import token
 from gateways.sip.auth import DigestClient
 from gateways.sip.dialog import Dialog
 from gateways.sip.events import ClientKey, Flow
