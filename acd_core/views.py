@@ -132,7 +132,8 @@ class Picture:
     def _look_at_the_ground(self) -> None:
         state = self._router.state
         edges = tuple(id_ for id_, edge in state.edges.items() if edge.up)
-        ground = (state.plan_version, state.roster_version, state.day_ms, edges)
+        # Of one plan the queues only become fewer, when a retired one goes with its last call: who served it serves it no more.
+        ground = (state.plan_version, state.roster_version, state.day_ms, edges, len(state.queues))
         if ground == self._ground:
             return
         before, self._ground = self._ground, ground
