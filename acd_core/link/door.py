@@ -15,8 +15,8 @@ from collections.abc import Callable
 STRANGERS_MAX = 64
 STRANGERS_OF_HOST_MAX = 16
 # All processes of a machine come at once when the core was away.
-TRIES_BURST = 40.0
-TRIES_PER_S = 4.0
+TRIES_BURST = 100.0
+TRIES_PER_S = 10.0
 HOSTS_MAX = 4_096
 PROVE_WITHIN_S = 5.0
 NEWS_PER_MINUTE = 20

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import datetime as dt
 import os
 import socket
 import time
+
+from cryptography import x509
 
 from acd_core.config import Config, ConfigError
 from acd_core.link.aio import LinkClient
@@ -20,6 +23,7 @@ ANSWER_WITHIN_S = 8.0
 _QUESTIONS = 8
 _BEAT_S = 0.02
 _CLOCK_OFF_MS = 1_000
+_RENEW_BEFORE = dt.timedelta(days=30)
 
 
 def link_files(config: Config) -> Finding:
@@ -27,6 +31,11 @@ def link_files(config: Config) -> Finding:
     try:
         if config.link.core:
             client_side(config)
+        elif config.link.certificate_file and (ends := _ends_soon(config)):
+            return warn(
+                f"{config.link.certificate_file} ends on {ends}",
+                "renew it: the other machines look at its date",
+            )
         elif config.link_secret_file.exists() or SECRET_VARIABLE in os.environ:
             read_secret(config)
         else:
@@ -34,6 +43,18 @@ def link_files(config: Config) -> Finding:
     except ConfigError as error:
         return fail(str(error), "docs/operations.md, Several machines")
     return ok(str(config.link_trust_file.parent))
+
+
+def _ends_soon(config: Config) -> str:
+    """The day, when a given certificate ends within a month; the one that the core made has no end that counts."""
+    try:
+        certificate = x509.load_pem_x509_certificate(
+            config.resolve(config.link.certificate_file).read_bytes()
+        )
+    except (OSError, ValueError) as error:
+        raise ConfigError(f"link: {config.link.certificate_file} can't be read ({error})") from error
+    ends = certificate.not_valid_after_utc
+    return f"{ends:%Y-%m-%d}" if ends < dt.datetime.now(dt.UTC) + _RENEW_BEFORE else ""
 
 
 def link(config: Config, running: int | None) -> Finding:

@@ -19,6 +19,7 @@ from santral.cli import main
 from santral.up.banner import banner
 from santral.up.line import stages_of
 from tests.link.outside import GUARD_S, core_config, core_doors, other_machine
+from tests.support.certificates import Authority
 from tests.support.ports import free_port
 
 
@@ -87,6 +88,16 @@ def test_the_doctor_says_whether_the_core_answers_and_how_far_the_clocks_are_apa
         there.link_secret_file.chmod(0o644)
         assert link.link_files(there).status is Status.FAIL
         assert "chmod 600" in link.link_files(there).text
+
+
+def test_a_given_certificate_is_looked_at_for_its_end(tmp_path: Path) -> None:
+    files = Authority(tmp_path).issue("core")  # until tomorrow
+    config = core_config(tmp_path, certificate_file=str(files.certificate), key_file=str(files.key))
+    found = link.link_files(config)
+    assert found.status is Status.WARN
+    assert "ends on 20" in found.text
+    files.certificate.unlink()
+    assert link.link_files(config).status is Status.FAIL
 
 
 def test_the_doctor_says_when_no_core_answers(tmp_path: Path) -> None:
