@@ -1,7 +1,7 @@
 """How many whole two-leg calls a second one edge process carries without a retransmission, and what one costs it.
 
 1,000 phones are registered. The rate grows step by step until the edge or a party repeats a message or a call fails. Processor
-time is of the edge's process, user and system, a call; beside it the floor of `edge_rig`.
+time is of the edge's process, user and system, a call; beside it the floor of `edge_floor`.
 
     python -m benchmarks.edge_calls [--phones N] [--seconds N] [--rates 100,200,300,400]
 """
@@ -14,7 +14,8 @@ import time
 import msgspec
 import uvloop
 
-from benchmarks.edge_rig import Floor, Rig, floor, rig
+from benchmarks.edge_floor import Floor, floor
+from benchmarks.edge_rig import Rig, rig
 from benchmarks.figures import percentile, table, write_results
 from benchmarks.plots import Bar, Panel
 

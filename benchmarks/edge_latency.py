@@ -14,7 +14,9 @@ import argparse
 
 import uvloop
 
-from benchmarks.edge_rig import Rig, floor, rig, until
+from benchmarks.edge_floor import floor
+from benchmarks.edge_rig import Rig, rig
+from benchmarks.edge_text import until
 from benchmarks.figures import percentile, table, write_results
 from benchmarks.plots import Bar, Panel
 

@@ -16,10 +16,10 @@ _bytes, _at = b"", 0
 
 def token(length: int) -> str:
     """Unguessable letters and digits."""
-    return _take(length).translate(_LETTERS).decode("ascii")
+    return take(length).translate(_LETTERS).decode("ascii")
 
 
-def _take(length: int) -> bytes:
+def take(length: int) -> bytes:
     """So many that were never given out before, nor will be again."""
     global _bytes, _at
     if _at + length > len(_bytes):
