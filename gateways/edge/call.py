@@ -1,8 +1,7 @@
 """One call: what the core wants of it, carried out on the legs of caller and operator.
 
-What is heard is one thing at a time: each `Play`, `PlayMusic` and `Join` replaces what was there, also when
-its prompts were still being spoken. When the caller is gone everything of the call ends here and now, with or
-without a core.
+What is heard is one thing at a time: each `Play`, `PlayMusic` (`sound.py`) and `Join` replaces what was there. When the caller
+is gone everything of the call ends here and now, with or without a core.
 
 Several phones may ring for one call, each for an offer of its own. Which of those that answer has the caller is the
 core's decision: it joins one and ends the others, wherever they are by then. One that still rings is cancelled, one
@@ -16,7 +15,6 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
-from pathlib import Path
 from typing import Protocol
 
 import msgspec
@@ -29,15 +27,13 @@ from gateways.edge.notes import RecordedPart
 from gateways.edge.outside_leg import OutsideLeg
 from gateways.edge.parts import Parts
 from gateways.edge.phone_leg import PhoneLeg
-from gateways.edge.prompts import Resolution
 from gateways.edge.recordings import recording_path
+from gateways.edge.sound import Sound
 from gateways.edge.sources import RateLimiter
 from gateways.edge.tones import ringback
 from gateways.sip.reason import COMPLETED_ELSEWHERE, Reason
 
 _log = logging.getLogger(__name__)
-
-_UNREPORTED = -1  # a playback whose end nobody waits for
 
 
 class CallerSide(Protocol):
@@ -115,9 +111,7 @@ class Call:
         self.phones: dict[int, OperatorPhone] = {}
         self._ringback: AudioLeg | None = None  # of the operator, who hears it ring
         self._browser: BorrowedBrowser | None = None  # the operator's, where it is at another edge
-        self._resolution: Resolution | None = None
-        self._play: int | None = None  # the playback whose end the core wants to know
-        self._skipped = False  # a prompt of the present playback could not be had
+        self._sound = Sound(parts, call_id, caller)
         self.timer: asyncio.TimerHandle | None = None
         # Each key is an entry of the core's journal: nobody may write there as fast as they can send packets.
         self._keys = RateLimiter(parts.limits.keys_per_second, parts.limits.keys_burst, 1)
@@ -147,9 +141,7 @@ class Call:
 
     def played(self, play: int, failed: bool) -> None:
         """The engine is through with a playback."""
-        if not self.ended and play == self._play:
-            self._play = None
-            self._parts.tell(events.PlaybackDone(call=self.id, play=play, failed=failed or self._skipped))
+        self._sound.played(play, failed)
 
     @property
     def dialling(self) -> bool:
@@ -251,14 +243,11 @@ class Call:
 
     def play(self, command: commands.Play) -> None:
         """Prompts, once."""
-        self._stop_sound()
-        self._play = command.play
-        self._resolution = self._parts.prompts.resolve(command.prompts, self._play_found)
+        self._sound.play(command)
 
     def play_music(self, command: commands.PlayMusic) -> None:
         """Announcements, then music without end."""
-        self._stop_sound()
-        self._resolution = self._parts.prompts.resolve((*command.announce, command.music), self._loop_found)
+        self._sound.loop(command)
 
     def end(self, command: commands.EndCall) -> None:
         """The core ends the call."""
@@ -333,7 +322,7 @@ class Call:
             return
         if self._browser is not None and self._browser.audio is not audio:
             self._return_browser()
-        self._stop_sound()
+        self._sound.stop()
         self._stop_ringback()
         self._part_now()
         self.joined = joined
@@ -402,31 +391,6 @@ class Call:
             self._parts.audio.stop_recording(f"{self.id}-{self.joined.part}")
             self.joined = None
 
-    def _stop_sound(self) -> None:
-        if self._resolution is not None:
-            self._resolution.cancel()
-            self._resolution = None
-        self._play = None
-        self._skipped = False
-        self.caller.audio.stop_playing()
-
-    def _play_found(self, paths: list[Path | None]) -> None:
-        assert self._play is not None
-        files = tuple(str(path) for path in paths if path is not None)
-        self._skipped = len(files) < len(paths)
-        if files:
-            self.caller.audio.play(self._play, files)
-        else:
-            self.played(self._play, False)
-
-    def _loop_found(self, paths: list[Path | None]) -> None:
-        *announce, music = paths
-        first = tuple(str(path) for path in announce if path is not None)
-        if music is not None:
-            self.caller.audio.loop(str(music), first)
-        elif first:
-            self.caller.audio.play(_UNREPORTED, first)  # silence follows
-
     def _finish(self) -> None:
         """Everything of the call ends but the caller's leg; from here on nobody is told anything."""
         if self.ended:
@@ -434,7 +398,7 @@ class Call:
         self.ended = True
         if self.timer is not None:
             self.timer.cancel()
-        self._stop_sound()
+        self._sound.stop()
         self._stop_ringback()
         self._part_now()
         self._return_browser()
