@@ -112,8 +112,11 @@ class LocalAddresses:
         """For SDP towards `peer`."""
         if _is_ipv6(self.rtp_listen(peer)) != _is_ipv6(peer):
             peer = _ELSEWHERE_6 if _is_ipv6(self._rtp_listen) else _ELSEWHERE
-        own = self._rtp_near if peer in self.near else self._rtp
-        return own.get(_is_ipv6(peer)) or self.towards(peer)
+        return self._rtp.get(_is_ipv6(peer)) or self.towards(peer)
+
+    def near_rtp_host(self, peer: str) -> str:
+        """For SDP towards another edge of ours."""
+        return self._rtp_near.get(_is_ipv6(peer)) or self.towards(peer)
 
     def towards(self, peer: str) -> str:
         """The address the kernel would send from; loopback when there is no route."""

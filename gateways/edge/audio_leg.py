@@ -52,6 +52,7 @@ class AudioLeg:
         self.user = user
         self.local_host, self.loopback = local_host, loopback
         self.stranger, self.proved = stranger, False
+        self.told_host = ""  # where its peer is told that it is; empty: as its peer's host says
         self.connection: engine.ConnectLeg | None = None
         self.playing: engine.PlayFiles | engine.PlayLoop | engine.PlayTone | None = None
         self.cells: dict[tuple[str, str], None] = {}  # of the gains: who hears it, and whom it hears

@@ -56,6 +56,7 @@ class Borrowed:
         flow = parts.siblings.way_to(command.at)
         host = flow.host if flow is not None else ""
         self.audio = parts.audio.allocate(leg, parts.addresses.rtp_listen(host), self)
+        self.audio.told_host = parts.addresses.near_rtp_host(host) if host else ""
 
     @property
     def answered(self) -> bool:

@@ -83,6 +83,7 @@ class LentDevice:
         self._operator: AudioLeg | None = None  # joined
         self._answered = self._ended = False
         self.audio = parts.audio.allocate(leg, parts.addresses.rtp_listen(source.host), self)
+        self.audio.told_host = parts.addresses.near_rtp_host(source.host)
         parts.point.watch(key, self)
         parts.trace.party(claim.call, f"from {claim.edge}", self._invite.call_id)
 

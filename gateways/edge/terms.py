@@ -24,7 +24,8 @@ def judge_offer(body: bytes) -> Refusal | None:
 
 def local_media(parts: Parts, audio: AudioLeg, peer_host: str) -> LocalMedia:
     """Our side of a leg's session descriptions. The leg is bound."""
-    return LocalMedia(parts.addresses.rtp_host(peer_host), audio.port, parts.clock.now_ms())
+    host = audio.told_host or parts.addresses.rtp_host(peer_host)
+    return LocalMedia(host, audio.port, parts.clock.now_ms())
 
 
 def connect(audio: AudioLeg, agreement: MediaAgreement, peer_host: str) -> None:

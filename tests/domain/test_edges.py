@@ -2,8 +2,20 @@
 
 from __future__ import annotations
 
+import msgspec
+
 from acd_core.domain import events as ev
-from acd_core.domain.commands import CallStory, Decided, EndPhone, Join, Part, PlayMusic, RingPhone
+from acd_core.domain.commands import (
+    CallStory,
+    Decided,
+    DialOutside,
+    EndPhone,
+    Join,
+    Part,
+    PlayMusic,
+    RingPhone,
+    TransferAnswered,
+)
 from tests.domain.world import EDGE, WEB, World
 
 FAR = "edge2"
@@ -214,6 +226,23 @@ def test_audio_that_can_not_be_reached_sends_the_caller_back_to_the_front() -> N
     assert world.who("ann") == "not_ready no_audio"
     world.make_ready("bob")
     assert world.agent("bob").call == "c1"
+
+
+def test_what_a_phone_asks_for_is_answered_where_it_is() -> None:
+    for target, to in (("185", ""), ("03124441111", "+903124441111")):
+        world = two_edges()
+        talks_at_far(world)
+        offer = world.agent("ann").offer
+        asked = ev.TransferAsked(
+            agent="ann", call="c1", offer=offer, transfer=7, target=target, at_ms=world.now_ms, to=to
+        )
+        world.do(msgspec.structs.replace(asked, trunks=("carrier",) if to else ()))
+        if to:
+            assert world.the(DialOutside).edge == EDGE
+            attempt = world.the(DialOutside).attempt
+            world.do(ev.DialProgress(call="c1", status=180, attempt=attempt))
+        answer = world.the(TransferAnswered)
+        assert (answer.edge, answer.transfer) == (FAR, 7)
 
 
 def test_a_dialled_call_whose_audio_is_cut_off_ends() -> None:

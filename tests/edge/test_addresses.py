@@ -56,3 +56,15 @@ def test_a_peer_of_a_family_that_audio_does_not_have_is_told_the_one_it_has() ->
     assert (only.rtp_listen(V6), only.rtp_host(V6)) == ("192.0.2.7", "192.0.2.7")
     only = addresses(listen_host="2001:db8::7")
     assert (only.rtp_listen(V4), only.rtp_host(V4)) == ("2001:db8::7", "2001:db8::7")
+
+
+def test_other_edges_of_ours_are_told_where_we_listen_not_what_a_translator_makes_of_it() -> None:
+    found = addresses(listen_host="192.0.2.7", listen_host6="::", advertised_host="203.0.113.7")
+    assert found.sip_host("192.0.2.8") == found.rtp_host("192.0.2.8") == "203.0.113.7"
+    found.near = frozenset({"192.0.2.8"})
+    assert found.sip_host("192.0.2.8") == found.near_rtp_host("192.0.2.8") == "192.0.2.7"
+    assert found.sip_host("192.0.2.9") == found.rtp_host("192.0.2.8") == "203.0.113.7"
+    assert found.near_host(ipv6=False) == "192.0.2.7"
+    anywhere = addresses(listen_host="0.0.0.0", advertised_host="203.0.113.7")
+    assert anywhere.near_host(ipv6=False) == anywhere.towards("192.0.2.1")
+    assert addresses(Rtp(listen_host="192.0.2.9"), listen_host="192.0.2.7").near_rtp_host(V4) == "192.0.2.9"

@@ -455,6 +455,19 @@ def test_an_invite_without_an_offer_is_no_edges(tmp_path: Path) -> None:
     asyncio.run(story())
 
 
+def test_edges_behind_a_translator_tell_each_other_where_they_are(tmp_path: Path) -> None:
+    async def story() -> None:
+        async with two_edges(tmp_path, advertised_host="203.0.113.7") as (near, far):
+            _, phone, call, invite = await talking(near, far)
+            assert b"203.0.113.7" in invite.body, "everybody else is told what they can reach"
+            own = [one for one in near.engine.all(engine.ConnectLeg) if one.leg == f"{call}-p1"][-1]
+            assert own.remote_host == "127.0.0.1"
+            near.core.send(commands.EndCall(edge=NEAR, call=call, cause="talk_max"))
+            await phone.asked("BYE")
+
+    asyncio.run(story())
+
+
 def test_a_phone_that_is_lent_may_hand_its_caller_on(tmp_path: Path) -> None:
     async def story() -> None:
         async with two_edges(tmp_path) as (near, far):
