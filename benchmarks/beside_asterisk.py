@@ -31,6 +31,7 @@ from benchmarks.beside import capture
 from benchmarks.beside.load import AGENTS, CALLERS, Load, Processes
 from benchmarks.beside.own import Santral
 from benchmarks.beside.rival import FOLDER, Asterisk
+from benchmarks.edge_rig import usage
 from benchmarks.figures import percentile, table, write_results
 from benchmarks.plots import Bar, Panel
 
@@ -46,7 +47,7 @@ _DRAIN_S = 2.0
 class Size(msgspec.Struct, frozen=True):
     """How much of everything."""
 
-    rates: tuple[float, ...] = (60, 80, 100, 120, 140, 160, 200, 250, 300)
+    rates: tuple[float, ...] = (60, 90, 120, 150, 200, 250, 300, 350, 400)
     rate_s: float = 6.0
     latency_s: float = 20.0
     waiting: int = 2_000
@@ -69,6 +70,7 @@ class Step(msgspec.Struct, frozen=True):
     completed: int
     repeated: int
     busy: float  # of all cores of the machine
+    shares: dict[str, float]  # of one core, by process
 
     @property
     def clean(self) -> bool:
@@ -135,9 +137,7 @@ class Bench:
         for rate in self._size.rates:
             step = await self._step(rate)
             self.figures.steps.append(step)
-            self._say(
-                f"{rate:.0f}/s: {step.completed:,} of {step.placed:,}, {step.repeated} repeated, machine {step.busy:.0%} busy"
-            )
+            self._say(f"{rate:.0f}/s: {told_of(step)}")
             if not step.clean:
                 break
             await asyncio.sleep(_DRAIN_S)
@@ -152,14 +152,16 @@ class Bench:
 
     async def _step(self, rate: float) -> Step:
         seen_by = self._capture()
-        began, busy = time.monotonic(), busy_s()
+        began, busy, used = time.monotonic(), busy_s(), used_s(self._side.pids())
         callers = self._load.call("1000", rate, int(rate * self._size.rate_s))
         await asyncio.sleep(self._size.rate_s)
-        share = (busy_s() - busy) / (time.monotonic() - began) / (os.cpu_count() or 1)
+        took = time.monotonic() - began
+        share = (busy_s() - busy) / took / (os.cpu_count() or 1)
+        shares = {name: (now - used[name]) / took for name, now in used_s(self._side.pids()).items()}
         await self._load.finish(callers, TALK_MS / 1000 + 6)
         seen = capture.read_calls(await seen_by.stop(), CALLERS, AGENTS)
         completed = sum(call.ended for call in seen.calls)
-        return Step(rate, int(rate * self._size.rate_s), completed, seen.repeated, share)
+        return Step(rate, int(rate * self._size.rate_s), completed, seen.repeated, share, shares)
 
     async def _latency(self) -> list[float]:
         seen_by = self._capture()
@@ -205,9 +207,14 @@ def spread_of(ordered: list[float]) -> str:
     return " / ".join(f"{percentile(ordered, share):.1f}" for share in (0.5, 0.9, 0.99)) + " ms (p50/p90/p99)"
 
 
-def memory_mb(pids: list[int]) -> float:
-    """Of all processes and what they started, shared pages counted by halves."""
-    return sum(_own_memory_kb(pid) for pid in family(pids)) / 1024
+def memory_mb(pids: dict[str, int]) -> float:
+    """Of all processes and what they started; a page that several have in common is counted once."""
+    return sum(_own_memory_kb(pid) for pid in family(list(pids.values()))) / 1024
+
+
+def used_s(pids: dict[str, int]) -> dict[str, float]:
+    """Processor time of each process so far."""
+    return {name: usage(pid).processor_s for name, pid in pids.items()}
 
 
 def family(pids: list[int]) -> list[int]:
@@ -312,7 +319,7 @@ def report(found: list[Figures], size: Size) -> None:
     ramp = [
         [
             f"{rate:.0f}",
-            *(next((_told(step) for step in one.steps if step.rate == rate), "") for one in found),
+            *(next((told_of(step) for step in one.steps if step.rate == rate), "") for one in found),
         ]
         for rate in size.rates
     ]
@@ -341,8 +348,12 @@ def report(found: list[Figures], size: Size) -> None:
     write_results("beside_asterisk", "Santral beside Asterisk", parts, panels)
 
 
-def _told(step: Step) -> str:
-    return f"{step.completed:,} of {step.placed:,}, {step.repeated} repeated, machine {step.busy:.0%} busy"
+def told_of(step: Step) -> str:
+    """One step, with what each process took of a core."""
+    shares = ", ".join(f"{name} {share:.0%}" for name, share in step.shares.items())
+    return (
+        f"{step.completed:,} of {step.placed:,}, {step.repeated} repeated, machine {step.busy:.0%} ({shares})"
+    )
 
 
 def bar_of(one: Figures, value: float) -> Bar:

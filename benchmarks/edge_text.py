@@ -15,10 +15,17 @@ PATIENCE_S = 60.0
 REGISTER_AGAIN_S = 60.0
 _BUFFER_BYTES = 8 * 1024 * 1024
 
-SDP = (
-    b"v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\nm=audio 40000 RTP/AVP 8 0 101\r\n"
+_SDP = (
+    b"v=0\r\no=- %d 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\nm=audio %d RTP/AVP 8 0 101\r\n"
     b"a=rtpmap:8 PCMA/8000\r\na=rtpmap:0 PCMU/8000\r\na=rtpmap:101 telephone-event/8000\r\na=fmtp:101 0-16\r\n"
 )
+
+
+def sdp(number: int) -> bytes:
+    """The description of this call's party: each has its own, so that nothing of it can be remembered from another."""
+    return _SDP % (number, 40_000 + number % 10_000 * 2)
+
+
 _HEADER = {
     name: re.compile(rb"\r\n" + name + rb": ([^\r]*)")
     for name in (b"Via", b"From", b"To", b"Call-ID", b"CSeq")
@@ -113,7 +120,7 @@ class Callers:
     def place(self, number: int) -> None:
         """INVITE."""
         self._placed.add(number)
-        self.wire.put(self._request(b"INVITE", number, 1, self._run.uri, body=SDP))
+        self.wire.put(self._request(b"INVITE", number, 1, self._run.uri, body=sdp(number)))
 
     def _request(
         self, method: bytes, number: int, cseq: int, uri: bytes, tag: bytes = b"", body: bytes = b""
@@ -231,7 +238,7 @@ class Phones:
         self.rung[caller] = at_s
         tag = b"p%d" % caller
         self.wire.put(reply(invite, b"180 Ringing", tag, self.wire.me))
-        self.wire.put(reply(invite, b"200 OK", tag, self.wire.me, SDP))
+        self.wire.put(reply(invite, b"200 OK", tag, self.wire.me, sdp(caller)))
 
     def _prove(self, challenge: bytes) -> None:
         call_id = _HEADER[b"Call-ID"].search(challenge)

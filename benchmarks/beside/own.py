@@ -75,10 +75,6 @@ class Santral:
         self._desk: LinkClient | None = None
         self._task: asyncio.Task[None] | None = None
 
-    def version(self) -> str:
-        """Of the code that is measured."""
-        return "Santral"
-
     async def start(self, agents: int) -> None:
         """Write configuration, plan and roster; start all; have all telephones registered and all agents ready."""
         folder = self._processes.folder
@@ -149,9 +145,9 @@ class Santral:
                 self._registered.add(message.agent)
             (self._ready.add if message.state == "ready" else self._ready.discard)(message.agent)
 
-    def pids(self) -> list[int]:
+    def pids(self) -> dict[str, int]:
         """Its processes."""
-        return [process.pid for process in self._running.values()]
+        return {name: process.pid for name, process in self._running.items()}
 
     async def stop(self) -> None:
         """In reverse order."""

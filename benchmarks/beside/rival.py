@@ -87,13 +87,6 @@ class Asterisk:
         self._processes, self.port, self._agents_port, self._queues = processes, port, agents_port, queues
         self._process: subprocess.Popen[bytes] | None = None
 
-    def version(self) -> str:
-        """As it says itself."""
-        said = subprocess.run(
-            ["chroot", str(FOLDER), "asterisk", "-V"], capture_output=True, text=True, check=True
-        )
-        return said.stdout.strip().partition("~")[0].partition("+")[0]
-
     async def start(self, agents: int) -> None:
         """Write its configuration and wait until it serves."""
         etc, run = FOLDER / "etc" / _PLACE, FOLDER / "run" / _PLACE
@@ -126,14 +119,10 @@ class Asterisk:
         )
         return said.stdout.lower()
 
-    def pids(self) -> list[int]:
+    def pids(self) -> dict[str, int]:
         """Its processes."""
         assert self._process is not None
-        return [self._process.pid]
-
-    def notes(self) -> list[str]:
-        """Nothing to say beside the figures."""
-        return []
+        return {"asterisk": self._process.pid}
 
     async def stop(self) -> None:
         """By SIGTERM."""

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import secrets
-
 from acd_core.numbers import normalise
+from gateways.edge import chance
 from gateways.sip.identity import Identity, number_of, plain
 from gateways.sip.message import Request
 
@@ -36,8 +35,8 @@ class CallIds:
         if self._count == len(_BASE32) ** 2:
             self._last_ms, self._count = self._last_ms + 1, 0
         high, low = divmod(self._count, len(_BASE32))
-        chance = "".join(secrets.choice(_BASE32) for _ in range(_CHANCE_CHARS))
-        return f"c-{_base36(self._last_ms)}-{_BASE32[high]}{_BASE32[low]}{chance}"
+        apart = "".join(_BASE32[byte % 32] for byte in chance.take(_CHANCE_CHARS))
+        return f"c-{_base36(self._last_ms)}-{_BASE32[high]}{_BASE32[low]}{apart}"
 
 
 def _base36(number: int) -> str:

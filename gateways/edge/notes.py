@@ -26,7 +26,7 @@ _log = logging.getLogger(__name__)
 WAITING_MAX = 2_000
 FOUND_MAX = 2_000  # left behind; of more, the latest are left to the start after this one
 _ENDING = ".json"
-_GATHER_S = 0.02
+_GATHER_S = 0.05
 
 
 class RecordedPart(msgspec.Struct, frozen=True):

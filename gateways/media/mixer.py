@@ -151,7 +151,7 @@ class Mixer:
         return [
             leg
             for row, leg in self.playing.items()
-            if leg.playback is not None and not leg.playback.add_to(out[row])
+            if leg.playback is not None and not leg.playback.add_to(out[row] if leg.sending else None)
         ]
 
     def _send(self, out: Samples32) -> None:

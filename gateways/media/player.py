@@ -2,7 +2,7 @@
 
 A playback is mixed into what its leg hears and into nothing else: neither other legs nor recordings hear it.
 It runs on the clock from the tick at which its files are loaded, whether or not the leg is sending, so its
-end always comes.
+end always comes; what a leg that does not send would hear is not mixed.
 """
 
 from __future__ import annotations
@@ -39,21 +39,24 @@ class Playback:
         self.failed = path
         self._loaded = True
 
-    def add_to(self, row: NDArray[np.float32]) -> bool:
-        """Add the next frame to what the leg hears; False when all was heard."""
+    def add_to(self, row: NDArray[np.float32] | None) -> bool:
+        """Add the next frame to what the leg hears, if it hears anything; False when all was heard."""
         if not self._loaded:
             return True
         while self._index < len(self._clips):
-            piece = self._clips[self._index][self._at : self._at + FRAME_SAMPLES]
-            if len(piece):
+            clip, at = self._clips[self._index], self._at
+            if at < len(clip):
                 self._at += FRAME_SAMPLES
-                row[: len(piece)] += piece
+                if row is not None:
+                    piece = clip[at : self._at]
+                    row[: len(piece)] += piece
                 return True
             self._index += 1
             self._at = 0
         loop = self._loop
         if loop is None or not len(loop):
             return False
-        row += loop[self._at : self._at + FRAME_SAMPLES]
+        if row is not None:
+            row += loop[self._at : self._at + FRAME_SAMPLES]
         self._at = (self._at + FRAME_SAMPLES) % (len(loop) - FRAME_SAMPLES)
         return True

@@ -63,6 +63,21 @@ def test_a_note_stands_until_the_core_has_confirmed_the_report(tmp_path: Path) -
     asyncio.run(story())
 
 
+def test_what_waits_is_written_before_the_edge_ends(tmp_path: Path) -> None:
+    """Also what came while nobody gathered any more."""
+    for number in range(20):
+        kept = Notes(tmp_path, EDGE)
+        kept.start()
+        files = [tmp_path / "2025" / f"c{number}-{part}.wav" for part in range(3)]
+        for part, file in enumerate(files):
+            kept.write(RecordedPart("c", part, "ayse", 1), file)
+        kept.remove(files[1])
+        kept.close()
+        assert [file for _, file in kept.left_behind()] == [files[0], files[2]]
+        for file in files:
+            (tmp_path / ".unreported" / EDGE / f"{file.stem}.json").unlink(missing_ok=True)
+
+
 def test_nothing_recorded_leaves_no_note(tmp_path: Path) -> None:
     async def story() -> None:
         async with world_in(tmp_path) as world:

@@ -83,6 +83,21 @@ def test_first_is_played_once_and_then_the_loop(loading: Loading, tmp_path: Path
     assert power_dbfs(heard[2_400:], 1_000) > -15
 
 
+def test_what_nobody_hears_goes_on_all_the_same(loading: Loading, tmp_path: Path) -> None:
+    """A leg that is on hold meanwhile hears what it would have heard."""
+    loaded = loading.load(
+        tone_wav(tmp_path / "first.wav", 400, 0.1), loop=tone_wav(tmp_path / "loop.wav", 700, 1.0)
+    )
+    heard, unheard = Playback(None), Playback(None)
+    for playback in (heard, unheard):
+        playback.start(loaded.clips, loaded.loop, "")
+    whole, _ = frames(heard, 100)
+    for _ in range(60):
+        assert unheard.add_to(None)
+    rest, _ = frames(unheard, 40)
+    assert np.array_equal(rest, whole[60 * 160 :])
+
+
 def test_what_is_missing_is_skipped_and_the_first_of_it_named(loading: Loading, tmp_path: Path) -> None:
     good = tone_wav(tmp_path / "good.wav", 400, 0.1)
     bad = tmp_path / "bad.wav"

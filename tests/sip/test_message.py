@@ -75,6 +75,21 @@ def test_what_was_read_is_written_again() -> None:
     assert again.to_bytes() == first.to_bytes()
 
 
+@pytest.mark.parametrize(
+    ("vias", "one"),
+    [
+        (["SIP/2.0/UDP 192.0.2.1;branch=z9hG4bK0"], True),
+        (['SIP/2.0/UDP 192.0.2.1;branch=z9hG4bK0;x="a, b"'], True),
+        (["SIP/2.0/UDP 192.0.2.1;branch=z9hG4bK0, SIP/2.0/UDP 192.0.2.2"], False),
+        (["SIP/2.0/UDP 192.0.2.1;branch=z9hG4bK0", "SIP/2.0/UDP 192.0.2.2"], False),
+    ],
+)
+def test_one_via_is_told_from_several(vias: list[str], one: bool) -> None:
+    message = Response(200, "OK", [("Via", via) for via in vias])
+    assert message.has_one_via is one
+    assert len(message.vias) == (1 if one else 2)
+
+
 def test_header_names_have_one_spelling() -> None:
     names = [name for name, _ in parse_message(INVITE).headers]
     assert names[:6] == ["Via", "Via", "Max-Forwards", "From", "To", "Call-ID"]
