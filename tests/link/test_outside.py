@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hashlib
 import logging
+import random
 import shutil
 import socket
 import ssl
+import struct
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
@@ -20,7 +23,7 @@ from acd_core.config import Config
 from acd_core.link.aio import LinkClient
 from acd_core.link.door import PROVE_WITHIN_S, STRANGERS_MAX, STRANGERS_OF_HOST_MAX
 from acd_core.link.heartbeat import BEAT_S, SILENT_BEATS_MAX
-from acd_core.link.outside import Outside
+from acd_core.link.outside import BIND_AGAIN_S, Outside
 from acd_core.link.proof import ANSWER_BYTES, CHALLENGE_BYTES, REFUSED, VERDICT_BYTES, ClientProof
 from acd_core.link.secure import client_side, make_missing, read_secret, server_side
 from acd_core.machines import Link, host_and_port
@@ -445,3 +448,76 @@ def test_the_key_may_come_from_the_environment(tmp_path: Path) -> None:
     make_missing(config, {})
     assert config.link_secret_file.stat().st_mode & 0o777 == 0o600
     assert read_secret(config, {}) != b"k" * 32
+
+
+def test_a_port_that_is_taken_keeps_no_core_away_and_is_served_once_it_is_free(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Time passes at once in this test."""
+    config = core_config(tmp_path)
+    make_missing(config)
+    place = host_and_port(config.link.listen)
+    assert place is not None
+
+    async def served(stream: trio.abc.Stream, host: str) -> None:
+        raise AssertionError("nobody proved anything")
+
+    async def main() -> None:
+        outside = Outside(*place, server_side(config), served)
+        async with trio.open_nursery() as nursery:
+            with socket.create_server(place):
+                await nursery.start(outside.run)  # the processes of this machine are served from here on
+                await trio.sleep(2.5 * BIND_AGAIN_S)
+            await trio.sleep(BIND_AGAIN_S)
+            stream = await trio.open_tcp_stream(*place)
+            assert await stream.receive_some() == b"", "closed, as nothing was proven in time"
+            nursery.cancel_scope.cancel()
+
+    trio.run(main, clock=trio.testing.MockClock(autojump_threshold=0))
+    assert caplog.text.count("can't be had") == 1
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_whatever_strangers_send_and_however_they_go_the_core_goes_on(tmp_path: Path, seed: int) -> None:
+    print(f"seed {seed}")
+    chance = random.Random(seed)
+    config = core_config(tmp_path)
+    with core_doors(config) as core:
+        there = other_machine(config)
+        for number in range(150):
+            connection = dial(config, f"127.0.0.{10 + number % 20}")
+            if chance.random() < 0.5:
+                connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))  # RST
+            try:
+                if chance.random() < 0.3:
+                    connection.sendall(chance.randbytes(chance.choice((1, 5, 300, 70_000))))
+                elif chance.random() < 0.6:
+                    connection.sendall(spoilt_hello(there, chance))
+                else:
+                    connection = encrypted(there, connection)
+                    connection.sendall(chance.randbytes(chance.choice((1, 63, ANSWER_BYTES, 5_000))))
+                if chance.random() < 0.3:
+                    connection.settimeout(0.02)
+                    connection.recv(chance.choice((1, 4_096)))
+            except OSError:
+                pass
+            connection.close()
+        client = Client(there)
+
+        async def story() -> None:
+            await until(lambda: client.ups == 1)
+
+        run([client], story)
+        assert core.ups == ["edge1"]
+
+
+def spoilt_hello(there: Config, chance: random.Random) -> bytes:
+    """What a TLS client says first, with a few other bytes in it, or not all of it."""
+    outgoing = ssl.MemoryBIO()
+    client = client_side(there).tls.wrap_bio(ssl.MemoryBIO(), outgoing, server_hostname="x")
+    with contextlib.suppress(ssl.SSLWantReadError):
+        client.do_handshake()
+    hello = bytearray(outgoing.read())
+    for _ in range(chance.choice((0, 1, 3))):
+        hello[chance.randrange(len(hello))] = chance.randrange(256)
+    return bytes(hello[: chance.choice((len(hello), chance.randrange(len(hello))))])
