@@ -367,6 +367,8 @@ def test_a_number_outside_that_is_not_reached_changes_nothing(how: str) -> None:
     world.do(ev.DialAnswered(call="c1", trunk="carrier", attempt=attempt))
     assert world.names() == ["StaleEvent"], "of the attempt before"
     assert to_outside(world).attempt == attempt + 1
+    world.do(ev.DialAnswered(call="c1", trunk="carrier", attempt=attempt))
+    assert world.names() == ["StaleEvent"], "also while the next one rings"
 
 
 @pytest.mark.parametrize("how", ["answered", "failed", "rings_out"])
