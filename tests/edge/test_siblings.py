@@ -148,6 +148,29 @@ def test_a_phone_at_another_edge_rings_answers_talks_and_hangs_up(tmp_path: Path
     asyncio.run(story())
 
 
+def test_a_core_that_asks_once_more_doubles_nothing(tmp_path: Path) -> None:
+    async def story() -> None:
+        async with two_edges(tmp_path) as (near, far):
+            _, phone, call, _ = await rung(near, far)
+            assert near.edge.calls.inventory()[0].ringing == (1,)
+            near.core.send(ring(call))
+            await near.heard_all()
+            assert lent(far) == 1
+            near.core.send(commands.EndPhone(edge=NEAR, call=call, agent="ada", offer=1))
+            await phone.asked("CANCEL")
+            _, phone, call, _ = await talking(near, far)
+            held = {one.call: one for one in near.edge.calls.inventory()}[call]
+            assert (held.agent, held.ringing) == ("ada", ())
+            near.core.send(ring(call))
+            assert (await near.core.expect(events.PhoneAnswered)).call == call
+            near.core.send(commands.Join(edge=NEAR, call=call, agent="ada", offer=1, part=1, at=FAR))
+            await near.heard_all()
+            assert len(near.engine.all(engine.StartRecording)) == 1
+            await until(lambda: lent(far) == 1)
+
+    asyncio.run(story())
+
+
 @pytest.mark.parametrize("status", [486, 603, 480])
 def test_what_the_phone_says_is_what_the_core_hears(tmp_path: Path, status: int) -> None:
     async def story() -> None:
