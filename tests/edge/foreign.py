@@ -13,6 +13,8 @@ from acd_core.domain import commands, events
 from acd_core.telephony import Trunk
 from gateways.edge.phones import phones_path, set_phone_password
 from gateways.sip.auth import Algorithm
+from gateways.sip.uri import bracket
+from tests.e2e.phone import Baresip
 from tests.edge.world import EDGE, PATIENCE_S, World, config_for, replace
 from tests.support.ports import free_ports
 
@@ -50,16 +52,33 @@ class SippRun:
 
 @contextlib.asynccontextmanager
 async def sipp_running(
-    scenario: str, folder: Path, *options: str, remote: int = 0, port: int = 0, calls: int = 1
+    scenario: str,
+    folder: Path,
+    *options: str,
+    remote: int = 0,
+    port: int = 0,
+    calls: int = 1,
+    host: str = "127.0.0.1",
 ) -> AsyncIterator[SippRun]:
-    """SIPp, which calls `remote` if there is one; `port` is its own."""
+    """SIPp, which calls port `remote` if there is one; `port` is its own, and `host` that of both."""
     port = port or free_ports(2)
     log = folder / f"{scenario}-{port}.log"
     process = await asyncio.create_subprocess_exec(
         "sipp",
-        *([f"127.0.0.1:{remote}"] if remote else []),
-        *("-sf", str(SCENARIOS / f"{scenario}.xml"), "-i", "127.0.0.1", "-m", str(calls), "-l", "200"),
-        *("-p", str(port), "-nostdin", "-timeout", f"{_SIPP_S}s", "-timeout_error", "-recv_timeout", "30000"),
+        *([f"{bracket(host)}:{remote}"] if remote else []),
+        *("-sf", str(SCENARIOS / f"{scenario}.xml"), "-i", bracket(host), "-m", str(calls)),
+        *(
+            "-l",
+            "200",
+            "-p",
+            str(port),
+            "-nostdin",
+            "-timeout",
+            f"{_SIPP_S}s",
+            "-timeout_error",
+            "-recv_timeout",
+            "30000",
+        ),
         *("-trace_err", "-error_file", str(log)),
         *options,
         cwd=folder,
@@ -118,6 +137,31 @@ async def until(condition: Callable[[], bool]) -> None:
     async with asyncio.timeout(PATIENCE_S):
         while not condition():  # noqa: ASYNC110 - see above
             await asyncio.sleep(0.005)
+
+
+def baresip(
+    folder: Path,
+    registrar: str,
+    user: str = "101",
+    *,
+    more: str = "",
+    modules: tuple[str, ...] = (),
+    rtp_min: int = 0,
+) -> Baresip:
+    """baresip as this user's phone, which registers at once; `registrar`: host and port, `more`: of its account."""
+    return Baresip(
+        folder,
+        name=user,
+        tone_hz=500,
+        ports=(free_ports(2), free_ports(2), rtp_min or free_ports(10)),
+        modules=modules,
+        account=f"<sip:{user}@{registrar}>;auth_pass=secret;regint=60{more}",
+    )
+
+
+def at_edge(world: World) -> str:
+    """Where it is called over UDP."""
+    return f"127.0.0.1:{world.edge.point.port}"
 
 
 def answering(world: World, *kinds: type[commands.EdgeCommand]) -> None:

@@ -8,12 +8,10 @@ from pathlib import Path
 import pytest
 
 from acd_core.domain import events
-from tests.e2e.phone import Baresip
-from tests.edge.foreign import know, started, until
+from tests.edge.foreign import at_edge, baresip, know, started, until
 from tests.edge.test_transports import config
 from tests.edge.world import world_in
 from tests.peers.linphone import Linphone
-from tests.support.ports import free_port, free_ports
 
 pytestmark = pytest.mark.peers
 
@@ -24,16 +22,9 @@ async def test_a_phone_that_asks_for_outbound_is_bound_to_its_flow_and_hears_whe
     """Over UDP its pings are STUN requests."""
     async with world_in(tmp_path) as world:
         know(world, "101")
-        registrar = f"127.0.0.1:{world.edge.point.port}"
-        account = (
-            f'<sip:101@{registrar}>;auth_pass=secret;regint=60;sipnat=outbound;outbound="sip:{registrar}"'
-        )
-        ports = free_ports(2), free_port(), 46_020
-        async with started(
-            lambda: Baresip(
-                tmp_path / "phone", name="101", tone_hz=500, ports=ports, modules=("uuid",), account=account
-            )
-        ):
+        registrar = at_edge(world)
+        more = f';sipnat=outbound;outbound="sip:{registrar}"'
+        async with started(lambda: baresip(tmp_path / "phone", registrar, more=more, modules=("uuid",))):
             assert (await world.core.expect(events.PhoneRegistered)).user == "101"
             binding = world.edge.registrar.binding("101")
             assert binding is not None

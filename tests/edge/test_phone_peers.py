@@ -11,17 +11,16 @@ import pytest
 
 from acd_core.domain import events
 from gateways.sip.auth import Algorithm
-from tests.e2e.phone import Baresip
-from tests.edge.foreign import SCENARIOS, know, ring, started, until
+from tests.edge.foreign import SCENARIOS, at_edge, baresip, know, ring, started, until
 from tests.edge.test_calls import answered
 from tests.edge.test_phone_health import wait, wait_for_question
 from tests.edge.test_phones import register
 from tests.edge.test_transports import config
-from tests.edge.world import World, sdp, world_in
+from tests.edge.world import sdp, world_in
 from tests.peers.kamailio import Kamailio
 from tests.peers.linphone import Linphone
 from tests.peers.sipp import Sipp
-from tests.support.ports import free_port, free_ports
+from tests.support.ports import free_ports
 
 pytestmark = pytest.mark.peers
 
@@ -70,7 +69,7 @@ async def test_linphone_with_a_wrong_password_is_not_registered(tmp_path: Path) 
 async def test_baresip_which_knows_md5_alone(tmp_path: Path, algorithms: tuple[Algorithm, ...]) -> None:
     async with world_in(tmp_path) as world:
         know(world, "101", *algorithms)
-        async with started(lambda: baresip(world, tmp_path / "phone")):
+        async with started(lambda: baresip(tmp_path / "phone", at_edge(world))):
             assert (await world.core.expect(events.PhoneRegistered)).user == "101"
 
 
@@ -156,7 +155,7 @@ async def test_two_real_devices_ring_and_the_other_hears_where_it_was_answered(t
     async with world_in(tmp_path) as world:
         know(world, "101")
         async with (
-            started(lambda: baresip(world, tmp_path / "desk")) as desk,
+            started(lambda: baresip(tmp_path / "desk", at_edge(world))) as desk,
             started(lambda: Linphone(tmp_path / "handset", "101")) as handset,
         ):
             await world.core.expect(events.PhoneRegistered)
@@ -171,14 +170,3 @@ async def test_two_real_devices_ring_and_the_other_hears_where_it_was_answered(t
             await asyncio.to_thread(handset.became, "CallEnd")
             assert 'Reason: SIP;cause=200;text="Call completed elsewhere"' in handset.log()
             assert world.core.all(events.PhoneFailed) == []
-
-
-def baresip(world: World, folder: Path) -> Baresip:
-    registrar = f"127.0.0.1:{world.edge.point.port}"
-    return Baresip(
-        folder,
-        name="101",
-        tone_hz=500,
-        ports=(free_ports(2), free_port(), 46_030),
-        account=f"<sip:101@{registrar}>;auth_pass=secret;regint=60",
-    )

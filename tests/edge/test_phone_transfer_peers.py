@@ -9,9 +9,8 @@ import pytest
 
 from acd_core.domain import commands, events
 from gateways.media import messages as engine
-from tests.edge.foreign import know, ring, run_sipp, started
+from tests.edge.foreign import at_edge, baresip, know, ring, run_sipp, started
 from tests.edge.test_calls import answered
-from tests.edge.test_phone_peers import baresip
 from tests.edge.world import EDGE, World, world_in
 from tests.peers.linphone import Linphone
 from tests.support.ports import free_ports
@@ -105,7 +104,7 @@ async def test_linphone_puts_its_caller_through_to_whom_it_has_asked(tmp_path: P
 async def test_baresip_hands_its_caller_on(tmp_path: Path) -> None:
     async with world_in(tmp_path) as world:
         know(world, "101")
-        async with started(lambda: baresip(world, tmp_path / "phone")) as phone:
+        async with started(lambda: baresip(tmp_path / "phone", at_edge(world))) as phone:
             assert (await world.core.expect(events.PhoneRegistered)).user == "101"
             call, _ = await answered(world, world.phone())
             world.core.send(ring(call, "101"))

@@ -19,8 +19,7 @@ from typing import Any
 import pytest
 
 from acd_core.domain import commands, events
-from tests.e2e.phone import Baresip
-from tests.edge.foreign import answering, know, ring, started, until
+from tests.edge.foreign import answering, baresip, know, ring, started, until
 from tests.edge.test_calls import EDGE, answered
 from tests.edge.world import World, world_in
 from tests.peers.relay import Relay
@@ -231,11 +230,10 @@ async def test_baresip_calls_and_is_called(tmp_path: Path, chance: random.Random
     async with world_in(tmp_path) as world:
         answering(world, commands.RingCaller, commands.AnswerCaller)
         know(world, "103")
-        ports = free_ports(2), free_ports(2), free_ports(10)
-        async with bad_network(world, chance.random(), ports[0]) as (there, _):
-            account = f"<sip:103@127.0.0.1:{there.port}>;auth_pass=secret;answermode=auto;regint=60"
+        async with bad_network(world, chance.random(), free_ports(2)) as (there, _):
+            registrar = f"127.0.0.1:{there.port}"
             async with started(
-                lambda: Baresip(tmp_path / "phone", name="103", tone_hz=500, ports=ports, account=account)
+                lambda: baresip(tmp_path / "phone", registrar, "103", more=";answermode=auto")
             ) as phone:
                 assert (await world.core.expect(events.PhoneRegistered)).user == "103"
                 for _ in range(2):

@@ -18,12 +18,12 @@ from gateways.edge.phones import set_phone_password
 from gateways.media import messages as engine
 from gateways.sip.message import Request
 from tests.e2e.phone import Baresip
-from tests.edge.foreign import run_sipp
+from tests.edge.foreign import at_edge, baresip, run_sipp
 from tests.edge.test_browsers import speaking
 from tests.edge.test_calls import EDGE, answered
 from tests.edge.test_phones import phone_file, register
 from tests.edge.world import Phone, Scripted, World, sdp, world_in
-from tests.support.ports import free_port, free_ports
+from tests.support.ports import free_port
 
 USERS = ("101", "102", "103")
 needs_sipp = pytest.mark.skipif(
@@ -296,10 +296,8 @@ def test_three_real_phones_ring_and_one_is_picked_up(tmp_path: Path) -> None:
         async with world_in(with_phones(tmp_path)) as world:
             phones: list[Baresip] = []
             try:
-                for at, user in enumerate(USERS):
-                    phones.append(
-                        await asyncio.to_thread(real_phone, tmp_path, world, user, 46_010 + 10 * at)
-                    )
+                for user in USERS:
+                    phones.append(await asyncio.to_thread(baresip, tmp_path / user, at_edge(world), user))
                     await world.core.expect(events.PhoneRegistered)
                 call, _ = await answered(world, world.phone())
                 for number in (1, 2, 3):
@@ -321,14 +319,3 @@ def test_three_real_phones_ring_and_one_is_picked_up(tmp_path: Path) -> None:
                     await asyncio.to_thread(phone.close)
 
     asyncio.run(story())
-
-
-def real_phone(folder: Path, world: World, user: str, rtp_min: int) -> Baresip:
-    registrar = f"127.0.0.1:{world.edge.point.port}"
-    return Baresip(
-        folder / user,
-        name=user,
-        tone_hz=500,
-        ports=(free_ports(2), free_port(), rtp_min),
-        account=f"<sip:{user}@{registrar}>;auth_pass=secret;regint=60",
-    )

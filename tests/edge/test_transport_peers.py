@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +12,7 @@ from acd_core.config import Config
 from acd_core.domain import commands, events
 from acd_core.telephony import Trunk
 from gateways.edge.phones import phones_path, set_phone_password
-from tests.e2e.phone import Baresip
-from tests.edge.foreign import SCENARIOS, answering
+from tests.edge.foreign import answering, baresip, ring, sipp_running, started
 from tests.edge.test_calls import EDGE, answered
 from tests.edge.test_transports import config
 from tests.edge.test_trunks import dial_out, trunked
@@ -24,23 +21,9 @@ from tests.peers.kamailio import Kamailio, proxy_to
 from tests.peers.linphone import Linphone
 from tests.peers.sippy_peer import Sippy
 from tests.support.certificates import Authority
-from tests.support.ports import free_port, free_ports
+from tests.support.ports import free_ports
 
 pytestmark = pytest.mark.peers
-
-
-@contextlib.asynccontextmanager
-async def closing(peer: Any) -> AsyncIterator[Any]:
-    try:
-        yield peer
-    finally:
-        await asyncio.to_thread(peer.close)
-
-
-def ring(call: str) -> commands.RingPhone:
-    return commands.RingPhone(
-        edge=EDGE, call=call, agent="ayse", offer=3, user="101", caller="0532", service="Su"
-    )
 
 
 # Kamailio on the path: it comes to us by the transport under test and speaks UDP to the caller behind it
@@ -54,60 +37,45 @@ def target_of(config: Config, way: str) -> str:
 
 
 @pytest.mark.parametrize("way", ["tcp", "tls", "udp/6", "tcp/6", "tls/6"])
-def test_calls_through_kamailio_end_from_both_sides(tmp_path: Path, way: str) -> None:
+async def test_calls_through_kamailio_end_from_both_sides(tmp_path: Path, way: str) -> None:
     """What follows the INVITE takes the two routes that Kamailio recorded, one for each of its sides."""
     settings = config(tmp_path)
     files = Authority(tmp_path, "carrier").issue("kamailio")
-
-    async def story() -> None:
-        async with world_in(tmp_path, config=settings) as world:
-            answering(world, commands.RingCaller, commands.AnswerCaller)
-            script = proxy_to(target_of(settings, way))
-            proxy = await asyncio.to_thread(
-                lambda: Kamailio(tmp_path / "kamailio", script, certificate=files, ipv6=True)
-            )
-            async with (
-                closing(proxy),
-                closing(await asyncio.to_thread(Sippy, tmp_path / "sippy", proxy.port)) as caller,
-            ):
-                caller.call("185")
-                await asyncio.to_thread(caller.wait_for, "connect")
-                arrived = await world.core.expect(events.CallArrived)
-                caller.hang_up()
-                assert (await world.core.expect(events.CallerHungUp)).call == arrived.call
-                caller.call("185")
-                await asyncio.to_thread(caller.wait_for, "connect")
-                arrived = await world.core.expect(events.CallArrived)
-                world.core.send(commands.EndCall(edge=EDGE, call=arrived.call, cause="x"))
-                await asyncio.to_thread(caller.wait_for, "disconnect")
-                statistics = world.edge.point.statistics()
-                assert (statistics.acks_missing, statistics.client_timeouts) == (0, 0)
-                assert world.edge.point.connections == (0 if way.startswith("udp") else 1), "one for all"
-
-    asyncio.run(story())
+    async with world_in(tmp_path, config=settings) as world:
+        answering(world, commands.RingCaller, commands.AnswerCaller)
+        script = proxy_to(target_of(settings, way))
+        async with (
+            started(lambda: Kamailio(tmp_path / "kamailio", script, certificate=files, ipv6=True)) as proxy,
+            started(lambda: Sippy(tmp_path / "sippy", proxy.port)) as caller,
+        ):
+            caller.call("185")
+            await asyncio.to_thread(caller.wait_for, "connect")
+            arrived = await world.core.expect(events.CallArrived)
+            caller.hang_up()
+            assert (await world.core.expect(events.CallerHungUp)).call == arrived.call
+            caller.call("185")
+            await asyncio.to_thread(caller.wait_for, "connect")
+            arrived = await world.core.expect(events.CallArrived)
+            world.core.send(commands.EndCall(edge=EDGE, call=arrived.call, cause="x"))
+            await asyncio.to_thread(caller.wait_for, "disconnect")
+            statistics = world.edge.point.statistics()
+            assert (statistics.acks_missing, statistics.client_timeouts) == (0, 0)
+            assert world.edge.point.connections == (0 if way.startswith("udp") else 1), "one for all"
 
 
 @pytest.mark.parametrize("transport", ["TCP", "TLS"])
-def test_we_call_through_kamailio(tmp_path: Path, transport: Any) -> None:
+async def test_we_call_through_kamailio(tmp_path: Path, transport: Any) -> None:
     """Kamailio is a trunk of ours; behind it sippy answers, holds us on and hangs up."""
     files = Authority(tmp_path, "carrier").issue("kamailio")
     called_port = free_ports(2)
-
-    async def story() -> None:
-        proxy = await asyncio.to_thread(
-            lambda: Kamailio(
-                tmp_path / "kamailio", proxy_to(f"sip:127.0.0.1:{called_port}"), certificate=files
-            )
-        )
+    script = proxy_to(f"sip:127.0.0.1:{called_port}")
+    async with started(lambda: Kamailio(tmp_path / "kamailio", script, certificate=files)) as proxy:
         port = proxy.port if transport == "TCP" else proxy.tls_port
         carrier = Trunk(host="127.0.0.1", port=port, transport=transport, health_s=0)
         settings = trunked(config(tmp_path), carrier=carrier)
         async with (
-            closing(proxy),
             world_in(tmp_path, config=settings) as world,
-            closing(
-                await asyncio.to_thread(lambda: Sippy(tmp_path / "sippy", proxy.port, port=called_port))
-            ) as callee,
+            started(lambda: Sippy(tmp_path / "sippy", proxy.port, port=called_port)) as callee,
         ):
             callee.answer_with("accept")
             world.core.send(dial_out())
@@ -120,72 +88,50 @@ def test_we_call_through_kamailio(tmp_path: Path, transport: Any) -> None:
             world.core.send(commands.EndCall(edge=EDGE, call=answered.call, cause="x"))
             await asyncio.to_thread(callee.wait_for, "disconnect")
 
-    asyncio.run(story())
-
 
 # Phones
 
 
 @pytest.mark.parametrize("transport", ["tcp", "tls"])
-def test_baresip_is_rung_by_the_connection_it_registered_on(tmp_path: Path, transport: str) -> None:
+async def test_baresip_is_rung_by_the_connection_it_registered_on(tmp_path: Path, transport: str) -> None:
     settings = config(tmp_path, digest=("MD5",))
     set_phone_password(phones_path(settings.data_path), "santral", "101", "secret")
     port = settings.sip.tcp_port if transport == "tcp" else settings.sip.tls_port
-
-    async def story() -> None:
-        async with world_in(tmp_path, config=settings) as world:
-            phone = await asyncio.to_thread(
-                lambda: Baresip(
-                    tmp_path / "phone",
-                    name="101",
-                    tone_hz=500,
-                    ports=(free_ports(2), free_port(), 46_000),
-                    account=(
-                        f"<sip:101@127.0.0.1:{port};transport={transport}>"
-                        ";auth_pass=secret;answermode=auto;regint=60"
-                    ),
-                )
-            )
-            async with closing(phone):
-                await rung_and_hung_up(world, transport)
-                await asyncio.to_thread(phone.wait_for, "CALL_CLOSED")
-
-    asyncio.run(story())
+    async with world_in(tmp_path, config=settings) as world:
+        registrar, more = f"127.0.0.1:{port};transport={transport}", ";answermode=auto"
+        async with started(lambda: baresip(tmp_path / "phone", registrar, more=more)) as phone:
+            await rung_and_hung_up(world, transport)
+            await asyncio.to_thread(phone.wait_for, "CALL_CLOSED")
 
 
 async def rung_and_hung_up(world: World, transport: str) -> None:
     """A phone that answers by itself."""
     assert (await world.core.expect(events.PhoneRegistered)).user == "101"
     call, _ = await answered(world, world.phone())
-    world.core.send(ring(call))
+    world.core.send(ring(call, "101"))
     assert (await world.core.expect(events.PhoneAnswered)).offer == 3
     assert world.edge.point.connections == 1
     world.core.send(commands.EndPhone(edge=EDGE, call=call, agent="ayse", offer=3))
 
 
 @pytest.mark.parametrize(("transport", "host"), [("tls", "127.0.0.1"), ("tcp", "::1"), ("udp", "::1")])
-def test_linphone_registers_is_rung_and_is_hung_up(tmp_path: Path, transport: str, host: str) -> None:
+async def test_linphone_registers_is_rung_and_is_hung_up(tmp_path: Path, transport: str, host: str) -> None:
     settings = config(tmp_path)
     set_phone_password(phones_path(settings.data_path), "santral", "101", "secret")
-
-    async def story() -> None:
-        async with world_in(tmp_path, config=settings) as world:
-            phone = await asyncio.to_thread(
-                lambda: Linphone(tmp_path / "phone", "101", transport=transport, host=host)
-            )
-            async with closing(phone):
-                port = world.edge.point.port_of(transport.upper(), ipv6=":" in host)
-                await asyncio.to_thread(phone.register, host, port, "secret")
-                assert (await world.core.expect(events.PhoneRegistered)).user == "101"
-                call, _ = await answered(world, world.phone())
-                world.core.send(ring(call))
-                await asyncio.to_thread(phone.ringing)
-                phone.answer()
-                assert (await world.core.expect(events.PhoneAnswered)).offer == 3
-                world.core.send(commands.EndPhone(edge=EDGE, call=call, agent="ayse", offer=3))
-                await asyncio.to_thread(phone.became, "CallEnd")
-
-    asyncio.run(story())
+    async with (
+        world_in(tmp_path, config=settings) as world,
+        started(lambda: Linphone(tmp_path / "phone", "101", transport=transport, host=host)) as phone,
+    ):
+        port = world.edge.point.port_of(transport.upper(), ipv6=":" in host)
+        await asyncio.to_thread(phone.register, host, port, "secret")
+        assert (await world.core.expect(events.PhoneRegistered)).user == "101"
+        call, _ = await answered(world, world.phone())
+        world.core.send(ring(call, "101"))
+        await asyncio.to_thread(phone.ringing)
+        phone.answer()
+        assert (await world.core.expect(events.PhoneAnswered)).offer == 3
+        world.core.send(commands.EndPhone(edge=EDGE, call=call, agent="ayse", offer=3))
+        await asyncio.to_thread(phone.became, "CallEnd")
 
 
 # SIPp
@@ -200,27 +146,15 @@ def test_linphone_registers_is_rung_and_is_hung_up(tmp_path: Path, transport: st
         (("-t", "t1"), "::1"),
     ],
 )
-def test_sipp_calls_by_one_connection_by_one_for_each_call_and_over_ipv6(
+async def test_sipp_calls_by_one_connection_by_one_for_each_call_and_over_ipv6(
     tmp_path: Path, options: tuple[str, ...], host: str
 ) -> None:
     settings = config(tmp_path)
-
-    async def story() -> None:
-        async with world_in(tmp_path, config=settings) as world:
-            answering(world, commands.RingCaller, commands.AnswerCaller)
-            at = f"[{host}]" if ":" in host else host
-            process = await asyncio.create_subprocess_exec(
-                *("sipp", "-sf", str(SCENARIOS / "plain.xml"), "-i", at, "-s", "185", *options),
-                *("-m", "5", "-r", "20", "-nostdin", f"{at}:{settings.sip.tcp_port}"),
-                cwd=tmp_path,
-                stdin=asyncio.subprocess.DEVNULL,
-                stdout=asyncio.subprocess.PIPE,
-                stderr=asyncio.subprocess.STDOUT,
-            )
-            async with asyncio.timeout(30):
-                said, _ = await process.communicate()
-            assert process.returncode == 0, said.decode(errors="replace")[-2_000:]
-            for _ in range(5):
-                assert (await world.core.expect(events.CallerHungUp)).cause == "caller_hung_up"
-
-    asyncio.run(story())
+    async with world_in(tmp_path, config=settings) as world:
+        answering(world, commands.RingCaller, commands.AnswerCaller)
+        rate = ("-s", "185", "-r", "20", *options)
+        port = settings.sip.tcp_port
+        async with sipp_running("plain", tmp_path, *rate, remote=port, calls=5, host=host) as caller:
+            await caller.finish()
+        for _ in range(5):
+            assert (await world.core.expect(events.CallerHungUp)).cause == "caller_hung_up"
