@@ -539,3 +539,14 @@ def test_whom_no_caller_is_joined_to() -> None:
     world.accept("cem")
     world.lose_audio("cem")
     assert refused(world, "ann", "185", other="c2") == (403, "nobody_to_join")
+
+
+def test_a_colleague_at_another_edge_does_not_come_over() -> None:
+    world = World()
+    world.do(ev.EdgeInventory(edge="edge2", instance="e2"))
+    world.log_in("cem")
+    world.connect_audio("cem", edge="edge2")
+    consults(world)
+    world.accept("cem")
+    assert refused(world, "ann", "185", other="c2") == (403, "nobody_to_join")
+    assert (world.call("c2").state, world.call("c2").agent) == ("talking", "cem")
