@@ -64,8 +64,12 @@ def render(config: Config, call: str) -> str:
     columns = [first, "edge", *(party for party in peers if party != first)]
     text.append(" " * _TIME_CHARS + "".join(name.ljust(_COLUMN_CHARS) for name in columns).rstrip())
     text += [_draw(line, columns, ladder[0].at_ms) for line in ladder]
-    if not lines:
+    if not lines and arrived is not None and not (config.traces_path / arrived.edge).exists():
+        text += ["", f"Its SIP messages are on the machine of {arrived.edge}: run this there."]
+    elif not lines:
         text += ["", "No SIP messages of this call are in the trace (a call from the page has none)."]
+    if config.link.core:
+        text += ["", "What the journal says of it is on the core's machine."]
     if problem:
         text += ["", f"The journal can't be read: {problem}"]
     return "\n".join(text)

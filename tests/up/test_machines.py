@@ -181,6 +181,11 @@ def test_a_call_at_the_one_machine_is_answered_by_the_core_at_the_other(
     traced = edge.run("trace", arrived.call)
     assert traced.returncode == 0
     assert "INVITE" in traced.stdout
+    assert "What the journal says of it is on the core's machine." in traced.stdout
+    assert (
+        "Its SIP messages are on the machine of edge2: run this there."
+        in core.run("trace", arrived.call).stdout
+    )
     asked = edge.run("mode", "closed")
     assert "the core runs on another machine" in asked.stderr
 
