@@ -5,7 +5,7 @@ is counted and forgotten. The peer's address comes from signalling first; then t
 takes over, for a peer behind address translation knows not its own address. Once latched, other sources are
 dropped, so that nobody can talk into a call or draw its audio away by guessing a port; another takes over
 only if it is the address that was signalled or when the leg has been silent. A host that signalling does not know
-has to send for a while on a leg that is silent, and loses it to one that it does know at once.
+is heard, but has to go on for a while before it is sent to, and loses the leg at once to one that signalling knows.
 
 Whoever signals may name somebody else as the one to send to (RFC 3264 has nothing against it), or forge who signals:
 one small message would have us send 50 packets a second to a victim. So a stranger's leg sends to an address that
@@ -91,10 +91,9 @@ class Leg:
         self._waits_since: float | None = (
             None  # sent to an address that nothing came from; None: something did
         )
-        self._candidate: Address = None  # of a host that signalling does not know
-        self._candidate_packets = 0
+        self._on_trial = 0  # packets until a source whose host signalling does not know is sent to
         self._heard = False
-        self._heard_at = self._changed_at = 0.0
+        self._heard_at = 0.0
         self._reception: Reception | None = None
         self._received_before = self._lost_before = 0  # of earlier sources on this leg
         self._keys = telephone_event.KeyDetector()
@@ -108,11 +107,9 @@ class Leg:
         if self._signalled != address or not self.connected:
             self._signalled = address
             self._source = self._rtcp_source = None
-            self._changed_at = now
-            if (
-                self._waits_since is None and address is not None
-            ):  # else it would begin anew with every change
-                self._waits_since = now
+            self._on_trial = 0
+            if self._waits_since is None and address is not None:
+                self._waits_since = now  # else it would begin anew with every change
             self.destination = address if self._may_wait(now) else None
         if command.payload_type != self.payload_type:
             self.payload_type = command.payload_type
@@ -135,7 +132,7 @@ class Leg:
         """Who signals is no forger; whom they named may still have asked for nothing."""
         if not self._proved:
             self._proved = True
-            if self._source is None and self._waits_since is not None:
+            if self._waits_since is not None:
                 self._waits_since = now
                 self.destination = self._signalled
 
@@ -171,6 +168,8 @@ class Leg:
         if source != self._source and not self._latch(source, now):
             self.foreign += 1
             return
+        if self._on_trial:
+            self._try(source)
         reception = self._reception
         if reception is None or reception.ssrc != ssrc:
             reception = self._begin_reception(ssrc, sequence)
@@ -213,21 +212,21 @@ class Leg:
             expected = source[0] in self._hosts and self._source[0] not in self._hosts
             if not expected and source != self._signalled:
                 return False
-        if self._hosts and source[0] not in self._hosts and not self._has_persisted(source, now):
-            return False
-        self._source = self.destination = source
-        self._waits_since = None
+        self._source = source
+        if self._hosts and source[0] not in self._hosts:
+            self._on_trial = LATCH_UNKNOWN_PACKETS
+        else:
+            self._on_trial = 0
+            self.destination, self._waits_since = source, None
         if taken:
             self._forget_audio()
         return True
 
-    def _has_persisted(self, source: Address, now: float) -> bool:
+    def _try(self, source: Address) -> None:
         """Whoever sprays packets at our ports moves on; a peer whose media come from an unknown host goes on."""
-        if source != self._candidate:
-            self._candidate, self._candidate_packets = source, 0
-        self._candidate_packets += 1
-        quiet_s = now - max(self._heard_at, self._changed_at)  # the peer's own packets may be on their way
-        return quiet_s >= _SILENT_S and self._candidate_packets >= LATCH_UNKNOWN_PACKETS
+        self._on_trial -= 1
+        if not self._on_trial:
+            self.destination, self._waits_since = source, None
 
     def _begin_reception(self, ssrc: int, sequence: int) -> Reception:
         """Another synchronization source: its numbers have nothing to do with those before (RFC 3550, section 8)."""
@@ -259,7 +258,7 @@ class Leg:
         """What time alone brings: silence, a key whose end was lost. Called several times a second."""
         if self._keys.down:
             self._tell_presses(self._keys.check(now))
-        if self._source is None and self.destination is not None and not self._may_wait(now):
+        if self.destination is not None and not self._may_wait(now):
             self.destination = None
         if self._heard and now - self._heard_at >= _SILENT_S:
             self._heard = False

@@ -146,12 +146,24 @@ def test_packets_sprayed_at_all_ports_catch_no_leg() -> None:
         other.close()
 
 
-def test_a_peer_whose_media_come_from_an_unknown_host_is_heard_after_a_while() -> None:
+def test_a_peer_whose_media_come_from_an_unknown_host_is_heard_at_once_and_sent_to_after_a_while() -> None:
     """A phone behind a translator whose proxy is elsewhere: neither address that signalling has is where it speaks from."""
     with bench() as b, victim() as elsewhere:
         phone = b.leg("a", remote_host="10.1.1.1", remote_port=9, peer_host="127.0.0.1")
         elsewhere.target = phone.target
         b.on_tick = elsewhere.send_frame
-        tick(b, elsewhere, 2 * TICKS_A_SECOND)
+        assert tick(b, elsewhere, LATCH_UNKNOWN_PACKETS - 1) == 0
+        assert b.messages(m.LegHeard) == [m.LegHeard(leg="a")]
         assert tick(b, elsewhere, 10) == 10
+
+
+def test_who_is_heard_without_being_known_ends_no_doubt_about_a_stranger() -> None:
+    with bench() as b, victim() as elsewhere:
+        phone = stranger(b, ELSEWHERE, elsewhere.port)
+        sprayer = RtpPhone(seed=3, host="127.0.0.4")
+        sprayer.target = phone.target
+        sprayer.send_frame()
+        b.tick(5)
         assert b.messages(m.LegHeard)
+        assert tick(b, elsewhere) == 0
+        sprayer.close()
