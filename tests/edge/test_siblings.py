@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from acd_core.config import Trunk
 from acd_core.domain import commands, events
 from acd_core.link.signals import EdgeAddress, Siblings
 from gateways.edge.limits import Timing
@@ -20,7 +21,7 @@ from gateways.sip.message import Request
 from tests.edge.test_browsers import speaking
 from tests.edge.test_calls import answered
 from tests.edge.test_phones import register
-from tests.edge.world import PATIENCE_S, Phone, World, config_for, sdp, world_in
+from tests.edge.world import PATIENCE_S, Phone, World, config_for, replace, sdp, world_in
 
 NEAR, FAR = "edge1", "edge2"
 CALLER = "05321112233"
@@ -28,15 +29,16 @@ CALLER = "05321112233"
 
 @contextlib.asynccontextmanager
 async def two_edges(
-    folder: Path, *, timing: Timing | None = None, **sip: Any
+    folder: Path, *, timing: Timing | None = None, trunks: dict[str, Trunk] | None = None, **sip: Any
 ) -> AsyncIterator[tuple[World, World]]:
-    """They know each other, as a core would tell them. `sip`: of the far one."""
+    """They know each other, as a core would tell them. `trunks` and `sip`: of the far one."""
     for name in (NEAR, FAR):
         (folder / name).mkdir()
         set_phone_password(phones_path(folder / name / "data"), "santral", "101", "secret")
+    config = replace(config_for(folder / FAR, **sip), trunks=trunks or {})
     async with (
         world_in(folder / NEAR, timing=timing) as near,
-        world_in(folder / FAR, name=FAR, config=config_for(folder / FAR, **sip)) as far,
+        world_in(folder / FAR, name=FAR, config=config) as far,
     ):
         for world in (near, far):
             world.core.signal(addresses(near, far))
@@ -300,6 +302,16 @@ def test_an_edge_that_nobody_knows_or_that_says_nothing_is_named(tmp_path: Path)
             near.core.send(browser(call, "b-1"))
             cut = await near.core.expect(events.AudioCutOff)
             assert (cut.agent, cut.call, cut.offer, cut.cause) == ("ayse", call, 1, "edge_unreachable")
+
+    asyncio.run(story())
+
+
+def test_what_is_lent_is_no_call_of_a_trunk_that_has_the_same_host(tmp_path: Path) -> None:
+    async def story() -> None:
+        trunk = Trunk(host="127.0.0.1", capacity=1, health_s=0)
+        async with two_edges(tmp_path, trunks={"carrier": trunk}) as (near, far):
+            await talking(near, far)
+            assert [(row.trunk, row.live) for row in far.edge.trunks.rows()] == [("carrier", 0)]
 
     asyncio.run(story())
 
