@@ -13,9 +13,9 @@ from acd_core.domain import commands, events
 from acd_core.telephony import Trunk
 from gateways.edge.phones import phones_path, set_phone_password
 from gateways.sip.auth import Algorithm
-from gateways.sip.uri import bracket
 from tests.e2e.phone import Baresip
 from tests.edge.world import EDGE, PATIENCE_S, World, config_for, replace
+from tests.peers.sipp import sipp_command
 from tests.support.ports import free_ports
 
 SCENARIOS = Path(__file__).parent / "sipp"
@@ -63,24 +63,11 @@ async def sipp_running(
     """SIPp, which calls port `remote` if there is one; `port` is its own, and `host` that of both."""
     port = port or free_ports(2)
     log = folder / f"{scenario}-{port}.log"
+    file = SCENARIOS / f"{scenario}.xml"
+    command = sipp_command(file, log, host=host, remote=remote, port=port, calls=calls, patience_s=_SIPP_S)
     process = await asyncio.create_subprocess_exec(
-        "sipp",
-        *([f"{bracket(host)}:{remote}"] if remote else []),
-        *("-sf", str(SCENARIOS / f"{scenario}.xml"), "-i", bracket(host), "-m", str(calls)),
-        *(
-            "-l",
-            "200",
-            "-p",
-            str(port),
-            "-nostdin",
-            "-timeout",
-            f"{_SIPP_S}s",
-            "-timeout_error",
-            "-recv_timeout",
-            "30000",
-        ),
-        *("-trace_err", "-error_file", str(log)),
-        *options,
+        *command,
+        *("-l", "200", *options),
         cwd=folder,
         stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.DEVNULL,

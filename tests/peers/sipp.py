@@ -4,10 +4,22 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from gateways.sip.uri import bracket
 from tests.peers.program import PATIENCE_S, Program
 from tests.support.ports import free_ports
 
 SCENARIOS = Path(__file__).parent / "scenarios"
+
+
+def sipp_command(
+    file: Path, log: Path, *, host: str, remote: int, port: int, calls: int, patience_s: float
+) -> list[str]:
+    """Runs this scenario until so many calls are over, from `port` of `host`; `remote` is who is called there, if anybody."""
+    at = bracket(host)
+    called = [f"{at}:{remote}"] if remote else []
+    limits = ["-timeout", f"{patience_s:.0f}s", "-timeout_error", "-recv_timeout", "40000"]
+    said = ["-nostdin", "-trace_err", "-error_file", str(log)]
+    return ["sipp", *called, "-sf", str(file), "-i", at, "-p", str(port), "-m", str(calls), *limits, *said]
 
 
 class Sipp:
@@ -30,14 +42,19 @@ class Sipp:
         self.port = port or free_ports(2)
         self._patience_s = patience_s
         self._log = folder / f"{file.stem}-{self.port}.log"
-        limits = ("-m", str(calls), "-r", str(rate), "-l", str(max(calls, 1)))
-        patience = (
-            *("-timeout", f"{patience_s:.0f}s", "-timeout_error", "-recv_timeout", "40000"),
-            *("-default_behaviors", "all,-abortunexp"),
+        command = sipp_command(
+            file,
+            self._log,
+            host=host,
+            remote=remote_port,
+            port=self.port,
+            calls=calls,
+            patience_s=patience_s,
         )
-        command = ["sipp", f"{host}:{remote_port}", "-sf", str(file), "-i", host]
-        command += ["-p", str(self.port), "-mp", str(free_ports(4)), "-nostdin", *limits, *patience]
-        self.program = Program([*command, "-trace_err", "-error_file", str(self._log), *options], folder)
+        # What is lost on the way comes late, and again: nothing that is not expected ends a call.
+        command += ["-default_behaviors", "all,-abortunexp", "-mp", str(free_ports(4))]
+        command += ["-r", str(rate), "-l", str(max(calls, 1))]
+        self.program = Program([*command, *options], folder)
 
     def finish(self) -> None:
         """All its calls went as written."""
