@@ -12,9 +12,9 @@ import ipaddress
 from collections import Counter, OrderedDict
 from collections.abc import Callable
 
-STRANGERS_MAX = 64
-STRANGERS_OF_HOST_MAX = 16
+STRANGERS_MAX = 128
 # All processes of a machine come at once when the core was away.
+STRANGERS_OF_HOST_MAX = 64
 TRIES_BURST = 100.0
 TRIES_PER_S = 10.0
 HOSTS_MAX = 4_096

@@ -284,8 +284,8 @@ def test_strangers_are_few_at_a_time_and_the_others_come_through(
 ) -> None:
     config = core_config(tmp_path)
     with core_doors(config) as core:
-        flood = [dial(config, f"127.0.0.{host}") for host in range(9, 14) for _ in range(40)]
-        asyncio.run(until(lambda: core.door.turned_away >= 200 - STRANGERS_MAX))
+        flood = [dial(config, f"127.0.0.{host}") for host in range(9, 13) for _ in range(80)]
+        asyncio.run(until(lambda: core.door.turned_away >= 320 - STRANGERS_MAX))
         client = Client(other_machine(config))
 
         async def story() -> None:
@@ -294,7 +294,7 @@ def test_strangers_are_few_at_a_time_and_the_others_come_through(
         run([client], story)
         for connection in flood:
             connection.close()
-        asyncio.run(until(lambda: core.door.failed == 5 * STRANGERS_OF_HOST_MAX))
+        asyncio.run(until(lambda: core.door.failed == 4 * STRANGERS_OF_HOST_MAX))
     assert caplog.text.count("127.0.0.9 comes too often") == 1
 
 
