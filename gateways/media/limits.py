@@ -23,9 +23,7 @@ TONE_MAX_MS = 20_000  # one turn of a tone
 KEYS_WAITING_MAX = 64  # that a leg is still to press
 
 LEG_SILENT_MS = 1_500  # without a packet: LegSilent, and another source may take the leg over
-LATCH_UNKNOWN_PACKETS = (
-    25  # in a row, before a host that signalling does not know has a leg that nobody speaks on
-)
+LATCH_UNKNOWN_PACKETS = 25  # before a host that signalling does not know is sent to
 UNPROVED_MS = 2_000  # a stranger who may not have asked at all is sent to for so long, until a packet comes
 UNHEARD_MS = (
     5_000  # the same to an address elsewhere that a stranger named; then nothing is sent until one comes
