@@ -124,6 +124,23 @@ async def calls_and_is_refused(folder: Path, seed: float) -> None:
         assert world.edge.point.statistics().acks_missing == 0
 
 
+async def is_heard_before_the_answer(folder: Path, seed: float) -> None:
+    """Both the 183 and its PRACK get lost at times; the 200 waits, and comes."""
+    async with world_in(folder) as world:
+
+        def let_hear(message: Any) -> None:
+            if isinstance(message, events.CallArrived):
+                world.core.send(commands.ProgressCaller(edge=EDGE, call=message.call, max_ms=50_000))
+                world.core.send(commands.AnswerCaller(edge=EDGE, call=message.call))
+
+        world.core.auto = let_hear
+        async with sipp_through(world, seed, folder, "relay_early") as (caller, there, _):
+            assert await over(world, CALLS) == {"caller_hung_up": CALLS}
+            await asyncio.to_thread(caller.finish)
+            assert there.counters.lost > 0
+        nothing_is_left(world)
+
+
 async def calls_and_gives_up(folder: Path, seed: float) -> None:
     """The caller has heard 200 and 487, the edge the CANCEL and the ACK."""
     async with world_in(folder) as world:
@@ -171,6 +188,7 @@ STORIES = (
     calls_and_is_hung_up,
     calls_and_is_refused,
     calls_and_gives_up,
+    is_heard_before_the_answer,
     is_rung_and_answers,
     is_rung_in_vain,
 )
