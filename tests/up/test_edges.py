@@ -27,6 +27,7 @@ from santral.checks import network
 from santral.checks.finding import Status
 from santral.cli import main
 from santral.up.line import stages_of
+from tests.edge.foreign import sipp_running
 from tests.edge.test_phones import register
 from tests.edge.world import Phone, sdp
 from tests.support.ports import free_ports
@@ -330,3 +331,25 @@ def test_a_phone_stops_ringing_when_the_calls_edge_is_another_process(folder: Pa
             caller.close()
 
     asyncio.run(story())
+
+
+@pytest.mark.peers
+async def test_sipp_calls_and_is_an_operators_phone_at_the_second_edge(folder: Path) -> None:
+    async with two_edges(folder) as (processes, web):
+        first, second, port = processes.port, processes.port + 2, free_ports(2)
+        async with sipp_running("plain", folder, "-s", "185", remote=second) as caller:
+            await caller.finish()
+        me = ("-s", "102", "-ap", "secret")
+        async with sipp_running("register", folder, *me, remote=second, port=port) as phone:
+            await phone.finish()
+        await web.log_in("bora")
+        web.ready("bora")
+        await web.view("bora", lambda view: view.state == "ready")
+        async with sipp_running("phone_answers", folder, port=port) as phone:
+            citizen = await call(first, "05320000001")
+            await web.view("bora", lambda view: view.state == "talking")
+            citizen.request("BYE", to_tag=citizen.to_tag)
+            await citizen.response(200, "BYE")
+            await web.view("bora", lambda view: view.state == "wrap_up")
+            await phone.finish()
+        citizen.close()
