@@ -157,6 +157,10 @@ async def _ask(resolver: Resolver, name: str, kind: str) -> _Answer:
         answer = await resolver.resolve(name, kind, raise_on_no_answer=False, search=False)
     except dns.resolver.NXDOMAIN:
         return _Answer([], TTL_S_MAX)
+    except dns.resolver.NoNameservers as error:
+        if kind == "NAPTR":  # routers that pass questions on refuse what they have never heard of
+            return _Answer([], TTL_S_MAX)
+        raise NamesError(f"{name} {kind}: {error}") from error
     except (dns.exception.DNSException, OSError) as error:
         raise NamesError(f"{name} {kind}: {error}") from error
     if answer.rrset is None:

@@ -40,6 +40,11 @@ def dns(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Dnsmasq]:
         ),
         *("srv-host=_secure.better.test,two.test,5090,10",),
         *("srv-host=_sip._udp.plain.test,one.test,5070,10", "srv-host=_sip._tcp.plain.test,two.test,5071,10"),
+        # Not in `test.`: whatever else is asked about it is refused.
+        *(
+            "srv-host=_sip._udp.refused.example,refused.example,5072,10",
+            "host-record=refused.example,127.0.0.1,::1",
+        ),
         *("srv-host=_sip._udp.none.test", "host-record=none.test,127.0.0.1"),
         *("srv-host=_sip._udp.empty.test,missing.test,5060,1", "host-record=address.test,127.0.0.1,::1,77"),
         *("cname=alias.test,address.test",),
@@ -68,6 +73,7 @@ TWO = ("127.0.0.3", "::1")
         ("address.test", 0, "UDP", (Server(0, 0, 5060, ("127.0.0.1", "::1")),)),
         ("address.test", 0, "TLS", (Server(0, 0, 5061, ("127.0.0.1", "::1")),)),
         ("alias.test", 0, "UDP", (Server(0, 0, 5060, ("127.0.0.1", "::1")),)),
+        ("refused.example", 0, "UDP", (Server(10, 0, 5072, ("127.0.0.1", "::1")),)),
         ("one.test", 5099, "UDP", (Server(0, 0, 5099, ONE),)),
     ],
 )
