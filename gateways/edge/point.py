@@ -375,8 +375,11 @@ class SipPoint:
         return bool(self._output)
 
     def _set_timer(self) -> None:
-        deadlines = [door.layer.next_deadline_ms() for door in self._doors.values()]
-        deadline_ms = min((each for each in deadlines if each is not None), default=None)
+        deadline_ms: int | None = None
+        for door in self._doors.values():
+            due_ms = door.layer.next_deadline_ms()
+            if due_ms is not None and (deadline_ms is None or due_ms < deadline_ms):
+                deadline_ms = due_ms
         if deadline_ms is None or not self._is_open:
             return
         deadline_ms += -deadline_ms % _TIMER_GRAIN_MS

@@ -19,6 +19,7 @@ Direction = Literal["sendrecv", "sendonly", "recvonly", "inactive"]
 Attribute = tuple[str, str | None]
 
 EVENTS = "telephone-event"  # RFC 4733
+_EVENTS_NAME = EVENTS.upper()
 _EVENTS_PAYLOAD_TYPE = 101  # what we call it in offers of ours
 _EVENTS_FMTP = "0-16"
 _STATIC = {0: "PCMU", 8: "PCMA"}  # RFC 3551 6
@@ -44,23 +45,29 @@ class Media(msgspec.Struct, frozen=True):
         """The values of an attribute."""
         return [value for attribute, value in self.attributes if attribute == name and value is not None]
 
-    def codec(self, payload_type: int) -> str:
-        """Encoding name in upper case of a payload type at 8000 Hz with one channel; empty when it is another."""
-        for value in self.values("rtpmap"):
-            number, _, encoding = value.partition(" ")
-            if number == str(payload_type):
-                name, _, rate = encoding.strip().partition("/")
-                return name.upper() if rate in ("8000", "8000/1") else ""
-        return _STATIC.get(payload_type, "")
-
-    def payload_types(self) -> list[int]:
-        """The formats that are payload types, in the order of preference."""
-        numbers = (int(text) for text in self.formats if text.isascii() and text.isdigit() and len(text) <= 3)
-        return [number for number in numbers if number <= _PAYLOAD_TYPE_MAX]
-
-    def payload_type(self, codec: str) -> int | None:
-        """The first payload type of this codec."""
-        return next((number for number in self.payload_types() if self.codec(number) == codec.upper()), None)
+    def codecs(self) -> dict[int, str]:
+        """The formats that are payload types, in the order of preference, each with its encoding name in upper case; empty when
+        that is none of 8000 Hz with one channel."""
+        mapped: dict[str, str] = {}
+        for name, value in self.attributes:
+            if name == "rtpmap" and value is not None:
+                number_text, _, encoding = value.partition(" ")
+                mapped.setdefault(number_text, encoding)
+        found: dict[int, str] = {}
+        for text in self.formats:
+            if (
+                text.isascii()
+                and text.isdigit()
+                and len(text) <= 3
+                and (number := int(text)) <= _PAYLOAD_TYPE_MAX
+            ):
+                said = mapped.get(str(number))
+                if said is None:
+                    found[number] = _STATIC.get(number, "")
+                else:
+                    encoding, _, rate = said.strip().partition("/")
+                    found[number] = encoding.upper() if rate in ("8000", "8000/1") else ""
+        return found
 
 
 class SessionDescription(msgspec.Struct, frozen=True):
@@ -261,9 +268,9 @@ def offer_again(
 def _free_events_type(known: list[Media]) -> int | None:
     """The payload type that telephone events had in this stream, else one that nothing had."""
     for media in known:
-        if (number := media.payload_type(EVENTS)) is not None:
+        if (number := _events_type(media.codecs())) is not None:
             return number
-    taken = {number for media in known for number in media.payload_types()}
+    taken = {number for media in known for number in media.codecs()}
     dynamic = range(96, _PAYLOAD_TYPE_MAX + 1)  # RFC 3551 6
     return next((number for number in (_EVENTS_PAYLOAD_TYPE, *dynamic) if number not in taken), None)
 
@@ -294,11 +301,10 @@ def accept_answer(offer: SessionDescription, answer: SessionDescription) -> Medi
     theirs = answer.media[slot] if slot < len(answer.media) else None
     if theirs is None or theirs.kind != "audio" or theirs.port == 0 or not answer.address_of(theirs):
         raise NoCommonCodecError
-    offered = [ours.codec(number) for number in ours.payload_types()]
-    for number in theirs.payload_types():
-        codec = theirs.codec(number)
-        if codec in offered and number == _PAYLOAD_TYPES.get(codec):
-            events = ours.payload_type(EVENTS) if theirs.payload_type(EVENTS) is not None else None
+    offered, answered = ours.codecs(), theirs.codecs()
+    for number, codec in answered.items():
+        if codec in offered.values() and number == _PAYLOAD_TYPES.get(codec):
+            events = _events_type(offered) if _events_type(answered) is not None else None
             direction = _common(offer.direction(ours), _reverse(_meant(answer, theirs)))
             return _agreement(answer, slot, codec, number, events, direction)
     raise NoCommonCodecError
@@ -312,10 +318,10 @@ def _agree(offer: SessionDescription, media: Media, slot: int, local: LocalMedia
         return None
     direction = _common(local.direction, _reverse(_meant(offer, media)))
     # RFC 3264 6.1: the offerer's order of preference is followed.
-    for number in media.payload_types():
-        codec = media.codec(number)
+    codecs = media.codecs()
+    for number, codec in codecs.items():
         if codec in local.codecs and number == _PAYLOAD_TYPES[codec]:
-            return _agreement(offer, slot, codec, number, media.payload_type(EVENTS), direction)
+            return _agreement(offer, slot, codec, number, _events_type(codecs), direction)
     return None
 
 
@@ -338,6 +344,11 @@ def _agreement(
         direction=direction,
         slot=slot,
     )
+
+
+def _events_type(codecs: dict[int, str]) -> int | None:
+    """The payload type of telephone events among these."""
+    return next((number for number, codec in codecs.items() if codec == _EVENTS_NAME), None)
 
 
 def _ptime_ms(media: Media) -> int:

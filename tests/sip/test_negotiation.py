@@ -71,7 +71,7 @@ def test_a_later_offer_keeps_every_line_and_what_each_number_means() -> None:
     ]
     assert again.media[0].formats == ("101",)
     assert again.media[1].formats == ("8", "0", "96")
-    assert again.media[1].codec(96) == "TELEPHONE-EVENT"
+    assert again.media[1].codecs()[96] == "TELEPHONE-EVENT"
     answer = VIDEO_TOO.replace(b"m=audio 4000 RTP/AVP 8 0 101 96", b"m=audio 4002 RTP/AVP 0 96")
     agreement = ours.take_answer(answer)
     assert (agreement.codec, agreement.remote_port, agreement.slot) == ("PCMU", 4_002, 1)
@@ -82,7 +82,7 @@ def test_events_get_a_number_that_meant_nothing_else() -> None:
     answered(ours, VIDEO_TOO.replace(b"a=rtpmap:96 telephone-event/8000", b"a=rtpmap:96 speex/8000"))
     audio = said(ours.make_offer()).media[1]
     assert audio.formats == ("8", "0", "97")
-    assert audio.codec(97) == "TELEPHONE-EVENT"
+    assert audio.codecs()[97] == "TELEPHONE-EVENT"
 
 
 def test_no_number_left_for_events() -> None:
