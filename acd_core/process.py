@@ -11,6 +11,7 @@ import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import trio
 
@@ -33,13 +34,14 @@ from acd_core.journal.snapshot import Snapshot, write_snapshot
 from acd_core.journal.writer import JournalWriter
 from acd_core.link import signals
 from acd_core.link.heartbeat import beat_of
-from acd_core.link.outside import Outside
-from acd_core.link.secure import make_missing, server_side
 from acd_core.link.trio_server import TrioLinkServer
 from acd_core.logs import set_up
 from acd_core.machines import host_and_port
 from acd_core.ready import ReadyFile
 from acd_core.recovery import Recovered, recover
+
+if TYPE_CHECKING:
+    from acd_core.link.outside import Outside
 
 _log = logging.getLogger(__name__)
 
@@ -161,9 +163,8 @@ class Core:
                 supervisor.start("snapshots", self._keep_snapshots)
                 server = self._server()
                 await nursery.start(server.run)
-                if place := host_and_port(self._config.link.listen):
-                    make_missing(self._config)
-                    await nursery.start(Outside(*place, server_side(self._config), server.serve).run)
+                if self._config.link.listen:
+                    await nursery.start(self._outside(server).run)
                 if self._config.dial:
                     warm(self._config.country)
                 # What was recovered stays: each full collection of garbage would stop the core to look through all of it.
@@ -194,6 +195,15 @@ class Core:
             now_ms=self._clock.now_ms,
             beat_s=beat_of(self._config.link.silence_s),
         )
+
+    def _outside(self, server: TrioLinkServer) -> Outside:
+        from acd_core.link.outside import Outside  # most cores have no need of TLS and its memory
+        from acd_core.link.secure import make_missing, server_side
+
+        place = host_and_port(self._config.link.listen)
+        assert place is not None, "the configuration was checked"
+        make_missing(self._config)
+        return Outside(*place, server_side(self._config), server.serve)
 
     def _load_documents(self) -> None:
         """Plan and roster of the configuration take effect when they differ from what is in force."""
