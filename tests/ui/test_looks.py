@@ -59,7 +59,7 @@ _TOO_FAINT = """
 _AT_REST = """
 () => {
   const ending = document.getAnimations().filter((one) => one.effect.getTiming().iterations !== Infinity);
-  return Promise.all(ending.map((one) => one.finished)).then(() => null);
+  return Promise.allSettled(ending.map((one) => one.finished)).then(() => null);
 }
 """
 
