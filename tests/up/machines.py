@@ -6,6 +6,7 @@ Without the right to make namespaces, both are addresses of loopback, which leav
 from __future__ import annotations
 
 import contextlib
+import ipaddress
 import os
 import shutil
 import signal
@@ -23,6 +24,7 @@ from tests.support.ports import free_port
 ROOT = Path(__file__).resolve().parents[2]
 GUARD_S = 60.0
 _IP = shutil.which("ip")
+_TEST_RANGE = ipaddress.ip_address("198.18.0.0")  # /15
 
 
 @dataclass(frozen=True)
@@ -48,9 +50,12 @@ class Network:
 
 
 @contextlib.contextmanager
-def network(far: str, near: str) -> Iterator[Network]:
-    """A cable between a namespace at `far` and this one at `near`, or two addresses of loopback."""
+def network() -> Iterator[Network]:
+    """A cable between another namespace and this one, or two addresses of loopback."""
     name = f"s{os.getpid()}"
+    # Out of the range for tests of networks (RFC 2544), so that two of us on one machine don't meet.
+    subnet = _TEST_RANGE + 4 * (os.getpid() % 2**15)
+    far, near = subnet + 1, subnet + 2
     ours, theirs = f"{name}a", f"{name}b"
     try:
         _ip("netns", "add", name)
@@ -67,7 +72,7 @@ def network(far: str, near: str) -> Iterator[Network]:
             ("link", "set", "lo", "up"),
         ):
             _ip("-n", name, *command)
-        yield Network(far, near, (_IP or "ip", "netns", "exec", name), ours)
+        yield Network(str(far), str(near), (_IP or "ip", "netns", "exec", name), ours)
     finally:
         _ip("netns", "del", name)
 

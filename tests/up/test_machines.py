@@ -68,7 +68,7 @@ def folder() -> Iterator[Path]:
 
 @pytest.fixture(scope="module")
 def joined() -> Iterator[Network]:
-    with network(FAR, NEAR) as one:
+    with network() as one:
         yield one
 
 
