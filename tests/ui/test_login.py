@@ -8,6 +8,7 @@ from collections.abc import Callable
 from playwright.sync_api import expect
 
 from tests.e2e.stack import Stack
+from tests.ui.test_looks import check
 from tests.ui.window import GUARD_MS, Window
 
 
@@ -64,4 +65,15 @@ def test_the_keyboard_alone_logs_in_and_goes_ready(window: Callable[..., Window]
     one.page.keyboard.press("Alt+n")
     expect(one.find("agent-state")).to_have_attribute("data-state", "not_ready", timeout=GUARD_MS)
     one.find("log-out").click()
+    expect(one.find("login-user")).to_be_visible()
+
+
+def test_a_server_that_does_not_answer_is_asked_again_by_a_button(window: Callable[..., Window]) -> None:
+    one = window(width=390)
+    one.page.route("**/api/me", lambda route: route.fulfill(status=429, body="{}"))
+    one.page.goto("/orders")
+    expect(one.page.get_by_role("alert")).to_contain_text("The server can’t be reached.")
+    check(one.page)
+    one.page.unroute("**/api/me")
+    one.page.get_by_role("button", name="Try again").click()
     expect(one.find("login-user")).to_be_visible()

@@ -45,7 +45,14 @@ function Page() {
   const where = path.value
   const user = me.value
   if (where === '/call') return <CallPage />
-  if (unreachable.value) return <Retry text={t('no_connection')} onRetry={start} />
+  if (unreachable.value) {
+    return (
+      <main>
+        <h1 class="unseen">{t('product')}</h1>
+        <Retry text={t('no_connection')} onRetry={start} />
+      </main>
+    )
+  }
   if (user === undefined) return <p class="quiet">{t('loading')}</p>
   if (user === null) return <LoginPage />
   const watches = user.roles.includes('supervisor') || user.roles.includes('admin')
