@@ -230,6 +230,15 @@ async def test_nothing_that_a_target_carries_along_is_carried_over(tmp_path: Pat
         assert (asked.target, asked.to, asked.trunks, asked.barred) == ("186", "", (), "")
 
 
+async def test_we_are_whoever_the_phone_takes_us_for(tmp_path: Path) -> None:
+    async with world_in(with_phone(tmp_path)) as world:
+        talk = await talking(world)
+        talk.say("REFER", "Refer-To: <sip:186@pbx.example>")
+        await talk.phone.response(403, "REFER")
+        assert (await register(world, talk.phone, to="sip:101@pbx.example")).status == 200
+        assert (await talk.asks("<sip:186@pbx.example>")).target == "186"
+
+
 async def test_only_the_phone_of_a_conversation_hands_on(tmp_path: Path) -> None:
     async with world_in(with_phone(tmp_path)) as world:
         talk = await talking(world, joined=False)
