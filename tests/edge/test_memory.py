@@ -35,8 +35,8 @@ def traced() -> Iterator[None]:
 
 
 async def calls_were(world: World, folder: Path, count: int) -> None:
-    """So many came and went, and all that waits for their end has had its time."""
-    await run_sipp(world, "plain", folder, "-s", "185", "-r", "100", calls=count)
+    """So many came and went, four at a time, and all that waits for their end has had its time."""
+    await run_sipp(world, "plain", folder, "-s", "185", "-r", "200", "-l", "4", calls=count)
     for _ in range(count):
         await world.core.expect(events.CallerHungUp)
     await until(lambda: not len(world.edge.calls._dead))
