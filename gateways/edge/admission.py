@@ -5,6 +5,9 @@ read), and how many calls wait for a word of the core. Each step refuses one kin
 whether we are alive (their 503 sends a carrier elsewhere), new calls, registrations (a phone keeps the one it has and asks
 again), then what is only asked within calls. Hang-ups always pass: they make room.
 
+What fills the receive buffer counts only if it is work. A flood that the guard throws away unread gets no less by refusing calls:
+a host that nobody hears could else have everybody refused, with a burst of a tenth of a second every few seconds.
+
 A step is taken when three looks in a row ask for it: one long turn of the loop is over when it is noticed. It is given back one
 at a time, after a while without a sign, so that the door does not flap.
 """
@@ -26,6 +29,7 @@ STEP_MAX = 4
 CALM_MS = 2_000  # without a sign of this step before it is given back
 LOOKS = 3  # in a row that ask for a step before it is taken
 INTERVAL_MS = 100  # between two looks
+FLOODED = 0.5  # from this share of messages that are thrown away the backlog is theirs
 
 _SO_MEMINFO = 55  # Linux; what the kernel holds for a socket; first the bytes received and their maximum
 
@@ -36,6 +40,7 @@ class Signs(msgspec.Struct, frozen=True):
     late_ms: float = 0.0  # of the loop's last look
     backlog: float = 0.0  # share of the receive buffer that waits to be read
     undecided: int = 0  # calls without a word of the core
+    thrown_away: float = 0.0  # share of what came that the guard did not let in
 
 
 class Thresholds(msgspec.Struct, frozen=True, kw_only=True):
@@ -79,9 +84,10 @@ class Admission:
         return False
 
     def _asked_for(self, signs: Signs) -> int:
+        backlog = signs.backlog if signs.thrown_away < FLOODED else 0.0
         pairs = (
             (signs.late_ms, self._thresholds.late_ms),
-            (signs.backlog, self._thresholds.backlog),
+            (backlog, self._thresholds.backlog),
             (signs.undecided, self._thresholds.undecided),
         )
         return max(sum(value >= bound for bound in bounds) for value, bounds in pairs)

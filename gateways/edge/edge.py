@@ -350,7 +350,8 @@ class Edge:
             due = max(due + INTERVAL_MS / 1000, loop.time())
             await asyncio.sleep(due - loop.time())
             late_ms = (loop.time() - due) * 1000
-            signs = Signs(late_ms, self.point.backlog, self.calls.waiting)
+            thrown_away = self.guard.share_thrown_away()
+            signs = Signs(late_ms, self.point.backlog, self.calls.waiting, thrown_away)
             if self.admission.look(signs, self.clock.monotonic_ms()):
                 _log.warning(
                     "load: step %d of admission; late by %.0f ms, %.0f %% of the receive buffer taken, %d calls undecided",

@@ -266,6 +266,16 @@ def test_the_last_minute_of_a_burst_is_told_by_the_flush(
     assert log.total == 7
 
 
+def test_what_is_thrown_away_is_told_apart_from_work(clock: Clock) -> None:
+    it = guard(clock)
+    it.saw(HOST, "scanner", clock.now_ms)
+    assert it.share_thrown_away() == 0
+    heard(it, clock)
+    heard(it, clock, "192.0.2.77")
+    assert it.share_thrown_away() == 0.5
+    assert it.share_thrown_away() == 0
+
+
 ALL: tuple[Work, ...] = ("options", "new_call", "register", "in_dialog", "hang_up")
 
 
@@ -279,6 +289,9 @@ ALL: tuple[Work, ...] = ("options", "new_call", "register", "in_dialog", "hang_u
         (Signs(undecided=600), ALL[2:]),
         (Signs(late_ms=100, backlog=0.5), ALL[3:]),
         (Signs(late_ms=1_000), ALL[4:]),
+        (Signs(backlog=1.0, thrown_away=0.49), ALL[4:]),
+        (Signs(backlog=1.0, thrown_away=0.5), ALL),
+        (Signs(late_ms=100, backlog=1.0, thrown_away=1.0), ALL[1:]),
         (Signs(late_ms=9_000, backlog=1.0, undecided=99_999), ALL[4:]),
     ],
 )

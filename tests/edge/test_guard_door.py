@@ -10,7 +10,8 @@ import pytest
 
 from acd_core.domain import commands, events
 from acd_core.telephony import Trunk
-from gateways.edge.admission import LOOKS, Signs
+from gateways.edge.admission import LOOKS, STEP_MAX, Signs
+from gateways.edge.point import SipPoint
 from gateways.sip.message import Response
 from tests.edge.test_calls import EDGE, answered
 from tests.edge.test_phones import register, with_phone
@@ -154,6 +155,28 @@ def test_allowed_networks_are_heard_whatever_they_do(tmp_path: Path) -> None:
                 await phone.response(200, "OPTIONS")
 
     asyncio.run(story())
+
+
+async def test_a_full_buffer_is_no_load_while_all_of_it_is_thrown_away(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with world_in(tmp_path) as world:
+        world.edge.guard.saw("127.0.0.1", "scanner", world.edge.clock.monotonic_ms(), "x")
+        admission, flooding = world.edge.admission, world.phone()
+        looked: list[Signs] = []
+        monkeypatch.setattr(SipPoint, "backlog", 1.0)
+        monkeypatch.setattr(
+            admission,
+            "_asked_for",
+            lambda signs, ask=admission._asked_for: looked.append(signs) or ask(signs),
+        )
+        async with asyncio.timeout(PATIENCE_S):
+            while len(looked) < 2 * LOOKS:
+                flooding.put("x")
+                await asyncio.sleep(0.005)
+            assert admission.step == 0
+            while admission.step < STEP_MAX:  # noqa: ASYNC110 - it looks ten times a second
+                await asyncio.sleep(0.005)
 
 
 @pytest.mark.parametrize(

@@ -62,6 +62,7 @@ class Guard:
         self._proving = RateLimiter(limits.proving_per_second, limits.proving_burst, limits.sources_max)
         self._counters: Counter[str] = Counter()
         self._bans_made = self._unheard = 0
+        self._came = self._thrown_away = 0
 
     def always_hear(self, hosts: Iterable[str]) -> None:
         """These too, in place of those of the last time: what the names of trunks stand for now."""
@@ -75,6 +76,18 @@ class Guard:
 
     def admits(self, host: str, data: bytes, now_ms: int) -> bool:
         """Whether this message is to be read. One that is not gets no answer."""
+        admitted = self._judge(host, data, now_ms)
+        self._came += 1
+        self._thrown_away += not admitted
+        return admitted
+
+    def share_thrown_away(self) -> float:
+        """Of what came since this was last asked: how much was not to be read."""
+        share = self._thrown_away / max(1, self._came)
+        self._came = self._thrown_away = 0
+        return share
+
+    def _judge(self, host: str, data: bytes, now_ms: int) -> bool:
         if self._is_allowed(host):
             return True
         source = source_of(host)
