@@ -83,7 +83,7 @@ class Calls:
         self._ids = CallIds()
         self.out = CallsOut(parts, self)
         self._trunk_door = TrunkDoor(parts, log)
-        self.lent = Lending(parts, self)
+        self.lent = Lending(parts, self, log)
         self._rates = RateLimiter(
             parts.limits.invites_per_second, parts.limits.invites_burst, parts.limits.sources_max
         )

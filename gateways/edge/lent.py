@@ -12,7 +12,6 @@ whoever asked for it. When the core tells that another process is at work there,
 from __future__ import annotations
 
 import itertools
-import logging
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -27,14 +26,13 @@ from gateways.edge.parts import Parts
 from gateways.edge.phone_leg import PhoneLeg
 from gateways.edge.session import Session, refused
 from gateways.edge.siblings import Claim
+from gateways.edge.sources import OnceLog
 from gateways.sip.admission import Refusal, hops_onward
 from gateways.sip.build import respond
 from gateways.sip.dialog import Dialog
 from gateways.sip.events import Flow, ServerKey
 from gateways.sip.message import Request
 from gateways.sip.reason import Reason, read_reason
-
-_log = logging.getLogger(__name__)
 
 _TAG_CHARS = 12
 
@@ -245,9 +243,9 @@ class LentDevice:
 class Lending:
     """All devices that are lent."""
 
-    def __init__(self, parts: Parts, bury: Lender) -> None:
-        """`bury` hears of each that is over."""
-        self._parts, self._bury = parts, bury
+    def __init__(self, parts: Parts, bury: Lender, log: OnceLog) -> None:
+        """`bury` hears of each that is over, `log` of those who are none of us."""
+        self._parts, self._bury, self._log = parts, bury, log
         self._lent: dict[ServerKey, LentDevice] = {}
         self._numbers = itertools.count(1)
 
@@ -260,7 +258,7 @@ class Lending:
         parts = self._parts
         claim = parts.siblings.proven(invite)
         if isinstance(claim, str):
-            _log.warning("%s claims to be an edge of ours: %s", source.host, claim)
+            self._log.note("an INVITE in an edge's name", source.host, claim)  # anybody may send them all day
             parts.guard.saw(source.host, "spoofed", parts.clock.monotonic_ms(), f"edge: {claim}")
             parts.point.respond(key, respond(invite, 403))
             return

@@ -454,6 +454,22 @@ def test_nobody_but_an_edge_gets_to_a_device_and_nothing_counts_twice(tmp_path: 
     asyncio.run(story())
 
 
+def test_invites_in_an_edges_name_fill_no_log(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    async def story() -> None:
+        async with two_edges(tmp_path) as (near, far):
+            genuine = await one_of_an_edge(near, far)
+            stranger = far.phone()
+            for number in range(20):
+                genuine.set("Call-ID", f"{number}@nobody")
+                forge(stranger, genuine, header="x")
+                await stranger.response(403)
+
+    asyncio.run(story())
+    said = [one.getMessage() for one in caplog.records if "from 127.0.0.1" in one.getMessage()]
+    assert sum("an INVITE in an edge's name" in line for line in said) == 1
+    assert len(said) <= 2
+
+
 def test_a_code_grows_old_and_is_then_forgotten(tmp_path: Path) -> None:
     async def story() -> None:
         async with two_edges(tmp_path) as (near, far):
