@@ -58,7 +58,14 @@ class Size(msgspec.Struct, frozen=True):
 
 
 QUICK = Size(
-    rates=(60, 120, 200), rate_s=3, latency_s=5, waiting=300, waiting_rate=150, parked=300, patience_s=30
+    rates=(150,),
+    rate_s=3,
+    latency_s=4,
+    waiting=200,
+    waiting_rate=200,
+    waiting_talk_ms=500,
+    parked=200,
+    patience_s=20,
 )
 
 
@@ -144,7 +151,7 @@ class Bench:
         await self._stop()
 
     async def _warm_up(self) -> None:
-        await self._load.call_and_wait("200", 30, 60, 20)
+        await self._load.call_and_wait("200", 50, 50, 20)
 
     async def _stop(self) -> None:
         self._load.hush()

@@ -134,7 +134,7 @@ class Load:
 
     async def register(self, count: int, password: str) -> None:
         """Telephones a1 … at the agents' address, where nobody may be yet: they are rung where they registered from."""
-        numbers = ("-r", "200", "-m", str(count))
+        numbers = ("-r", "400", "-m", str(count))
         command = self._command("registering", AGENTS, self._agents_port, *numbers)
         # SIPp takes one user for all; the credentials of each are of a file.
         users = self._processes.folder / "users.csv"
