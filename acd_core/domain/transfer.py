@@ -105,8 +105,8 @@ def _to_other(turn: Turn, call: Call, event: TransferAsked) -> None:
         _hand_on(turn, call, event)
         come_over(turn, call, other)
     elif other.state in ("playing", "menu", "waiting", "ringing") and number is not None:
+        give_up(turn, other)  # first: its place may be the last that its queue has
         _to_number(turn, call, event, number)
-        give_up(turn, other)
     else:
         _answer(turn, call, event, 403, NOT_THERE)
 
