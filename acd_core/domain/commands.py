@@ -171,7 +171,8 @@ class TakeOver(EdgeCommand, frozen=True, kw_only=True):
 
 
 class TransferAnswered(EdgeCommand, frozen=True, kw_only=True):
-    """What has become of `TransferAsked` number `transfer`: 180 (it rings there), 200 (the caller is handed on), else why not."""
+    """What has become of `TransferAsked` number `transfer`: 100 (a number is dialled), 180 (it rings there), 200 (the caller is
+    handed on), else why not."""
 
     agent: str
     offer: int

@@ -17,9 +17,9 @@ SEARCH_STEPS_MAX = 16  # of a queue
 REJECTED_NAMED_MAX = 12  # agents a decision names; the rest is counted
 CREW_NAMED_MAX = 64  # a queue with more agents names none
 TRANSFERS_A_CALL_MAX = 8  # a caller is handed on so often, then no more
-TRANSFER_LATE_MS = (
-    30_000  # what an operator asked so long ago (the core was away) is not done behind their back now
-)
+# What an operator asked so long ago (the core was away) is not done behind their back now. Less than the edge waits
+# (`transfer_wait_s`), which has to hear of it before it tells them that it failed.
+TRANSFER_LATE_MS = 25_000
 # A playback that is not reported done by then counts as done: no caller hears silence for ever.
 PLAYBACK_MAX_MS = 300_000
 

@@ -42,6 +42,8 @@ def dial(turn: Turn, call: Call, event: TransferAsked) -> None:
             caller=plan.outbound.number or plan.numbers[0].dialled,
         )
     )
+    # It is decided, and has its deadline here: who asked must not give it up because a network takes its time to ring.
+    _tell(turn, call, call.outside, 100)
     turn.set_deadline("call", call, "outside", turn.now_ms + plan.outbound.ring_max_ms)
 
 

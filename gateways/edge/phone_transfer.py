@@ -110,7 +110,8 @@ class PhoneTransfers:
             return
         if command.status < 200:
             self._stop_waiting()  # it is decided, and has a deadline there
-            self._notify(command.status)
+            if command.status > 100:  # which the phone has heard
+                self._notify(command.status)
             return
         if command.status >= 300:
             _log.info("phone %s: not handed on: %s", self._phone.user, command.reason)

@@ -107,7 +107,8 @@ class Hearsay:
             answers = [command.status for command in commands if isinstance(command, TransferAnswered)]
             stale = any(isinstance(command, StaleEvent) for command in commands)
             dials = any(isinstance(command, DialOutside) for command in commands)
-            assert len(answers) == (not stale and not dials), f"{event} is answered {answers}"
+            assert len(answers) == (not stale), f"{event} is answered {answers}"
+            assert (answers == [100]) == dials, f"{event}: {answers}"
             assert (answers == [200]) == (self._said(commands, "transferred") == 1), f"{event}: {answers}"
         self._phones_gone(state, event, over)
         self._compare(state)

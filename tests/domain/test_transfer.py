@@ -325,7 +325,8 @@ def test_a_number_outside_is_dialled_while_the_operator_stays_and_then_has_the_c
     at_the_phone(world)
     dials = to_outside(world)
     assert (dials.number, dials.trunks, dials.caller) == (OUTSIDE, ("carrier",), "185")
-    assert not world.said(TransferAnswered)
+    told = world.the(TransferAnswered)
+    assert (told.transfer, told.status) == (7, 100), "who asked need not fear that nobody heard of it"
     assert (world.call("c1").state, world.who("ann")) == ("talking", "talking")
     attempt = dials.attempt
     world.do(ev.DialProgress(call="c1", status=180, attempt=attempt))
@@ -529,6 +530,17 @@ def test_before_anybody_has_answered_the_caller_goes_there_instead(rings: bool) 
     bills = world.state.queues["bills"].day
     assert (bills.entered, bills.moved, bills.abandoned) == (1, 1, 0)
     assert world.who("cem") == ("ready" if rings else "not_ready break")
+
+
+def test_the_last_place_of_a_queue_goes_from_who_asked_to_the_caller() -> None:
+    water = changed(PLAN.queues["water"], waiting_max=1)
+    world = World(plan=changed(PLAN, queues={**PLAN.queues, "water": water}))
+    at_the_phone(world)
+    world.arrive("c2", "186", number="")
+    assert world.call("c2").state == "waiting"
+    assert transfer(world, "ann", "186", other="c2").status == 200
+    assert (list(world.state.calls), world.call("c1").state) == (["c1"], "waiting")
+    assert (water.waiting_max, world.state.queues["water"].day.full) == (1, 0)
 
 
 def test_whom_no_caller_is_joined_to() -> None:

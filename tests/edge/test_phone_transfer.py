@@ -186,6 +186,17 @@ async def test_a_core_that_says_nothing_has_refused(tmp_path: Path) -> None:
         await talk.asks()
 
 
+async def test_a_number_outside_may_take_its_time_to_ring(tmp_path: Path) -> None:
+    async with world_in(with_phone(tmp_path), timing=Timing(transfer_wait_s=0.2)) as world:
+        talk = await talking(world)
+        asked = await talk.asks()
+        talk.answers(asked, 100)
+        await world.heard_all()
+        world.jump(30_000)
+        talk.answers(asked, 200)
+        assert await talk.noted(asked.transfer) == (200, "terminated;reason=noresource")
+
+
 async def test_a_core_that_is_away_is_not_asked(tmp_path: Path) -> None:
     async with world_in(with_phone(tmp_path)) as world:
         talk = await talking(world)
