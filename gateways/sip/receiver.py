@@ -117,12 +117,13 @@ class Receiver:
             self._admit(key, request, size_bytes, source, now_ms)
 
     def _receive_ack(self, tx: ServerTransaction | None, ack: Request, source: Address, now_ms: int) -> None:
-        if tx is not None:
-            self.acknowledged(tx, ack, source, now_ms)
-            return
-        # The ACK for a 2xx is a transaction of its own (RFC 3261 17.1.1.3): found by its dialog, whichever way it came.
+        # The ACK for a 2xx is a transaction of its own (RFC 3261 17.1.1.3): found by its dialog, whichever way it came. One that
+        # has the branch of the INVITE all the same has to know our tag: it shows that our 2xx arrived, and whoever forges the
+        # source of an INVITE knows the branch.
         ack_key = (ack.call_id, ack.from_.tag or "", ack.to.tag or "", ack.cseq.number)
-        if acknowledge := self._shared.unacknowledged.get(ack_key):
+        if tx is not None and tx.ack_key in (None, ack_key):
+            self.acknowledged(tx, ack, source, now_ms)
+        elif acknowledge := self._shared.unacknowledged.get(ack_key):
             acknowledge(ack, source, now_ms)
         else:
             self._counters.stray_acks += 1

@@ -145,6 +145,9 @@ def test_success_that_nobody_acknowledges() -> None:
         ack(branch="z9hG4bKa", cseq=2),
         wire_request("ACK", branch="z9hG4bKa", to_tag="callee", call_id="other"),
         wire_request("ACK", branch="z9hG4bKa"),
+        # Whoever forged the source of an INVITE knows all but our tag, which went to that source.
+        ack(branch="z9hG4bKone", to_tag="other"),
+        wire_request("ACK", branch="z9hG4bKone"),
     ],
 )
 def test_ack_of_another_dialog_is_a_stray(wrong: Request) -> None:
