@@ -25,6 +25,7 @@ from acd_core.domain.limits import AGENTS_MAX
 from acd_core.domain.offers import Failure, fail, take_back
 from acd_core.domain.order import audio_edge
 from acd_core.domain.outbound import without_audio
+from acd_core.domain.phones import arrive, is_at, leave
 from acd_core.domain.shift import check_audio, forget_leg, make_ready, on_roster, stop
 from acd_core.domain.talk import connect, hold, resume, switch_leg
 from acd_core.domain.transfer import left_alone
@@ -121,7 +122,12 @@ def register(turn: Turn, user: str, edge: str) -> None:
     if turn.state.phones.get(user) == edge:
         return
     turn.know_edge(edge)
-    turn.state.phones[user] = edge
+    arrive(turn.state, user, edge)
+    moved(turn, user)
+
+
+def moved(turn: Turn, user: str) -> None:
+    """The phone is rung at another edge than before, or at one again."""
     agent = _owner(turn, user)
     if agent is not None:
         turn.touch(agent)
@@ -131,15 +137,20 @@ def register(turn: Turn, user: str, edge: str) -> None:
 
 def phone_unregistered(turn: Turn, event: PhoneUnregistered) -> None:
     """A SIP phone can't be rung at this edge any more."""
-    if turn.state.phones.get(event.user) != event.edge:
+    if not is_at(turn.state, event.user, event.edge):
         turn.stale(event, "not registered there")
     else:
-        unregister(turn, event.user)
+        unregister(turn, event.user, event.edge)
 
 
-def unregister(turn: Turn, user: str) -> None:
-    """The phone is nowhere. A conversation it is in goes on: registration and dialog are two things."""
-    del turn.state.phones[user]
+def unregister(turn: Turn, user: str, edge: str) -> None:
+    """The phone is not at this edge. A conversation it is in goes on: registration and dialog are two things."""
+    before = turn.state.phones[user]
+    leave(turn.state, user, edge)
+    if user in turn.state.phones:
+        if turn.state.phones[user] != before:
+            moved(turn, user)
+        return
     agent = _owner(turn, user)
     if agent is not None:
         if agent.phone_chosen:

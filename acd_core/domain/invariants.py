@@ -30,6 +30,11 @@ def check(state: State) -> None:
     _queues(state)
     for user, edge in state.phones.items():
         assert edge in state.edges, f"phone {user} is registered at an edge that is known"
+    for user, spare in state.spare_phones.items():
+        places = {*spare, state.phones[user]}
+        assert spare, f"phone {user} has no other edge, so nothing is kept of any"
+        assert len(places) == len(spare) + 1, f"phone {user} is elsewhere, at each edge once"
+        assert places <= state.edges.keys(), f"phone {user} is registered at edges that are known"
     _deadlines(state)
     _nobody_waits_beside_a_ready_agent(state)
     for id_, ended in state.ended.items():

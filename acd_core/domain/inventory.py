@@ -25,7 +25,7 @@ from acd_core.domain.commands import (
     PreparePrompts,
     Prompt,
 )
-from acd_core.domain.devices import lose_leg, register, take_leg, unregister
+from acd_core.domain.devices import lose_leg, moved, register, take_leg, unregister
 from acd_core.domain.ending import end
 from acd_core.domain.events import EdgeDown, EdgeInventory, HeldCall, WebDown, WebInventory
 from acd_core.domain.limits import AGENTS_MAX
@@ -34,6 +34,7 @@ from acd_core.domain.offers import ring_phone, take_back
 from acd_core.domain.order import audio_edge
 from acd_core.domain.outbound import was_answered, without_audio
 from acd_core.domain.outside import join
+from acd_core.domain.phones import is_at, turn_to_others, users_at
 from acd_core.domain.plan import Plan
 from acd_core.domain.sessions import lose_page, open_page
 from acd_core.domain.shift import back_to_ready, forget_leg
@@ -54,6 +55,8 @@ def edge_down(turn: Turn, event: EdgeDown) -> None:
         turn.stale(event, "unknown" if edge is None else "down")
     else:
         take_down(turn, edge)
+        for user in turn_to_others(turn.state, edge.id):
+            moved(turn, user)
         _withdraw_across(turn, edge)
 
 
@@ -75,8 +78,8 @@ def edge_grace_over(turn: Turn, edge: Edge) -> None:
     for agent in _legs_at(turn, edge):
         _lose(turn, agent)
     _cut_across(turn, edge)
-    for user in sorted(user for user, at in state.phones.items() if at == edge.id):
-        unregister(turn, user)
+    for user in users_at(state, edge.id):
+        unregister(turn, user, edge.id)
     turn.index.set_away(edge.id, False, [])
     del state.edges[edge.id]
     turn.gone.append(EntityGone(entity="edge", id=edge.id))
@@ -206,12 +209,15 @@ def _reconcile_legs(turn: Turn, edge: Edge, event: EdgeInventory) -> None:
 
 
 def _reconcile_phones(turn: Turn, edge: Edge, event: EdgeInventory) -> None:
-    phones = turn.state.phones
-    there = set(event.phones)
-    for user in sorted(user for user, at in phones.items() if at == edge.id and user not in there):
-        unregister(turn, user)
+    state, there = turn.state, set(event.phones)
+    for user in users_at(state, edge.id):
+        if user not in there:
+            unregister(turn, user, edge.id)
     for user in sorted(there):
-        if user in phones or len(phones) < AGENTS_MAX:
+        at = state.edges.get(state.phones.get(user, ""))
+        if at is not None and at.up and is_at(state, user, edge.id):
+            continue  # it has registered at that one since: only its registration here is as old as before
+        if user in state.phones or len(state.phones) < AGENTS_MAX:
             register(turn, user, edge.id)
 
 

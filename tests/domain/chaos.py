@@ -13,6 +13,7 @@ import msgspec
 from acd_core.domain import events as ev
 from acd_core.domain.call import Call
 from acd_core.domain.commands import AnyCommand
+from acd_core.domain.phones import users_at
 from acd_core.domain.roster import Agent as Entry
 from acd_core.domain.router import Router
 from acd_core.domain.state import State, deadlines, decode_state, encode_state
@@ -379,7 +380,7 @@ class Chaos:
             for agent in self.state.agents.values()
             if agent.leg_edge == edge
         )
-        phones = tuple(user for user, at in self.state.phones.items() if at == edge)
+        phones = tuple(users_at(self.state, edge))
         return ev.EdgeInventory(edge=edge, instance=instance, calls=calls, browser_legs=legs, phones=phones)
 
     def web_down(self, chance: random.Random) -> ev.AnyEvent:

@@ -264,3 +264,74 @@ def test_audio_that_is_cut_off_while_it_is_away_is_stale() -> None:
     world.lose_audio("ann")
     world.do(ev.AudioCutOff(agent="ann", call="c1", offer=world.agent("ann").offer, cause="408"))
     assert world.names() == ["StaleEvent"]
+
+
+def ann_registered_at_both() -> World:
+    """First here, then there, and ready with it."""
+    world = two_edges()
+    world.log_in("ann")
+    world.do(ev.PhoneRegistered(edge=EDGE, user="201"))
+    world.do(ev.PhoneRegistered(edge=FAR, user="201"))
+    world.ask(ev.PhoneChosen, "ann")
+    world.ask(ev.ReadyRequested, "ann")
+    return world
+
+
+def test_a_phone_of_two_edges_is_rung_at_the_other_when_one_is_lost() -> None:
+    world = ann_registered_at_both()
+    world.arrive("c1")
+    assert world.the(RingPhone).at == FAR
+    world.do(ev.EdgeDown(edge=FAR))
+    assert world.the(RingPhone).at == EDGE, "at once: nobody waits for the grace"
+    assert world.who("ann") == "ringing"
+    world.do(ev.PhoneUnregistered(edge=EDGE, user="201"))
+    assert world.state.phones == {"201": FAR}
+    world.do(ev.EdgeInventory(edge=FAR, instance="f2"))
+    assert not world.state.phones
+    assert not world.state.spare_phones
+
+
+def test_a_phone_that_unregisters_at_one_edge_is_still_at_the_other() -> None:
+    world = ann_registered_at_both()
+    world.do(ev.PhoneUnregistered(edge=FAR, user="201"))
+    assert world.who("ann") == "ready"
+    world.do(ev.PhoneUnregistered(edge=FAR, user="201"))
+    assert world.names() == ["StaleEvent"]
+    world.arrive("c1")
+    assert world.the(RingPhone).at == EDGE
+    world.do(ev.PhoneUnregistered(edge=EDGE, user="201"))
+    assert not world.state.phones
+
+
+def test_an_edge_whose_link_was_away_for_a_moment_takes_no_phone_that_went_to_another() -> None:
+    world = ann_registered_at_both()
+    world.do(ev.EdgeDown(edge=EDGE))
+    world.do(ev.EdgeInventory(edge=EDGE, instance="e1", phones=("201",)))
+    assert world.state.phones == {"201": FAR}
+    world.do(ev.PhoneUnregistered(edge=EDGE, user="201"))
+    assert world.state.phones == {"201": FAR}, "what it registered here before has merely run out"
+    assert world.who("ann") == "ready"
+
+
+def test_a_phone_is_rung_where_an_edge_is_back_first() -> None:
+    world = ann_registered_at_both()
+    for edge in (FAR, EDGE):
+        world.do(ev.EdgeDown(edge=edge))
+    world.do(ev.EdgeInventory(edge=FAR, instance="f1", phones=("201",)))
+    assert world.state.phones == {"201": FAR}
+    world.do(ev.EdgeInventory(edge=EDGE, instance="e1", phones=("201",)))
+    assert (world.state.phones, world.state.spare_phones) == ({"201": FAR}, {"201": (EDGE,)})
+
+
+def test_a_phone_goes_to_the_latest_of_several_others_that_is_up() -> None:
+    world = two_edges()
+    for edge in ("edge3", EDGE, "edge4", FAR):
+        world.do(ev.EdgeInventory(edge=edge, instance=edge))
+        world.do(ev.PhoneRegistered(edge=edge, user="201"))
+    world.do(ev.EdgeDown(edge="edge4"))
+    world.do(ev.PhoneUnregistered(edge=FAR, user="201"))
+    assert (world.state.phones, world.state.spare_phones["201"]) == ({"201": EDGE}, ("edge3", "edge4"))
+    for edge in (EDGE, "edge3"):
+        world.do(ev.EdgeDown(edge=edge))
+    world.do(ev.PhoneUnregistered(edge="edge3", user="201"))
+    assert (world.state.phones, world.state.spare_phones["201"]) == ({"201": EDGE}, ("edge4",))
