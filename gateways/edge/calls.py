@@ -295,6 +295,10 @@ class Calls:
         if phone is not None:
             self._dead.bury(phone)
 
+    def bury(self, phone: OperatorPhone) -> None:
+        """It dialled, and its call never began."""
+        self._dead.bury(phone)
+
     def _is_over(self, ended: Call | OperatorPhone) -> None:
         """A call, or a phone of one."""
         self._dead.bury(ended)

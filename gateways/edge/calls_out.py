@@ -104,6 +104,7 @@ class CallsOut:
         waiting = self._waiting.pop(call_id, None)
         if waiting is not None:
             waiting.stop()
+            self._calls.bury(waiting.phone)
 
     def never_arrived(self, call_id: str) -> None:
         """Neither audio nor call."""
@@ -143,6 +144,7 @@ class CallsOut:
             waiting.phone.refuse(command.status, command.reason, command.retry_after_s)
         else:
             waiting.phone.end()
+        self._calls.bury(waiting.phone)
         return True
 
     def undecided(self) -> list[events.PhoneDialled]:
@@ -173,3 +175,4 @@ class CallsOut:
         waiting.stop()
         self._waiting.pop(waiting.event.call, None)
         waiting.phone.refuse(503, "", self._parts.limits.retry_after_s)
+        self._calls.bury(waiting.phone)

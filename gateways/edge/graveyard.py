@@ -19,6 +19,7 @@ from gateways.edge.branch import Branch
 from gateways.edge.call import Call, OperatorPhone
 from gateways.edge.caller_leg import CallerLeg
 from gateways.edge.dialling import DialledSide
+from gateways.edge.dialling_phone import DiallingPhone
 from gateways.edge.lent import LentDevice
 from gateways.edge.outgoing_leg import OutgoingLeg
 from gateways.edge.outside_leg import OutsideLeg
@@ -33,7 +34,7 @@ INTERVAL_S = 0.1
 # What waits for the answer to a request of a session (its refresher, the watch over its silence) is left whole: the answer may
 # come later than anything here, and the session that knew it is what is taken apart.
 _OF_A_CALL = (
-    *(AudioLeg, Branch, Call, CallerLeg, DialledSide, OutgoingLeg, OutsideLeg, PhoneLeg),
+    *(AudioLeg, Branch, Call, CallerLeg, DialledSide, DiallingPhone, OutgoingLeg, OutsideLeg, PhoneLeg),
     *(PhoneRinging, PhoneTransfers, Ringing, Session, BorrowedPhone, BorrowedBrowser, LentDevice),
 )
 

@@ -19,6 +19,7 @@ from gateways.edge.phones import phones_path, set_phone_password
 from gateways.edge.refresher import Refresher
 from gateways.edge.silence import SilenceWatch
 from tests.edge.test_calls import EDGE, answered
+from tests.edge.test_dialling_phone import beside_a_carrier, cancel, dialled, let_dial
 from tests.edge.test_phones import register
 from tests.edge.test_session_timer import timed
 from tests.edge.world import PATIENCE_S, World, sdp, world_in
@@ -106,6 +107,42 @@ def test_a_call_that_was_cancelled_leaves_nothing_and_a_living_one_is_not_touche
             living.request("BYE", to_tag=tag)
             await living.response(200, "BYE")
             assert (await world.core.expect(events.CallerHungUp)).call == call
+
+    asyncio.run(story())
+    assert collected == {}
+
+
+@pytest.mark.parametrize("how", ["talks", "refused", "gives_up"])
+def test_a_phone_that_dials_leaves_nothing_to_the_collector(
+    tmp_path: Path, collected: Counter[str], how: str
+) -> None:
+    async def story() -> None:
+        async with beside_a_carrier(tmp_path, timing=AT_ONCE) as (world, [carrier]):
+            phone = world.phone()
+            call = await dialled(world, phone)
+            if how == "talks":
+                let_dial(world, call)
+                invite = await carrier.asked("INVITE")
+                carrier.reply(invite, 200, body=sdp(45_000))
+                ok = await phone.response(200, "INVITE")
+                phone.ack(ok, call="out")
+                await carrier.asked("ACK")
+                world.core.send(commands.Join(edge=EDGE, call=call, agent="ayse", offer=5, part=1))
+                phone.request("BYE", to_tag=ok.to.tag or "", call="out", caller="101")
+                await phone.response(200, "BYE")
+                await world.core.expect(events.PhoneHungUp)
+                world.core.send(commands.EndCall(edge=EDGE, call=call, cause="agent_hung_up"))
+                carrier.reply(await carrier.asked("BYE"), 200)
+            elif how == "refused":
+                world.core.send(commands.RefuseCall(edge=EDGE, call=call, status=403, reason="barred"))
+                await phone.response(403, "INVITE")
+            else:
+                cancel(phone)
+                await phone.response(487, "INVITE")
+            await world.heard_all()
+            await buried(world)
+            world.jump(70_000)
+            look(collected)
 
     asyncio.run(story())
     assert collected == {}
