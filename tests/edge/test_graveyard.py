@@ -20,8 +20,10 @@ from gateways.edge.refresher import Refresher
 from gateways.edge.silence import SilenceWatch
 from tests.edge.test_calls import EDGE, answered
 from tests.edge.test_dialling_phone import beside_a_carrier, cancel, dialled, let_dial
-from tests.edge.test_phones import register
+from tests.edge.test_phone_transfer import asks_first, bye_of, dials_outside, talking
+from tests.edge.test_phones import register, with_phone
 from tests.edge.test_session_timer import timed
+from tests.edge.test_trunks import carriers
 from tests.edge.world import PATIENCE_S, World, sdp, world_in
 
 AT_ONCE = Timing(dead_call_rest_s=0.05)
@@ -139,6 +141,47 @@ def test_a_phone_that_dials_leaves_nothing_to_the_collector(
             else:
                 cancel(phone)
                 await phone.response(487, "INVITE")
+            await world.heard_all()
+            await buried(world)
+            world.jump(70_000)
+            look(collected)
+
+    asyncio.run(story())
+    assert collected == {}
+
+
+@pytest.mark.parametrize("how", ["outside", "asked_first"])
+def test_a_caller_who_is_handed_on_leaves_nothing_to_the_collector(
+    tmp_path: Path, collected: Counter[str], how: str
+) -> None:
+    async def story() -> None:
+        folder = with_phone(tmp_path)
+        async with carriers(folder, {"hosts": ("192.0.2.9",)}, timing=AT_ONCE) as (world, [carrier]):
+            talk = await talking(world)
+            if how == "outside":
+                asked = await talk.asks("<sip:02121112233@santral>")
+                dials_outside(world, talk.call)
+                invite = await carrier.asked("INVITE")
+                carrier.reply(invite, 200, body=sdp(47_000))
+                await carrier.asked("ACK")
+                talk.answers(asked, 200)
+                talk.ends_phone()
+                join = commands.Join(edge=EDGE, call=talk.call, agent="", offer=7, part=1, unrecorded=True)
+                world.core.send(join)
+                await talk.phone.asked("NOTIFY")
+                talk.say("BYE")
+                await talk.phone.response(200, "BYE")
+                carrier.put(bye_of(carrier, invite))
+                await carrier.response(200, "BYE")
+                world.core.send(commands.EndCall(edge=EDGE, call=talk.call, cause="outside_hung_up"))
+                talk.caller.reply(await talk.caller.asked("BYE"), 200)
+            else:
+                asking, named = await asks_first(world, talk)
+                world.core.send(commands.EndCall(edge=EDGE, call=asking, cause="handed_on"))
+                talk.phone.reply(await talk.phone.asked("BYE"), 200)
+                talk.caller.request("BYE", to_tag=talk.caller.to_tag)
+                await talk.caller.response(200, "BYE")
+                talk.phone.reply(await talk.phone.asked("BYE"), 200)
             await world.heard_all()
             await buried(world)
             world.jump(70_000)
