@@ -199,6 +199,9 @@ def audio_cut_off(turn: Turn, agent: Agent, event: AudioCutOff) -> None:
     if (event.call, event.offer) != (call.id, call.offer) or call.state != "talking":
         turn.stale(event, "another call" if event.call != call.id else call.state)
         return
+    if event.part and event.part != call.part:
+        turn.stale(event, "joined anew")  # with other audio, which the edge had not heard of
+        return
     without_audio(turn, call, event.cause, phone_is_gone=True)
 
 

@@ -237,6 +237,7 @@ class AudioCutOff(Event, frozen=True, kw_only=True):
     call: str
     offer: int
     cause: str
+    part: int = 0  # which time that the two were joined; 0: a phone, which has the whole offer
 
 
 class RecordingFinished(Event, frozen=True, kw_only=True):

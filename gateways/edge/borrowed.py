@@ -63,6 +63,11 @@ class Borrowed:
         """It can be joined."""
         return self._leg is not None and self._leg.answered
 
+    @property
+    def part(self) -> int:
+        """Which time of joining it is lost to; 0: to all of the offer."""
+        return 0
+
     def end(self, reason: Reason | None = None) -> None:
         """CANCEL or BYE; the call no longer wants to hear of it."""
         self._ended = True
@@ -190,7 +195,9 @@ class Borrowed:
     def _cut_off(self, cause: str) -> None:
         self._call.device_gone(self)
         self._parts.tell(
-            events.AudioCutOff(agent=self.agent, call=self._call.id, offer=self.offer, cause=cause)
+            events.AudioCutOff(
+                agent=self.agent, call=self._call.id, offer=self.offer, cause=cause, part=self.part
+            )
         )
 
 
@@ -223,6 +230,11 @@ class BorrowedBrowser(Borrowed):
         """Nobody rings: its user has accepted."""
         self.command = command
         super().__init__(parts, call, command, "leg", command.leg, f"{call.id}-b{command.part}")
+
+    @property
+    def part(self) -> int:
+        """Of the `Join` that was carried out last."""
+        return self.command.part
 
     def _begin(self) -> None:
         self._call_edge(self._claim.call, "")

@@ -243,7 +243,8 @@ class Chaos:
         if not talking or chance.random() < 0.1:
             return ev.AudioCutOff(agent=chance.choice(AGENTS), call=self._call(chance), offer=1, cause="408")
         one = chance.choice(talking)
-        return ev.AudioCutOff(agent=one.id, call=one.call, offer=one.offer, cause="408")
+        part = chance.choice((0, self.state.calls[one.call].part, 1))
+        return ev.AudioCutOff(agent=one.id, call=one.call, offer=one.offer, cause="408", part=part)
 
     def asked(self, chance: random.Random) -> ev.AnyEvent:
         agent = chance.choice(AGENTS)

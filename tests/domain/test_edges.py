@@ -256,6 +256,21 @@ def test_a_dialled_call_whose_audio_is_cut_off_ends() -> None:
     assert world.who("ann") == "wrap_up"
 
 
+def test_audio_that_was_cut_off_before_other_audio_was_joined_is_stale() -> None:
+    world = two_edges()
+    ready_at_far(world)
+    world.arrive("c1")
+    world.accept("ann")
+    offer, part = world.agent("ann").offer, world.the(Join).part
+    world.connect_audio("ann", leg="near")
+    lost = ev.AudioCutOff(agent="ann", call="c1", offer=offer, cause="media_timeout", part=part)
+    world.do(lost)
+    assert world.names() == ["StaleEvent"]
+    assert world.call("c1").state == "talking"
+    world.do(msgspec.structs.replace(lost, part=part + 1))
+    assert world.call("c1").state == "waiting"
+
+
 def test_audio_that_is_cut_off_while_it_is_away_is_stale() -> None:
     world = two_edges()
     ready_at_far(world)

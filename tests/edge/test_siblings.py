@@ -299,9 +299,10 @@ def test_an_edge_that_nobody_knows_or_that_says_nothing_is_named(tmp_path: Path)
             near.core.send(ring(call, 2))
             failed = await near.core.expect(events.PhoneFailed)
             assert (failed.offer, failed.status, failed.cause) == (2, 408, "edge_unreachable")
-            near.core.send(browser(call, "b-1"))
+            near.core.send(browser(call, "b-1", part=3))
             cut = await near.core.expect(events.AudioCutOff)
             assert (cut.agent, cut.call, cut.offer, cut.cause) == ("ayse", call, 1, "edge_unreachable")
+            assert cut.part == 3
 
     asyncio.run(story())
 
@@ -339,6 +340,7 @@ def test_an_edge_that_stops_says_so_and_nobody_has_hung_up(tmp_path: Path) -> No
             await phone.asked("BYE")
             cut = await near.core.expect(events.AudioCutOff)
             assert (cut.agent, cut.call, cut.offer, cut.cause) == ("ada", call, 1, "edge_stopped")
+            assert cut.part == 0, "a phone has the whole offer"
             assert near.core.all(events.PhoneHungUp) == []
             assert near.edge.calls.inventory()[0].agent == ""
 
