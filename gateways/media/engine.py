@@ -17,7 +17,7 @@ from typing import Any, TypeAlias
 
 from gateways.media import g711, telephone_event, tones
 from gateways.media.clips import ClipLoader, Loaded
-from gateways.media.g711 import Samples
+from gateways.media.key_sender import KeySender
 from gateways.media.leg import Address, Leg
 from gateways.media.limits import (
     DATAGRAM_MAX_BYTES,
@@ -48,7 +48,7 @@ from gateways.media.messages import (
     ToEngine,
 )
 from gateways.media.mixer import Mixer
-from gateways.media.player import Playback
+from gateways.media.player import KeyTones, Playback
 from gateways.media.ports import Pair, PortRange, PortsError
 from gateways.media.recorder import Done, Recorder, RecordingsFullError
 
@@ -216,7 +216,9 @@ class Engine:
         sound = bool(command.frequencies_hz) and bool(command.cadence_ms)
         if not sound or sum(command.cadence_ms) > TONE_MAX_MS or min(command.cadence_ms) <= 0:
             raise RefusedError(leg.name, f"{command.cadence_ms} is no cadence of a tone")
-        self._begin(leg, tones.cadence(command.frequencies_hz, command.cadence_ms), loop=True)
+        leg.playback = playback = Playback(None)
+        playback.start((), tones.cadence(command.frequencies_hz, command.cadence_ms), "")
+        self._mixer.playing[leg.row] = leg
 
     def _send_keys(self, owner: str, command: SendKeys) -> None:
         leg = self._leg(owner, command.leg)
@@ -224,17 +226,15 @@ class Engine:
             raise RefusedError(leg.name, f"{command.keys!r} are no keys")
         if not leg.sending:
             raise RefusedError(leg.name, "the other side is sent nothing")
-        if len(command.keys) + len(leg.pressing) > KEYS_WAITING_MAX:
+        pressing: KeySender | KeyTones = leg.pressing
+        if leg.dtmf_payload_type < 0:
+            pressing = leg.playback if isinstance(leg.playback, KeyTones) else KeyTones()
+        if len(command.keys) + len(pressing) > KEYS_WAITING_MAX:
             raise RefusedError(leg.name, f"more than {KEYS_WAITING_MAX} keys")
-        if leg.dtmf_payload_type >= 0:
-            leg.pressing.press(command.keys)
-        else:
-            self._begin(leg, tones.keys(command.keys), loop=False)
-
-    def _begin(self, leg: Leg, samples: Samples, *, loop: bool) -> None:
-        leg.playback = playback = Playback(None)
-        playback.start(() if loop else (samples,), samples if loop else None, "")
-        self._mixer.playing[leg.row] = leg
+        pressing.press(command.keys)
+        if isinstance(pressing, KeyTones):
+            leg.playback = pressing
+            self._mixer.playing[leg.row] = leg
 
     def _play(self, leg: Leg, playback: Playback, paths: tuple[str, ...], loop: str) -> None:
         if len(paths) > PLAY_FILES_MAX:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from gateways.media import tones
 from gateways.media.g711 import Samples
 from gateways.media.rtp import FRAME_SAMPLES
 
@@ -60,3 +61,23 @@ class Playback:
             row += loop[self._at : self._at + FRAME_SAMPLES]
         self._at = (self._at + FRAME_SAMPLES) % (len(loop) - FRAME_SAMPLES)
         return True
+
+
+class KeyTones(Playback):
+    """Keys as one hears them. Further ones come behind, as of a keypad: each wants its time, and one at a time."""
+
+    __slots__ = ()
+
+    def __init__(self) -> None:
+        """None yet."""
+        super().__init__(None)
+        self.start((), None, "")
+
+    def __len__(self) -> int:
+        """Keys to come, with the one that is down."""
+        return len(self._clips) - self._index
+
+    def press(self, keys: str) -> None:
+        """These, behind those that wait."""
+        self._clips = self._clips[self._index :] + tuple(tones.key(each) for each in keys)
+        self._index = 0

@@ -28,15 +28,12 @@ def cadence(frequencies_hz: tuple[float, ...], cadence_ms: tuple[int, ...]) -> S
     return make_loop(np.concatenate(pieces))
 
 
-@lru_cache(maxsize=64)
-def keys(pressed: str) -> Samples:
-    """What these keys sound like (ITU-T Q.23), for who understands no events."""
-    pieces = []
-    for key in pressed:
-        row = next(row for row in _ROWS if key in row)
-        pieces.append(_sines((_ROWS[row], _COLUMNS[row.index(key)]), _KEY_LEVEL, _KEY_MS))
-        pieces.append(_sines((), 0.0, _APART_MS))
-    return np.concatenate(pieces)
+@lru_cache(maxsize=16)
+def key(pressed: str) -> Samples:
+    """What this key sounds like (ITU-T Q.23), for who understands no events, and a pause."""
+    row = next(row for row in _ROWS if pressed in row)
+    tone = _sines((_ROWS[row], _COLUMNS[row.index(pressed)]), _KEY_LEVEL, _KEY_MS)
+    return np.concatenate((tone, _sines((), 0.0, _APART_MS)))
 
 
 def _sines(frequencies_hz: tuple[float, ...], level: float, duration_ms: int) -> Samples:

@@ -101,6 +101,32 @@ def test_keys_are_tones_for_who_understands_no_events() -> None:
         assert level_dbfs(phone.heard()[1_500:]) < -70
 
 
+def test_tones_of_keys_wait_for_each_other() -> None:
+    """As pressed at a keypad: the second while the first is still heard, and a third in its pause."""
+    with bench() as made:
+        phone = connected(made, dtmf_payload_type=-1)
+        for key, ticks in (("5", 3), ("1", 18), ("1", 30)):
+            made.do(m.SendKeys(leg="operator", keys=key))
+            made.tick(ticks)
+        samples = phone.heard()
+        key_samples = 240 * 8
+        for index, (low, high) in enumerate(((770, 1_336), (697, 1_209), (697, 1_209))):
+            begin = index * key_samples
+            pressed = samples[begin + 200 : begin + 1_200]
+            assert heard(pressed, low)
+            assert heard(pressed, high)
+            assert level_dbfs(samples[begin + 1_500 : begin + key_samples - 80]) < -70, "two presses are two"
+        assert level_dbfs(samples[3 * key_samples :]) < -70
+
+
+def test_no_more_tones_of_keys_wait_than_there_is_room_for() -> None:
+    with bench() as made:
+        connected(made, dtmf_payload_type=-1)
+        made.do(*(m.SendKeys(leg="operator", keys="1" * 32) for _ in range(2)))
+        made.do(m.SendKeys(leg="operator", keys="1"))
+        assert made.messages(m.LegRefused)[-1].command == "SendKeys"
+
+
 def test_nobody_is_pressed_keys_who_is_sent_nothing() -> None:
     with bench() as made:
         connected(made, send=False)
