@@ -5,11 +5,12 @@ is counted and forgotten. The peer's address comes from signalling first; then t
 takes over, for a peer behind address translation knows not its own address. Once latched, other sources are
 dropped, so that nobody can talk into a call or draw its audio away by guessing a port; another takes over
 only if it is the address that was signalled or when the leg has been silent. A host that signalling does not know
-is heard, but has to go on for a while before it is sent to, and loses the leg at once to one that signalling knows.
+is heard, but has to go on for a while before it is sent to, and loses the leg at once to one that signalling knows. Once
+such a one has spoken, no other host gets the leg: who is muted, or suppresses silence, would else be listened to.
 
 Whoever signals may name somebody else as the one to send to (RFC 3264 has nothing against it), or forge who signals:
 one small message would have us send 50 packets a second to a victim. So a stranger's leg sends to an address that
-no packet came from for a short time at most; `_waits_since` is when that began.
+no packet came from for a short time at most, all addresses of a call together; `_waits_since` is when that began.
 """
 
 from __future__ import annotations
@@ -23,7 +24,14 @@ from gateways.media import rtp, telephone_event
 from gateways.media.g711 import TO_LAW
 from gateways.media.jitter import JitterBuffer
 from gateways.media.key_sender import KeySender
-from gateways.media.limits import LATCH_UNKNOWN_PACKETS, LEG_SILENT_MS, UNHEARD_MS, UNPROVED_MS
+from gateways.media.limits import (
+    LATCH_UNKNOWN_MS,
+    LATCH_UNKNOWN_PACKETS,
+    LATCH_UNKNOWN_PAUSE_MS,
+    LEG_SILENT_MS,
+    UNHEARD_MS,
+    UNPROVED_MS,
+)
 from gateways.media.messages import ConnectLeg, FromEngine, Key, LegFreed, LegHeard, LegSilent
 from gateways.media.player import Playback
 from gateways.media.ports import Pair
@@ -34,6 +42,7 @@ Address: TypeAlias = Any  # as the socket module gives it: (host, port), with tw
 
 _PAYLOAD_MAX_BYTES = 8 * rtp.FRAME_SAMPLES  # longer packets than 160 ms are no telephone's
 _SILENT_S = LEG_SILENT_MS / 1_000
+_PAUSE_S = LATCH_UNKNOWN_PAUSE_MS / 1_000
 
 
 class _Kind(enum.Enum):
@@ -91,7 +100,10 @@ class Leg:
         self._waits_since: float | None = (
             None  # sent to an address that nothing came from; None: something did
         )
-        self._on_trial = 0  # packets until a source whose host signalling does not know is sent to
+        self._waited_s = 0.0  # in all for addresses elsewhere, before now
+        self._on_trial = False  # the source's host is none that signalling knows, and it is not sent to yet
+        self._trial_packets, self._trial_began = 0, 0.0
+        self._known_spoke = False  # a host that signalling knows, since it named this address
         self._heard = False
         self._heard_at = 0.0
         self._reception: Reception | None = None
@@ -107,7 +119,7 @@ class Leg:
         if self._signalled != address or not self.connected:
             self._signalled = address
             self._source = self._rtcp_source = None
-            self._on_trial = 0
+            self._on_trial = self._known_spoke = False
             if self._waits_since is None and address is not None:
                 self._waits_since = now  # else it would begin anew with every change
             self.destination = address if self._may_wait(now) else None
@@ -116,7 +128,8 @@ class Leg:
             self._forget_audio()  # what is buffered is in the other law
         if not command.receive:
             self._forget_audio()
-        self._hosts = {host for host in (command.remote_host, command.peer_host) if host}
+        remote_host = address[0] if address is not None else command.remote_host  # as sources are spelled
+        self._hosts = {host for host in (remote_host, command.peer_host) if host}
         self._kinds = dict.fromkeys(TO_LAW, _Kind.OTHER_LAW)
         self._kinds[rtp.COMFORT_NOISE] = _Kind.NOISE
         self.dtmf_payload_type = command.dtmf_payload_type
@@ -134,7 +147,7 @@ class Leg:
             self._proved = True
             if self._waits_since is not None:
                 self._waits_since = now
-                self.destination = self._signalled
+                self.destination = self._signalled if self._may_wait(now) else None
 
     def _may_wait(self, now: float) -> bool:
         """Whether to go on sending to an address that no packet came from."""
@@ -147,7 +160,15 @@ class Leg:
             limit_ms = UNHEARD_MS
         else:
             limit_ms = UNPROVED_MS if at_home else 0
-        return (now - self._waits_since) * 1_000 < limit_ms
+        return (self._waited_s + now - self._waits_since) * 1_000 < limit_ms
+
+    def _waits_no_longer(self, now: float) -> None:
+        """Something came from where audio goes."""
+        if self._waits_since is None:
+            return
+        if self._proved and self._signalled is not None and self._signalled[0] != self._peer_host:
+            self._waited_s = min(self._waited_s + now - self._waits_since, UNHEARD_MS / 1_000)
+        self._waits_since = None
 
     def _forget_audio(self) -> None:
         self.jitter.reset()
@@ -169,7 +190,7 @@ class Leg:
             self.foreign += 1
             return
         if self._on_trial:
-            self._try(source)
+            self._try(source, now)
         reception = self._reception
         if reception is None or reception.ssrc != ssrc:
             reception = self._begin_reception(ssrc, sequence)
@@ -207,26 +228,36 @@ class Leg:
 
     def _latch(self, source: Address, now: float) -> bool:
         """Whether this source may take the leg over, and let it."""
+        known = not self._hosts or source[0] in self._hosts
+        if self._known_spoke and not known:
+            return False
         taken = self._source is not None
-        if taken and now - self._heard_at < _SILENT_S:
-            expected = source[0] in self._hosts and self._source[0] not in self._hosts
+        if taken and now - self._heard_at < (_PAUSE_S if self._on_trial else _SILENT_S):
+            expected = known and bool(self._hosts) and self._source[0] not in self._hosts
             if not expected and source != self._signalled:
                 return False
         self._source = source
-        if self._hosts and source[0] not in self._hosts:
-            self._on_trial = LATCH_UNKNOWN_PACKETS
+        self._on_trial = not known
+        if known:
+            self._known_spoke = bool(self._hosts)
+            self.destination = source
+            self._waits_no_longer(now)
         else:
-            self._on_trial = 0
-            self.destination, self._waits_since = source, None
+            self._trial_packets, self._trial_began = 0, now
         if taken:
             self._forget_audio()
         return True
 
-    def _try(self, source: Address) -> None:
+    def _try(self, source: Address, now: float) -> None:
         """Whoever sprays packets at our ports moves on; a peer whose media come from an unknown host goes on."""
-        self._on_trial -= 1
-        if not self._on_trial:
-            self.destination, self._waits_since = source, None
+        if now - self._heard_at >= _PAUSE_S:
+            self._trial_packets, self._trial_began = 0, now
+        self._trial_packets += 1
+        long_enough = (now - self._trial_began) * 1_000 >= LATCH_UNKNOWN_MS
+        if self._trial_packets >= LATCH_UNKNOWN_PACKETS and long_enough:
+            self._on_trial = False
+            self.destination = source
+            self._waits_no_longer(now)
 
     def _begin_reception(self, ssrc: int, sequence: int) -> Reception:
         """Another synchronization source: its numbers have nothing to do with those before (RFC 3550, section 8)."""
@@ -267,13 +298,14 @@ class Leg:
 
     def receive_rtcp(self, data: bytes, source: Address, now: float) -> None:
         """Take a datagram that came to the RTCP port, or RTCP that came to the RTP port (RFC 5761)."""
-        known = self._source or self._signalled
+        known = self._signalled if self._on_trial else self._source or self._signalled
         if known is None or source[0] != known[0]:
             self.foreign += 1
         elif self.reports.receive(data, now):
             self._rtcp_source = source
-            if self._source is None:  # who only listens reports all the same
-                self._waits_since, self.destination = None, self._signalled
+            if self._source is None or self._on_trial:  # who only listens reports all the same
+                self.destination = self._signalled
+                self._waits_no_longer(now)
         else:
             self.malformed += 1
 

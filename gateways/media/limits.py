@@ -23,7 +23,8 @@ TONE_MAX_MS = 20_000  # one turn of a tone
 KEYS_WAITING_MAX = 64  # that a leg is still to press
 
 LEG_SILENT_MS = 1_500  # without a packet: LegSilent, and another source may take the leg over
-LATCH_UNKNOWN_PACKETS = 25  # before a host that signalling does not know is sent to
+# Before a host that signalling does not know is sent to: so many packets, in no less time, with no longer pause.
+LATCH_UNKNOWN_PACKETS, LATCH_UNKNOWN_MS, LATCH_UNKNOWN_PAUSE_MS = 25, 400, 300
 UNPROVED_MS = 2_000  # a stranger who may not have asked at all is sent to for so long, until a packet comes
 UNHEARD_MS = (
     5_000  # the same to an address elsewhere that a stranger named; then nothing is sent until one comes

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 from gateways.media import messages as m
 from gateways.media import rtcp
-from gateways.media.limits import LATCH_UNKNOWN_PACKETS, UNHEARD_MS, UNPROVED_MS
+from gateways.media.limits import LATCH_UNKNOWN_PACKETS, LATCH_UNKNOWN_PAUSE_MS, UNHEARD_MS, UNPROVED_MS
 from tests.media.harness import Bench, bench
 from tests.support.rtp_phone import RtpPhone
 
@@ -167,3 +167,91 @@ def test_who_is_heard_without_being_known_ends_no_doubt_about_a_stranger() -> No
         assert b.messages(m.LegHeard)
         assert tick(b, elsewhere) == 0
         sprayer.close()
+
+
+def test_a_burst_is_no_peer_that_goes_on() -> None:
+    with bench() as b:
+        phone = b.leg("a", peer_host="127.0.0.1")
+        b.on_tick = b.silent
+        sprayer = RtpPhone(seed=9, host=ELSEWHERE)
+        sprayer.target = phone.target
+        for _ in range(5):
+            for _ in range(LATCH_UNKNOWN_PACKETS):
+                sprayer.send_frame()
+            b.tick(LATCH_UNKNOWN_PAUSE_MS // 20 + 10)
+        assert sprayer.receive() == []
+        sprayer.close()
+
+
+def test_who_falls_silent_is_listened_to_by_nobody_else() -> None:
+    """A caller who is muted, or whose phone suppresses silence; one that moves its port is still heard."""
+    with bench() as b, victim() as elsewhere:
+        phone = b.leg("a", peer_host="127.0.0.1")
+        b.tick(10)
+        elsewhere.target = phone.target
+        b.on_tick = elsewhere.send_frame
+        assert tick(b, elsewhere) == 0
+        assert b.messages(m.LegSilent)
+        again = RtpPhone(seed=4)
+        again.target = phone.target
+        b.on_tick = again.send_frame
+        b.tick(10)
+        assert len(again.receive()) == 10
+        again.close()
+
+
+def test_whoever_sprays_now_and_then_keeps_no_peer_of_an_unknown_host_away() -> None:
+    with bench() as b, victim() as elsewhere:
+        phone = b.leg("a", remote_host="10.1.1.1", remote_port=9, peer_host="127.0.0.1")
+        sprayer = RtpPhone(seed=3, host="127.0.0.4")
+        sprayer.target = elsewhere.target = phone.target
+        sprayer.send_frame()
+        b.on_tick = elsewhere.send_frame
+        assert tick(b, elsewhere, 2 * TICKS_A_SECOND) > TICKS_A_SECOND // 2
+        sprayer.close()
+
+
+def test_a_report_counts_whoever_sprays_meanwhile() -> None:
+    with bench() as b, victim() as elsewhere:
+        phone = stranger(b, ELSEWHERE, elsewhere.port)
+        b.do(m.ProveLeg(leg="a"))
+        sprayer = RtpPhone(seed=3, host="127.0.0.4")
+        sprayer.target = phone.target
+        sprayer.send_frame()
+        tick(b, elsewhere)
+        assert phone.target is not None
+        control = (phone.target[0], phone.target[1] + 1)
+        elsewhere.socket.sendto(rtcp.build(7, b"listener", None, None), control)
+        assert tick(b, elsewhere) >= LONG - 1
+        sprayer.close()
+
+
+def test_who_speaks_between_gains_no_more_time_for_addresses_elsewhere() -> None:
+    with bench() as b, victim() as elsewhere:
+        phone = stranger(b, "127.0.0.1", 0)
+        b.do(m.ProveLeg(leg="a"))
+        sent = 0
+        for port in range(elsewhere.port, elsewhere.port + 8):
+            connect(b, ELSEWHERE, port)
+            connect(b, ELSEWHERE, elsewhere.port)
+            sent += tick(b, elsewhere, 2 * TICKS_A_SECOND)
+            phone.send_frame()
+            b.tick(5)
+        assert 0 < sent <= UNHEARD_MS // 20 + 15
+
+
+def test_an_address_is_the_same_however_it_is_written() -> None:
+    """What SDP says may be spelled out; where packets come from never is."""
+    with bench() as b:
+        spelled_out = "0:0:0:0:0:0:0:1"
+        phone = RtpPhone(seed=1, host="::1")
+        b.do(m.AllocateLeg(leg="a", local_host="::1"))
+        phone.target = ("::1", b.messages(m.LegAllocated)[-1].port)
+        b.do(
+            m.ConnectLeg(
+                leg="a", remote_host=spelled_out, remote_port=phone.port + 1, peer_host="2001:db8::1"
+            )
+        )
+        b.phones["a"] = phone
+        b.tick(3)
+        assert len(phone.packets) >= 2

@@ -26,7 +26,7 @@ class RtpPhone:
         host: str = "127.0.0.1",
     ) -> None:
         chance = random.Random(seed)
-        self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.socket = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_DGRAM)
         self.socket.bind((host, 0))
         self.socket.setblocking(False)
         self.payload_type, self.dtmf_payload_type = payload_type, dtmf_payload_type
