@@ -36,8 +36,8 @@ class _Edge:
 class Lines:
     """Of all trunks and edges."""
 
-    def __init__(self, now_ms: Callable[[], int], say: Callable[[str, LinesGiven], object]) -> None:
-        """`say` sends to an edge."""
+    def __init__(self, now_ms: Callable[[], int], say: Callable[[str, LinesGiven], bool]) -> None:
+        """`say` sends to an edge; False when it can't be told anything now."""
         self._now_ms, self._say = now_ms, say
         self._settled_ms = now_ms() + SETTLES_MS
         self._edges: dict[str, _Edge] = {}
@@ -61,10 +61,11 @@ class Lines:
             self._edges.pop(name, None)
         elif edge := self._edges.get(name):
             edge.came_back = True
+            self.gone(name)  # until its first word, which knows nothing of what it would be told before
 
     def gone(self, name: str) -> None:
         """The edge is away."""
-        if edge := self._edges.get(name):
+        if (edge := self._edges.get(name)) and edge.gone_ms is None:
             edge.gone_ms = self._now_ms()
 
     def _give(self) -> None:
@@ -75,10 +76,11 @@ class Lines:
                 given[name][trunk] = lines
         for name, edge in there.items():
             # One thing at a time: what is on its way has to be heard of first.
-            if not edge.said and any(edge.rows[trunk].lines != lines for trunk, lines in given[name].items()):
+            if edge.said or all(edge.rows[trunk].lines == lines for trunk, lines in given[name].items()):
+                continue
+            if self._say(name, LinesGiven(number=edge.number + 1, lines=given[name])):
                 edge.number += 1
                 edge.said = given[name]
-                self._say(name, LinesGiven(number=edge.number, lines=given[name]))
 
     def _shares(self, trunk: str) -> dict[str, int]:
         """What each edge that is there is to have of it now."""

@@ -31,6 +31,7 @@ class Centre:
         self.now_ms = 1_000
         self.edges = {name: Edge() for name in names}
         self.connected = set(names)
+        self.slow: set[str] = set()  # read so little of late that nothing more can be told to them
         self.heard: deque[tuple[str, TrunkLines, int]] = deque()  # on its way to the core
         self.begin()
 
@@ -38,9 +39,11 @@ class Centre:
         """A new core."""
         self.lines = Lines(lambda: self.now_ms, self.say)
 
-    def say(self, name: str, message: LinesGiven) -> None:
-        if name in self.connected:
+    def say(self, name: str, message: LinesGiven) -> bool:
+        if name in self.connected and name not in self.slow:
             self.edges[name].said.append(message)
+            return True
+        return False
 
     def tell(self, name: str) -> None:
         if name in self.connected:
@@ -71,6 +74,13 @@ class Centre:
             self.edges[name] = Edge()
         self.connected.add(name)
         self.lines.came(name, fresh=fresh)
+        self.tell(name)
+
+    def connect_anew(self, name: str) -> None:
+        """The edge is there again before its first connection was noticed to have ended."""
+        self.edges[name].said.clear()
+        self.heard = deque(word for word in self.heard if word[0] != name)
+        self.lines.came(name, fresh=False)
         self.tell(name)
 
     def settle(self) -> None:
@@ -134,6 +144,38 @@ def test_a_new_core_gives_nothing_before_all_have_come_back() -> None:
     assert centre.have() == [5, 5]
 
 
+def test_an_edge_that_comes_again_is_given_nothing_before_its_first_word() -> None:
+    centre = Centre("edge1", "edge2", "edge3")
+    centre.settle()
+    centre.disconnect("edge3")
+    centre.now_ms += GONE_MS
+    centre.edges["edge3"].live = centre.edges["edge3"].lines = 0
+    centre.connect_anew("edge1")
+    centre.lines.held("edge2", [centre.edges["edge2"].row()], centre.edges["edge2"].number)
+    centre.step("edge2")
+    centre.edges["edge2"].live = centre.edges["edge2"].lines
+    centre.tell("edge2")
+    centre.heard.rotate(-1)  # connections keep no order between each other
+    while centre.heard:
+        centre.hear()
+    centre.step("edge1")
+    centre.step("edge2")
+    centre.check()
+    centre.edges["edge2"].live = 0
+    centre.settle()
+    assert centre.have() == [5, 5, 0]
+
+
+def test_an_edge_that_could_not_be_told_is_told_again() -> None:
+    centre = Centre("edge1", "edge2")
+    centre.slow.add("edge1")
+    centre.settle()
+    assert centre.have() == [0, 5]
+    centre.slow.clear()
+    centre.settle()
+    assert centre.have() == [5, 5]
+
+
 @pytest.mark.parametrize("history", range(200))
 def test_never_more_than_there_are_whatever_happens(chance: random.Random, history: int) -> None:
     chance = random.Random(chance.random() + history)
@@ -155,7 +197,7 @@ def test_never_more_than_there_are_whatever_happens(chance: random.Random, histo
             case 7:
                 edge.live = chance.randint(0, edge.live)
             case 8 if name in centre.connected and chance.random() < 0.3:
-                centre.disconnect(name)
+                chance.choice((centre.disconnect, centre.connect_anew))(name)
             case 8 if name not in centre.connected:
                 centre.connect(name, fresh=chance.random() < 0.5)
             case 9 if chance.random() < 0.05:
