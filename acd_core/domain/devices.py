@@ -7,6 +7,8 @@ session's grace: they asked for calls, and did not take that back.
 
 from __future__ import annotations
 
+import msgspec
+
 from acd_core.domain.agent import NO_AUDIO, PHONE_UNREACHABLE, Agent
 from acd_core.domain.call import audio_in
 from acd_core.domain.commands import DropAudio
@@ -69,6 +71,8 @@ def take_leg(turn: Turn, agent: Agent, edge: str, leg: str) -> None:
             resume(turn, call, agent)
         elif call.state == "talking" and is_new:
             switch_leg(turn, call, agent)
+        elif call.state == "ringing":
+            call.ringing[agent.id] = msgspec.structs.replace(call.ringing[agent.id], edge=edge)
     _audio_back(turn, agent)
 
 

@@ -95,6 +95,20 @@ def test_audio_that_moves_to_another_edge_is_joined_there() -> None:
     assert world.the(Join).at == FAR
 
 
+def test_an_offer_goes_with_the_audio_to_another_edge() -> None:
+    world = two_edges()
+    world.make_ready("ann")
+    world.do(ev.EdgeInventory(edge="edge3", instance="t1"))
+    world.connect_audio("ann", leg="far", edge=FAR)
+    world.arrive("c1", edge="edge3")
+    offer = world.agent("ann").offer
+    world.connect_audio("ann", leg="near")
+    world.do(ev.EdgeDown(edge=FAR))
+    assert world.agent("ann").offer == offer, "their audio is there no more"
+    world.do(ev.EdgeDown(edge=EDGE))
+    assert world.call("c1").state == "waiting"
+
+
 def test_calls_of_an_edge_that_is_away_keep_their_place_and_are_offered_to_nobody() -> None:
     world = two_edges()
     world.log_in("ann")
