@@ -28,10 +28,14 @@ def test_keys_are_typed_and_shown(stage: Stage, operator: Window) -> None:
         operator.page.keyboard.type(key)
         asked = stage.heard(events.KeysRequested)
         assert (asked.call, asked.keys) == ("c-1-d7", key)
+    operator.page.keyboard.down("7")
+    operator.page.keyboard.down("7")  # as keyboards repeat what is held down
+    operator.page.keyboard.up("7")
+    assert stage.heard(events.KeysRequested).keys == "7"
     operator.page.keyboard.type("x")
     operator.find("key-5").click()
     assert stage.heard(events.KeysRequested).keys == "5", "x is no key"
-    expect(operator.find("pressed-keys")).to_have_value("1#5")
+    expect(operator.find("pressed-keys")).to_have_value("1#75")
 
 
 def test_who_was_called_by_gets_them_too_and_each_call_begins_anew(stage: Stage, operator: Window) -> None:

@@ -30,7 +30,7 @@ export function PressKeys({ desk, call }: { readonly desk: Desk; readonly call: 
           onKeyDown={(event) => {
             if (!isKey(event.key) || event.altKey || event.ctrlKey || event.metaKey) return
             event.preventDefault()
-            press(event.key)
+            if (!event.repeat) press(event.key) // held down it is pressed once, as at a telephone
           }}
           data-testid="pressed-keys"
         />
