@@ -24,6 +24,8 @@ _log = logging.getLogger(__name__)
 RECEIVE_MAX_BYTES = 256 * 1024
 CLOSE_GRACE_S = 1.0
 HELLO_TIMEOUT_S = 5.0
+REFUSAL_AGAIN_S = 60.0  # who is refused tries again every two seconds, for days perhaps
+REFUSALS_MAX = 256
 OUTSIDE_ROLES = frozenset(
     {"edge", "web", "probe"}
 )  # the others work on the core's own files, or order it about
@@ -77,6 +79,7 @@ class TrioLinkServer:
         self.on_message, self.on_up, self.on_down = on_message, on_up, on_down
         self.now_ms, self.beat_s = now_ms, beat_s
         self.refused = 0
+        self._refusals: dict[str, float] = {}  # and when it was said
 
     async def run(self, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Listen until cancelled; the socket is open to this user alone."""
@@ -93,6 +96,17 @@ class TrioLinkServer:
                 task_status.started()
         finally:
             self.path.unlink(missing_ok=True)
+
+    def refuse(self, text: str) -> None:
+        """A client was cut off: counted, and said again after a while only."""
+        self.refused += 1
+        now_s = trio.current_time()
+        said_s = self._refusals.get(text)
+        if said_s is None or now_s - said_s >= REFUSAL_AGAIN_S:
+            if len(self._refusals) >= REFUSALS_MAX:
+                self._refusals.clear()
+            self._refusals[text] = now_s
+            _log.error("link: a client%s", text)
 
     async def serve(self, stream: trio.abc.Stream, host: str = "") -> None:
         """One client, until it goes; `host`: the other machine that it is on."""
@@ -184,8 +198,7 @@ class _Served:
             while self._peer is not None and await self._take():
                 pass
         except LinkError as error:
-            self._server.refused += 1
-            _log.error("link: a client%s was cut off: %s", f" at {self._host}" if self._host else "", error)
+            self._server.refuse(f"{f' at {self._host}' if self._host else ''} was cut off: {error}")
             await self._say_goodbye()
         except (trio.BrokenResourceError, trio.ClosedResourceError):
             pass  # gone; on_down says so
@@ -200,9 +213,12 @@ class _Served:
         data = await self._stream.receive_some(RECEIVE_MAX_BYTES)
         if not data:
             return False
-        messages = self._session.feed(bytes(data))
-        if self._peer is None and self._session.peer is not None:
-            self._greet()
+        try:
+            messages = self._session.feed(bytes(data))
+        finally:
+            # Also of one that breaks the protocol with its next word: the channel is this connection's already.
+            if self._peer is None and self._session.peer is not None:
+                self._greet()
         for number, message in messages:
             assert self._peer is not None
             if self._peer.connection is self:
