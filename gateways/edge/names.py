@@ -3,6 +3,8 @@
 Only names of the configuration are asked about, never one that a message brings: whoever sends messages could else have us ask
 anybody anything. What comes back is bounded, whatever the name's owner writes into it.
 
+A question that is not answered just now changes nothing: what was answered before holds for it, and all is asked again soon.
+
 Without a DNS server in the configuration the system's are asked, and what the system knows besides (its file of hosts) counts for
 names with a port, or without records of servers.
 """
@@ -10,7 +12,9 @@ names with a port, or without records of servers.
 from __future__ import annotations
 
 import asyncio
+import ipaddress
 import socket
+from collections import OrderedDict
 from typing import NamedTuple
 
 import dns.exception
@@ -30,6 +34,7 @@ RECORDS_MAX = 32  # of one answer, in the order in which it came
 SERVERS_MAX = 16  # whose addresses are asked for
 ADDRESSES_MAX = 8  # of one server
 NAMES_MAX = 4  # of SRV records that NAPTR records may name
+_REMEMBERED_MAX = 1_024  # servers
 _QUESTION_S = 2.0  # until another of the system's DNS servers is asked
 TTL_S_MAX = 3_600.0  # nobody makes us believe for longer
 SYSTEM_TTL_S = 60  # the system's resolver keeps to the real lifetime, and does not tell it
@@ -59,6 +64,10 @@ class Names:
         self._answer_s = answer_s
         self._server = proxy_address(server)
         self._system = self._server is None
+        self._by_records: set[str] = set()  # names that were found so
+        self._before: OrderedDict[str, tuple[str, ...]] = (
+            OrderedDict()
+        )  # the addresses of servers, as answered last
 
     async def find(self, host: str, port: int, transport: Transport) -> Found:
         """The servers of `host`. `port` 0: SRV records say it, if there are any. Raises `NamesError`."""
@@ -68,15 +77,19 @@ class Names:
         try:
             found = await self._by_srv(host, transport)
         except NamesError:
-            if not self._system:
+            if not self._system or host in self._by_records:
                 raise
             found = None  # no DNS here: the system may know the name all the same
+        if found is not None:
+            self._by_records.add(host)
         return found or await self._one_server(host, default_port(transport))
 
     async def _by_srv(self, host: str, transport: Transport) -> Found | None:
         """None: no SRV record says anything of this name and transport."""
         resolver = self._resolver()
-        naptr = await _ask(resolver, host, "NAPTR")
+        said = await _try(resolver, host, "NAPTR")
+        # Routers that pass questions on may drop those that they have never heard of.
+        naptr = _Answer([], 0.0) if isinstance(said, NamesError) else said
         records = [
             Naptr(
                 record.order,
@@ -96,19 +109,19 @@ class Names:
             if [record.target.to_text() for record in named] == ["."]:
                 raise NamesError(f"{name} says that there is no such service")
             return await self._servers(resolver, named, min(answer.ttl_s, naptr.ttl_s))
+        if isinstance(said, NamesError):
+            raise said
         return None
 
     async def _servers(self, resolver: Resolver, records: list[SRV], ttl_s: float) -> Found:
         records = sorted(records, key=lambda record: (record.priority, -record.weight))[:SERVERS_MAX]
         names = [record.target.to_text(omit_final_dot=True) for record in records]
         servers, ttls = [], [ttl_s]
-        for record, name in zip(records, names, strict=True):
-            try:
-                addresses, address_ttl_s = await _addresses(resolver, name)
-            except NamesError:
-                continue  # another may have some
-            servers.append(Server(record.priority, record.weight, record.port, addresses))
+        answers = await asyncio.gather(*(self._of_server(resolver, name) for name in names))
+        for record, (addresses, address_ttl_s) in zip(records, answers, strict=True):
             ttls.append(address_ttl_s)
+            if addresses:
+                servers.append(Server(record.priority, record.weight, record.port, addresses))
         if not servers:
             raise NamesError(f"none of {', '.join(names)} has an address")
         return Found(tuple(servers), min(ttls))
@@ -117,8 +130,38 @@ class Names:
         if self._system:
             addresses, ttl_s = await _system_addresses(host)
         else:
-            addresses, ttl_s = await _addresses(self._resolver(), host)
+            addresses, ttl_s = await self._addresses(self._resolver(), host)
         return Found((Server(0, 0, port, addresses),), ttl_s)
+
+    async def _of_server(self, resolver: Resolver, name: str) -> tuple[tuple[str, ...], float]:
+        """One of several: what it has none of, or what is not answered, is another's to make up for."""
+        try:
+            return await self._addresses(resolver, name)
+        except NamesError:
+            return self._before.get(name, ()), 0.0
+
+    async def _addresses(self, resolver: Resolver, host: str) -> tuple[tuple[str, ...], float]:
+        """`NamesError`: neither question is answered, or there is none."""
+        four, six = await asyncio.gather(_try(resolver, host, "A"), _try(resolver, host, "AAAA"))
+        if isinstance(four, NamesError) and isinstance(six, NamesError):
+            raise four
+        before = self._before.pop(host, ())
+        found: list[str] = []
+        ttls = []
+        for is_ipv6, answer in ((False, four), (True, six)):
+            if isinstance(answer, NamesError):
+                found += [address for address in before if (":" in address) == is_ipv6]
+                ttls.append(0.0)
+            else:
+                addresses = (record.address for record in answer.records if isinstance(record, A | AAAA))
+                found += [address for address in addresses if _is_of_one(address)]
+                ttls.append(answer.ttl_s)
+        if not found:
+            raise NamesError(f"{host} has no address")
+        self._before[host] = addresses_found = tuple(found[:ADDRESSES_MAX])
+        if len(self._before) > _REMEMBERED_MAX:
+            self._before.popitem(last=False)
+        return addresses_found, min(ttls)
 
     def _resolver(self) -> Resolver:
         """The system's servers may be others than last time."""
@@ -133,13 +176,10 @@ class Names:
         return resolver
 
 
-async def _addresses(resolver: Resolver, host: str) -> tuple[tuple[str, ...], float]:
-    four, six = await asyncio.gather(_ask(resolver, host, "A"), _ask(resolver, host, "AAAA"))
-    both = [record.address for record in four.records if isinstance(record, A)]
-    both += [record.address for record in six.records if isinstance(record, AAAA)]
-    if not both:
-        raise NamesError(f"{host} has no address")
-    return tuple(both[:ADDRESSES_MAX]), min(four.ttl_s, six.ttl_s)
+def _is_of_one(address: str) -> bool:
+    """A server can be there: not at 0.0.0.0, which is this machine, and not with a group."""
+    parsed = ipaddress.ip_address(address)
+    return not (parsed.is_unspecified or parsed.is_multicast)
 
 
 async def _system_addresses(host: str) -> tuple[tuple[str, ...], float]:
@@ -166,3 +206,10 @@ async def _ask(resolver: Resolver, name: str, kind: str) -> _Answer:
     if answer.rrset is None:
         return _Answer([], TTL_S_MAX)
     return _Answer(list(answer.rrset)[:RECORDS_MAX], min(answer.chaining_result.minimum_ttl, TTL_S_MAX))
+
+
+async def _try(resolver: Resolver, name: str, kind: str) -> _Answer | NamesError:
+    try:
+        return await _ask(resolver, name, kind)
+    except NamesError as error:
+        return error
