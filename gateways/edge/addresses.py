@@ -11,6 +11,7 @@ import socket
 from functools import lru_cache
 
 from acd_core.config import Config
+from acd_core.machines import host_and_port
 
 _REMEMBERED_MAX = 4_096
 # RFC 5737 and RFC 3849: any address beyond this machine, only to ask the routing table.
@@ -84,6 +85,7 @@ class LocalAddresses:
         )  # peers on our side of any translator (NAT): other edges of ours
         self._sip_listening = _by_family(*_specified(sip.listen_host, sip.listen_host6))
         self._rtp_near = _by_family(*_specified(self._rtp_listen, sip.listen_host6))
+        self._link = _by_family(*_on_a_network(config.link.listen or config.link.core))
 
     @property
     def rtp_listen_host(self) -> str:
@@ -102,7 +104,9 @@ class LocalAddresses:
 
     def near_host(self, *, ipv6: bool) -> str:
         """Where other edges of ours find us."""
-        return self._sip_listening.get(ipv6) or self.towards(_ELSEWHERE_6 if ipv6 else _ELSEWHERE)
+        # On the network of the link, which all of them are on and which need have no way out of it.
+        there = self._link.get(ipv6) or (_ELSEWHERE_6 if ipv6 else _ELSEWHERE)
+        return self._sip_listening.get(ipv6) or self.towards(there)
 
     def own_host(self, *, ipv6: bool) -> str:
         """For Via, which is the same towards everybody."""
@@ -145,6 +149,14 @@ def _by_family(*hosts: str) -> dict[bool, str]:
 
 def _specified(*hosts: str) -> tuple[str, ...]:
     return tuple(host for host in hosts if host and not is_unspecified(host))
+
+
+def _on_a_network(place: str) -> tuple[str, ...]:
+    """The host of a `host:port`, if it is an address that other machines know too."""
+    known = host_and_port(place)
+    if known is None or not is_address(known[0]) or ipaddress.ip_address(known[0]).is_loopback:
+        return ()
+    return _specified(known[0])
 
 
 def _source_address(peer: str) -> str:

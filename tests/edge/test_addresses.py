@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 
 from acd_core.config import Config, Rtp, Sip
+from acd_core.machines import Link
+from gateways.edge import addresses as module
 from gateways.edge.addresses import LocalAddresses
 
 V4, V6 = "127.0.0.1", "::1"
@@ -68,3 +70,24 @@ def test_other_edges_of_ours_are_told_where_we_listen_not_what_a_translator_make
     anywhere = addresses(listen_host="0.0.0.0", advertised_host="203.0.113.7")
     assert anywhere.near_host(ipv6=False) == anywhere.towards("192.0.2.1")
     assert addresses(Rtp(listen_host="192.0.2.9"), listen_host="192.0.2.7").near_rtp_host(V4) == "192.0.2.9"
+
+
+@pytest.mark.parametrize(
+    ("link", "asked"),
+    [
+        (Link(core="10.0.0.1:7400"), ("10.0.0.1", "2001:db8::1")),
+        (Link(listen="10.0.0.1:7400"), ("10.0.0.1", "2001:db8::1")),
+        (Link(core="[fd00::1]:7400"), ("192.0.2.1", "fd00::1")),
+        (Link(listen="0.0.0.0:7400"), ("192.0.2.1", "2001:db8::1")),
+        (Link(core="127.0.0.1:7400"), ("192.0.2.1", "2001:db8::1")),  # through a tunnel
+        (Link(core="core.example.org:7400"), ("192.0.2.1", "2001:db8::1")),
+    ],
+)
+def test_other_edges_find_us_on_the_network_of_the_link(
+    link: Link, asked: tuple[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A network of machines need have no way out of it, and then the routing table names the machine itself."""
+    monkeypatch.setattr(module, "_source_address", lambda peer: f"as seen by {peer}")
+    found = LocalAddresses(Config(link=link, sip=Sip(listen_host="0.0.0.0")))
+    told = (found.near_host(ipv6=False), found.near_host(ipv6=True))
+    assert told == tuple(f"as seen by {host}" for host in asked)
