@@ -191,7 +191,7 @@ def phone_hung_up(turn: Turn, agent: Agent, event: PhoneHungUp) -> None:
     call = turn.state.calls[agent.call]
     if event.call != call.id or call.audio != "phone":
         turn.stale(event, "another call")
-    elif event.handing and not call.outbound:
+    elif (event.handing and not call.outbound) or call.outside is not None:
         left_alone(turn, call)
     else:
         put_down(turn, call, phone_is_gone=True)

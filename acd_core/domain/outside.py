@@ -130,11 +130,11 @@ def hung_up(turn: Turn, call: Call, event: OutsideHungUp) -> None:
     end(turn, call, event.cause)
 
 
-def operator_left(turn: Turn, call: Call) -> None:
+def operator_left(turn: Turn, call: Call, *, phone_is_gone: bool) -> None:
     """The operator did not wait for the answer."""
     call.handed_by = call.agent
     turn.clear_deadline("call", call, "talk")
-    leave(turn, call, phone_is_gone=True)
+    leave(turn, call, phone_is_gone=phone_is_gone)
     turn.state.queues[call.queue].talking += 1
     move(call, "away", turn.now_ms)
     play_music(turn, call)

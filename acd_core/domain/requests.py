@@ -22,6 +22,7 @@ from acd_core.domain.limits import KEYS_AT_ONCE_MAX
 from acd_core.domain.manner import manner
 from acd_core.domain.offers import fail, take_back
 from acd_core.domain.order import audio_edge
+from acd_core.domain.outside import operator_left
 from acd_core.domain.shift import check_audio, end_wrap_up, make_ready, on_roster, stop
 from acd_core.domain.talk import connect
 from acd_core.domain.turn import Turn
@@ -95,11 +96,15 @@ def no_answer(turn: Turn, agent: Agent) -> None:
 
 
 def hang_up(turn: Turn, agent: Agent, event: HangUpRequested) -> None:
-    """End the conversation, also while it is held, or no longer dial."""
+    """End the conversation, also while it is held, or no longer dial. Who hands the caller on is out of it, as at the phone."""
     if event.call != agent.call:
         refuse(turn, agent, event.request, NOT_IN_CALL)
+        return
+    call = turn.state.calls[agent.call]
+    if call.outside is not None:
+        operator_left(turn, call, phone_is_gone=False)
     else:
-        put_down(turn, turn.state.calls[agent.call])
+        put_down(turn, call)
 
 
 def press_keys(turn: Turn, agent: Agent, event: KeysRequested) -> None:

@@ -129,7 +129,7 @@ def _to_colleague(turn: Turn, call: Call, event: TransferAsked, colleague: Agent
 def left_alone(turn: Turn, call: Call) -> None:
     """The operator hung up as soon as they had asked. If it can't be, the caller waits again, as their place is."""
     if call.outside is not None:
-        operator_left(turn, call)
+        operator_left(turn, call, phone_is_gone=True)
         return
     turn.story(call, "requeued", agent=call.agent)
     turn.clear_deadline("call", call, "talk")

@@ -151,7 +151,7 @@ class Hearsay:
             if isinstance(event, ev.DialFailed | ev.OutsideHungUp):
                 said = (call, offer) == (event.call, event.attempt)
             elif isinstance(event, ev.PhoneHungUp):
-                said = event.handing and call == event.call
+                said = call == event.call and (event.handing or call not in over)
             if said and (call, offer) not in _standing(state):
                 self._phones.remove((call, offer))
             elif call in over:

@@ -372,6 +372,24 @@ def test_a_number_outside_that_is_not_reached_changes_nothing(how: str) -> None:
     assert world.names() == ["StaleEvent"], "also while the next one rings"
 
 
+@pytest.mark.parametrize("where", ["page", "phone"])
+def test_who_hangs_up_while_the_caller_is_handed_on_does_not_hang_up_on_them(where: str) -> None:
+    """Also where the edge did not say that they were handing on, or took them for refused."""
+    world = World()
+    at_the_phone(world)
+    attempt = to_outside(world).attempt
+    offer = world.agent("ann").offer
+    if where == "page":
+        world.ask(ev.HangUpRequested, "ann", call="c1")
+        assert [end.offer for end in world.said(EndPhone)] == [offer]
+    else:
+        world.do(ev.PhoneHungUp(agent="ann", call="c1"))
+        assert not world.said(EndPhone)
+    assert (world.call("c1").state, world.who("ann")) == ("away", "wrap_up")
+    world.do(ev.DialAnswered(call="c1", trunk="carrier", attempt=attempt))
+    assert (world.call("c1").state, world.the(Join).offer) == ("away", attempt)
+
+
 @pytest.mark.parametrize("how", ["answered", "failed", "rings_out"])
 def test_an_operator_need_not_wait_for_the_answer(how: str) -> None:
     world = World()
