@@ -29,6 +29,7 @@ from gateways.sip.message import Request
 # User agents that give up at a challenge beside which there is another with an algorithm that they do not know (seen with
 # baresip 1.0, in either order of the two). A phone that may be asked for MD5 at all is asked for nothing else then.
 _GIVE_UP_AT_SHA_256 = ("baresip v0.", "baresip v1.")
+_NAME_CHARS_MAX = 65  # no phone's name is so long; a longer one need not be remembered to tell it from others
 
 
 class PhoneAuth:
@@ -70,7 +71,7 @@ class PhoneAuth:
         host = source_of(source.host)
         user = self._challenger.named(request) or user
         is_known = self._is_registered_at(user, host)
-        counted_as = f"{host} {user}"
+        counted_as = f"{host} {user[:_NAME_CHARS_MAX]}"
         if self._failures.is_refused(counted_as, now_ms):
             return None
         if not is_known and self._failures_of_hosts.is_refused(host, now_ms):

@@ -119,7 +119,7 @@ class Phones:
             return known[1]
         if len(self._choices) < 2:
             return self._choices[0][1] if self._choices else self._digest
-        self._key = self._key or _key_at(self._path.with_suffix(".key"))
+        self._key = self._key or _kept_key(self._path.with_suffix(".key"))
         name = user.encode(errors="backslashreplace")
         drawn = int.from_bytes(hmac.digest(self._key, name, "sha256")[:6]) / 2**48
         return next(choice for share, choice in self._choices if drawn < share)
@@ -165,6 +165,16 @@ class Phones:
         for choice, phones_asked in sorted(asked_of.items()):
             total += phones_asked
             self._choices.append((total / len(self._phones), choice))
+
+
+def _kept_key(path: Path) -> bytes:
+    """As `_key_at`; one for this process where none can be kept. A disk that is full must not keep phones out."""
+    try:
+        key = _key_at(path)
+    except OSError as error:
+        _log.error("phones: %s: no key can be kept: %s; it is another after each start", path, error.strerror)
+        key = b""
+    return key or secrets.token_bytes(32)
 
 
 def _key_at(path: Path) -> bytes:

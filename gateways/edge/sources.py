@@ -78,6 +78,7 @@ class OnceLog:
 
     INTERVAL_MS = 60_000
     SOURCES_MAX = 1_000  # counted apart, of one kind within a minute; others are counted together
+    CHARS_MAX = 256
     _NAMED = 3
 
     def __init__(self, log: logging.Logger, what: str, monotonic_ms: Callable[[], int]) -> None:
@@ -89,8 +90,7 @@ class OnceLog:
     def note(self, kind: str, source: str, reason: str) -> None:
         """It happened once more. Kinds are few: words of ours, never a sender's."""
         self.total += 1
-        if not reason.isprintable():  # a sender's text, and a terminal obeys some characters
-            reason = "".join(char if char.isprintable() else "\ufffd" for char in reason)
+        source, reason = _shown(source), _shown(reason)
         now_ms = self._monotonic_ms()
         minute = self._kinds.get(kind)
         if minute is not None and now_ms - minute.began_ms < self.INTERVAL_MS:
@@ -119,6 +119,12 @@ class OnceLog:
         reason = f"; the last: {minute.reason}" if minute.reason else ""
         count = minute.sources.total()
         self._log.warning("%s: %s %d more times, from %s%s%s", self._what, kind, count, worst, more, reason)
+
+
+def _shown(text: str) -> str:
+    """A sender's text may be long, and a terminal obeys some characters."""
+    text = text[: OnceLog.CHARS_MAX]
+    return text if text.isprintable() else "".join(char if char.isprintable() else "\ufffd" for char in text)
 
 
 class _Minute:

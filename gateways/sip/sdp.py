@@ -27,6 +27,7 @@ _PAYLOAD_TYPES = {"PCMU": 0, "PCMA": 8}
 _PAYLOAD_TYPE_MAX = 127  # RFC 3550 5.1: seven bits
 _PROTOCOLS = ("RTP/AVP", "RTP/AVPF")
 _DIRECTIONS: tuple[Direction, ...] = ("sendrecv", "sendonly", "recvonly", "inactive")
+_HOST_MAX = 255  # RFC 1035 2.3.4
 _UNSPECIFIED = ("0.0.0.0", "::")
 PTIME_MS = 20
 
@@ -177,7 +178,12 @@ def _connection(block: list[_Line]) -> str:
     for number, kind, value in block:
         if kind == "c":
             words = value.split()
-            if len(words) != 3 or words[0] != "IN" or words[1] not in ("IP4", "IP6"):
+            if (
+                len(words) != 3
+                or words[0] != "IN"
+                or words[1] not in ("IP4", "IP6")
+                or len(words[2]) > _HOST_MAX
+            ):
                 raise SdpError("bad connection", number)
             return words[2].partition("/")[0]  # a multicast address may carry a scope
     return ""

@@ -184,3 +184,34 @@ def test_names_that_are_not_there_are_asked_like_phones_that_are(tmp_path: Path)
     assert path.with_suffix(".key").stat().st_mode & 0o077 == 0
     set_phone_password(path, "santral", "p0", "secret")
     assert sum(phones.algorithms(name) != before for name, before in zip(names, asked, strict=True)) < 150
+
+
+def test_where_no_key_can_be_kept_names_are_asked_all_the_same(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = phone_file(tmp_path)
+    for number in range(10):
+        set_phone_password(path, "santral", f"p{number}", "secret", ("SHA-256",) if number < 3 else ())
+    path.with_suffix(".key").mkdir()
+    phones = Phones(path, "santral")
+    names = [f"nobody{number}" for number in range(100)]
+    asked = [phones.algorithms(name) for name in names]
+    assert [phones.algorithms(name) for name in names] == asked
+    assert len(set(asked)) == 2
+    assert [record.getMessage() for record in caplog.records if "key" in record.getMessage()] == [
+        f"phones: {path.with_suffix('.key')}: no key can be kept: Is a directory; it is another after each start"
+    ]
+
+
+def test_a_name_that_no_phone_has_is_remembered_no_longer_than_it_takes(tmp_path: Path) -> None:
+    phone_file(tmp_path)
+
+    async def story() -> None:
+        async with world_in(tmp_path, limits=EdgeLimits(register_failures_max=3)) as world:
+            guesser = world.phone()
+            for end in "ab":
+                assert (await register(world, guesser, user="9" * 65 + end)).status == 401
+            await prove(guesser, user="9" * 65 + "c")
+            await nothing_came(guesser)
+
+    asyncio.run(story())

@@ -266,6 +266,20 @@ def test_the_last_minute_of_a_burst_is_told_by_the_flush(
     assert log.total == 7
 
 
+def test_what_a_sender_writes_orders_no_terminal_and_fills_no_log(
+    clock: Clock, caplog: pytest.LogCaptureFixture
+) -> None:
+    log = OnceLog(logging.getLogger("guard"), "SIP", lambda: clock.now_ms)
+    for _ in range(2):
+        log.note("too many wrong passwords", "192.0.2.1 \x1b[2J" + "x" * 8_000, "\x07" + "y" * 8_000)
+    clock.now_ms += OnceLog.INTERVAL_MS
+    log.flush()
+    for record in caplog.records:
+        assert record.getMessage().isprintable()
+        assert len(record.getMessage()) < 2 * OnceLog.CHARS_MAX + 200
+    assert len(caplog.records) == 2
+
+
 def test_what_is_thrown_away_is_told_apart_from_work(clock: Clock) -> None:
     it = guard(clock)
     it.saw(HOST, "scanner", clock.now_ms)

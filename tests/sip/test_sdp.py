@@ -272,6 +272,7 @@ def test_read_and_written_again() -> None:
         ("o=- 3890000000 3890000001 IN IP4 192.0.2.1", "o=- 1 1 IN IP4", 2),
         ("c=IN IP4 192.0.2.1", "c=IN IP4", 4),
         ("c=IN IP4 192.0.2.1", "c=IN IP7 192.0.2.1", 4),
+        ("c=IN IP4 192.0.2.1", f"c=IN IP4 {'x' * 256}", 4),
         ("m=audio 4000 RTP/AVP 96 9 0 8 101", "m=audio 4000 RTP/AVP", 6),
         ("m=audio 4000", "m=audio 65536", 6),
         ("m=audio 4000", "m=audio -1", 6),
