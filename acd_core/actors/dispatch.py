@@ -32,6 +32,7 @@ from acd_core.domain.commands import (
 )
 from acd_core.domain.limits import STALE_NAMES_MAX
 from acd_core.domain.state import State
+from acd_core.link.signals import Siblings
 from acd_core.recovery import command_number
 
 _log = logging.getLogger(__name__)
@@ -59,7 +60,7 @@ class Dispatcher:
             DeskView: self._to_desk,
             SetDeadline: self._on_deadline,
             ClearDeadline: lambda command, number: registry.clear_deadline(command),
-            EntityGone: lambda command, number: registry.entity_gone(command),
+            EntityGone: self._on_gone,
             CallStory: self._on_call,
             AgentStory: self._on_agent,
             Decided: self._on_decided,
@@ -112,6 +113,13 @@ class Dispatcher:
             self._board.touch_agent(
                 deadline.id
             )  # the grace of one whose page went away is all that tells of it
+
+    def _on_gone(self, gone: EntityGone, number: int) -> None:
+        self._registry.entity_gone(gone)
+        if gone.entity == "edge":
+            self._peers.signal_all(
+                "edge", Siblings(gone=gone.id)
+            )  # what rings there for its calls rings in vain
 
     def _on_stale(self, stale: StaleEvent, number: int) -> None:
         name = f"{stale.event} while {stale.state}"

@@ -305,9 +305,12 @@ class EdgeAddress(Signal, frozen=True, kw_only=True):
 
 
 class Siblings(Signal, frozen=True, kw_only=True):
-    """core → edges: all edges that have told where they are, whenever one does."""
+    """core → edges: all edges that have told where they are, whenever one does; or one that was away for so long that its calls
+    have ended.
+    """
 
-    edges: tuple[EdgeAddress, ...]
+    edges: tuple[EdgeAddress, ...] = ()
+    gone: str = ""
 
 
 class BanLifted(Signal, frozen=True, kw_only=True):

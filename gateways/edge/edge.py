@@ -328,7 +328,7 @@ class Edge:
                 self._trace_watches.wanted(message)
             case Siblings():
                 self.siblings.told(message)
-                self.calls.lent.look()
+                self.calls.lent.look(message.gone)
             case LinesGiven() if self.trunk_lines is not None:
                 self.trunk_lines.given(message)
             case BanLifted(source=source):

@@ -90,6 +90,11 @@ class LentDevice:
         """The phone that takes part in the call."""
         return _Joined(self._operator) if self._operator is not None else None
 
+    @property
+    def answered(self) -> bool:
+        """Somebody speaks there, which needs no core."""
+        return self._answered
+
     def take_back(self, reason: Reason) -> None:
         """We end it."""
         if self._ended:
@@ -282,11 +287,12 @@ class Lending:
                 return True
         return False
 
-    def look(self) -> None:
-        """Take back what was lent to processes that are no more."""
+    def look(self, gone: str = "") -> None:
+        """Take back what was lent to processes that are no more, and what rings for `gone`, an edge whose calls have ended."""
         for device in list(self._lent.values()):
             now = self._parts.siblings.instance_of(device.claim.edge)
-            if now and now != device.claim.instance:
+            rings_in_vain = device.claim.edge == gone and not device.answered
+            if rings_in_vain or (now and now != device.claim.instance):
                 device.take_back(STOPPED)
 
     def close(self) -> None:

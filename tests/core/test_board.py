@@ -83,8 +83,8 @@ class Kept:
         )
         registry.ensure_queues()
         nursery.start_soon(self.board.run)
-        peers = Peers(recover(folder), "journal")
-        self._dispatcher = Dispatcher(peers, registry, self.board, router.state, lambda story: None)
+        self.peers = Peers(recover(folder), "journal")
+        self._dispatcher = Dispatcher(self.peers, registry, self.board, router.state, lambda story: None)
         self._seq = 0
         self.board.welcome("web1")
 

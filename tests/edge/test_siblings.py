@@ -380,6 +380,31 @@ def test_what_was_lent_to_a_process_that_is_no_more_is_taken_back(tmp_path: Path
     asyncio.run(story())
 
 
+def test_what_rings_for_an_edge_that_was_away_too_long_is_taken_back(tmp_path: Path) -> None:
+    async def story() -> None:
+        async with two_edges(tmp_path) as (near, far):
+            _, phone, _, _ = await rung(near, far)
+            far.core.signal(Siblings(gone="edge9"))
+            await far.heard_all()
+            assert lent(far) == 1
+            far.core.signal(Siblings(gone=NEAR))
+            await phone.asked("CANCEL")
+            assert lent(far) == 0
+
+    asyncio.run(story())
+
+
+def test_who_speaks_goes_on_when_the_other_edge_was_away_too_long(tmp_path: Path) -> None:
+    async def story() -> None:
+        async with two_edges(tmp_path) as (near, far):
+            await talking(near, far)
+            far.core.signal(Siblings(gone=NEAR))
+            await far.heard_all()
+            assert lent(far) == 1
+
+    asyncio.run(story())
+
+
 def forget(far: World) -> None:
     """What the SIP layer itself remembers, which would take a copy for a loop; what time it is stays."""
     far.jump(33_000)
