@@ -148,10 +148,9 @@ class PhoneTransfers:
         if replaces is None:
             return ""
         session = self._parts.dialogs.find(DialogId(replaces.call_id, replaces.to_tag, replaces.from_tag))
-        if (
-            not isinstance(session, Session)
-            or session.judge_move(replaces, self._session.line.peer) is not None
-        ):
+        if not isinstance(session, Session) or not session.is_of(self._session.line.peer):
+            return None
+        if replaces.early_only and session.confirmed:  # RFC 3891 3
             return None
         call, role = session.party
         return call if role == "caller" and call != self._phone.call_id else None

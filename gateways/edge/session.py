@@ -244,6 +244,10 @@ class Session:
         """The peer has not been heard for so long."""
         self._silence.silent(silent_ms)
 
+    def is_of(self, source: Flow) -> bool:
+        """Whether it is the one of who speaks from there, and still theirs to end, answered or not."""
+        return self._may_speak(source, "REFER") and self._bye is None
+
     def judge_move(self, replaces: Replaces, source: Flow) -> Refusal | None:
         """Whether another dialog may take the place of this one (RFC 3891 3): for those who might also hang it up."""
         if not self._may_speak(source, "INVITE") or self._bye is not None or not self.confirmed:

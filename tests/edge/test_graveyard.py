@@ -176,7 +176,7 @@ def test_a_caller_who_is_handed_on_leaves_nothing_to_the_collector(
                 world.core.send(commands.EndCall(edge=EDGE, call=talk.call, cause="outside_hung_up"))
                 talk.caller.reply(await talk.caller.asked("BYE"), 200)
             else:
-                asking, named = await asks_first(world, talk)
+                asking, _ = await asks_first(world, talk)
                 world.core.send(commands.EndCall(edge=EDGE, call=asking, cause="handed_on"))
                 talk.phone.reply(await talk.phone.asked("BYE"), 200)
                 talk.caller.request("BYE", to_tag=talk.caller.to_tag)

@@ -423,6 +423,25 @@ async def test_whoever_was_asked_takes_the_caller_over(tmp_path: Path) -> None:
         assert await world.core.expect(events.PhoneHungUp) == events.PhoneHungUp(agent="ayse", call=talk.call)
 
 
+async def test_whom_nobody_has_answered_yet_can_be_named(tmp_path: Path) -> None:
+    """A number of the plan may be answered only when somebody is there, and until then the phone hears it early."""
+    async with world_in(with_phone(tmp_path)) as world:
+        talk = await talking(world)
+        phone = talk.phone
+        await dials(world, phone, f"sip:185@127.0.0.1:{world.edge.point.port}", call="ask")
+        arrived = await world.core.expect(events.CallArrived, lambda event: event.call != talk.call)
+        world.core.send(commands.ProgressCaller(edge=EDGE, call=arrived.call, max_ms=50_000))
+        progress = await phone.response(183)
+        named = f"{phone.name}-ask%3Bto-tag%3D{progress.to.tag}%3Bfrom-tag%3Df{phone.name}"
+        asked = await talk.asks(f"<sip:185@santral?Replaces={named}>")
+        assert asked.other == arrived.call
+        talk.answers(asked, 200)
+        talk.ends_phone()
+        world.core.send(commands.EndCall(edge=EDGE, call=arrived.call, cause="handed_on"))
+        await phone.response(480, "INVITE")
+        assert (await talk.noted(asked.transfer))[0] == 200
+
+
 async def test_only_what_the_phone_might_hang_up_itself_can_be_named(tmp_path: Path) -> None:
     async with world_in(with_phone(tmp_path)) as world:
         talk = await talking(world)
