@@ -1,7 +1,8 @@
 """Who may try to prove themselves on the core's port for other machines, and how often: no sockets, on a clock that is given.
 
 A TLS handshake costs the core about a millisecond, and whoever reaches the port can ask for one. So strangers are few at a time,
-in all and from one host, have little time, and a host that comes again and again waits. When there are too many in all, the one
+in all and from one host, have little time, and a host that comes again and again waits; so do all together that have never
+proven themselves, since whoever has enough hosts would keep the core from its calls. When there are too many in all, the one
 that has been here longest goes: who holds the secret needs a few round trips to prove it, so those who stay are not they. Those
 who have proven themselves leave the door and count no more. Of IPv6 the /64 counts as one host.
 """
@@ -17,6 +18,9 @@ STRANGERS_MAX = 128
 STRANGERS_OF_HOST_MAX = 64
 TRIES_BURST = 100.0
 TRIES_PER_S = 10.0
+STRANGE_TRIES_BURST = 300.0  # of all hosts that have never proven themselves
+STRANGE_TRIES_PER_S = 100.0
+PROVEN_MAX = 1_024
 HOSTS_MAX = 4_096
 PROVE_WITHIN_S = 5.0
 NEWS_PER_MINUTE = 20
@@ -32,6 +36,8 @@ class Door:
         self._of_host: Counter[str] = Counter()
         self._numbers = 0
         self._tries: OrderedDict[str, tuple[float, float]] = OrderedDict()  # host: tries left, as of when
+        self._strange_tries = (STRANGE_TRIES_BURST, monotonic_s())
+        self._proven: OrderedDict[str, None] = OrderedDict()  # hosts, the latest last
         self._named: OrderedDict[tuple[str, str], None] = OrderedDict()
         self._news_minute, self._news = 0, 0
         self.turned_away = 0
@@ -76,8 +82,12 @@ class Door:
         return is_new and self._news <= NEWS_PER_MINUTE
 
     def proven(self, host: str) -> None:
-        """The next failure of this host is news again."""
+        """The next failure of this host is news again, and no crowd of strangers keeps it out."""
         host = _counted_as(host)
+        self._proven[host] = None
+        self._proven.move_to_end(host)
+        if len(self._proven) > PROVEN_MAX:
+            self._proven.popitem(last=False)
         for key in [key for key in self._named if key[0] == host]:
             del self._named[key]
 
@@ -85,10 +95,17 @@ class Door:
         now_s = self._monotonic_s()
         left, as_of_s = self._tries.pop(host, (TRIES_BURST, now_s))
         left = min(TRIES_BURST, left + (now_s - as_of_s) * TRIES_PER_S)
-        may = left >= 1
+        may = left >= 1 and (host in self._proven or self._may_a_stranger(now_s))
         self._tries[host] = (left - 1 if may else left, now_s)
         if len(self._tries) > HOSTS_MAX:
             self._tries.popitem(last=False)
+        return may
+
+    def _may_a_stranger(self, now_s: float) -> bool:
+        left, as_of_s = self._strange_tries
+        left = min(STRANGE_TRIES_BURST, left + (now_s - as_of_s) * STRANGE_TRIES_PER_S)
+        may = left >= 1
+        self._strange_tries = (left - 1 if may else left, now_s)
         return may
 
 

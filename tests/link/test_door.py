@@ -5,6 +5,9 @@ from __future__ import annotations
 from acd_core.link.door import (
     HOSTS_MAX,
     NEWS_PER_MINUTE,
+    PROVEN_MAX,
+    STRANGE_TRIES_BURST,
+    STRANGE_TRIES_PER_S,
     STRANGERS_MAX,
     STRANGERS_OF_HOST_MAX,
     TRIES_BURST,
@@ -50,6 +53,21 @@ def test_a_host_that_comes_again_and_again_waits_and_another_does_not() -> None:
     assert passes(door, "a")
 
 
+def test_many_hosts_at_once_wait_as_one_does_but_not_those_that_have_proven_themselves() -> None:
+    time = Hands()
+    door = Door(time)
+    door.proven("edge")
+    assert sum(passes(door, f"host{number}") for number in range(1_000)) == STRANGE_TRIES_BURST
+    assert all(passes(door, "edge") for _ in range(int(TRIES_BURST)))
+    assert not passes(door, "edge"), "its own tries are counted all the same"
+    time.now_s += 1.0
+    assert sum(passes(door, f"other{number}") for number in range(1_000)) == STRANGE_TRIES_PER_S
+    for number in range(PROVEN_MAX):
+        door.proven(f"edge{number}")
+    time.now_s += 0.001
+    assert not passes(door, "edge"), "it was here longest ago"
+
+
 def test_the_oldest_stranger_goes_when_there_are_too_many_and_the_new_one_comes_in() -> None:
     door = Door(Hands())
     cut: list[int] = []
@@ -90,8 +108,10 @@ def test_many_hosts_do_not_fill_the_log() -> None:
 
 
 def test_what_is_remembered_of_strangers_has_a_limit() -> None:
-    door = Door(Hands())
+    time = Hands()
+    door = Door(time)
     for number in range(HOSTS_MAX + 10):
+        time.now_s += 1 / STRANGE_TRIES_PER_S
         assert passes(door, f"host{number}")
         door.is_news(f"host{number}", "no key")
     assert len(door._tries) == HOSTS_MAX
