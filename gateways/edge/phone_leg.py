@@ -205,5 +205,5 @@ class PhoneLeg:
             handing = self._transfers is not None and self._transfers.under_way
             self.end()
             self._call.phone_hung_up(self, handing=handing)
-        elif self._leaving is not None:
+        if self._leaving is not None:
             self._left()

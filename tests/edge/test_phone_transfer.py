@@ -123,6 +123,19 @@ async def test_a_phone_that_does_not_hang_up_is_hung_up(tmp_path: Path) -> None:
         await world.engine.expect(engine.FreeLeg, lambda freed: freed.leg == f"{talk.call}-p1")
 
 
+async def test_a_phone_that_hangs_up_at_once_is_given_no_time_to(tmp_path: Path) -> None:
+    """Nor is what is said to the caller from now on recorded as its part of the call."""
+    async with world_in(with_phone(tmp_path), timing=Timing(transfer_bye_s=600.0)) as world:
+        talk = await talking(world)
+        asked = await talk.asks()
+        talk.answers(asked, 200)
+        await talk.noted(asked.transfer)
+        talk.say("BYE")  # ahead of `EndPhone`
+        await talk.phone.response(200, "BYE")
+        assert (await world.core.expect(events.PhoneHungUp)).handing is False
+        await world.engine.expect(engine.FreeLeg, lambda freed: freed.leg == f"{talk.call}-p1")
+
+
 async def test_who_cannot_be_handed_on_is_talked_to_again(tmp_path: Path) -> None:
     async with world_in(with_phone(tmp_path)) as world:
         talk = await talking(world)
