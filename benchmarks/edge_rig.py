@@ -206,12 +206,18 @@ class Rig:
             )
         )
 
+    def _next_port(self) -> int:
+        self._ports = (self._ports + 2) % 10_000
+        return 30_000 + self._ports
+
     def _engine_heard(self, message: Any) -> None:
         engine_peer = next(iter(self._engine.peers.values()))
         match message:
             case engine.AllocateLeg(leg=leg):
-                self._ports = (self._ports + 2) % 10_000
-                engine_peer.send(engine.LegAllocated(leg=leg, port=30_000 + self._ports))
+                engine_peer.send(engine.LegAllocated(leg=leg, port=message.port or self._next_port()))
+            case engine.ReservePorts(local_host=host, count=count):
+                ports = tuple(self._next_port() for _ in range(count))
+                engine_peer.send(engine.PortsReserved(local_host=host, ports=ports))
             case engine.FreeLeg(leg=leg):
                 engine_peer.send(engine.LegFreed(leg=leg))
             case engine.StartRecording(recording=recording, path=path):

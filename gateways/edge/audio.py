@@ -21,6 +21,7 @@ import msgspec
 from gateways.edge.audio_leg import AudioLeg, AudioUser
 from gateways.edge.limits import Timing
 from gateways.edge.links import link_to
+from gateways.edge.port_stock import PortStock
 from gateways.media import messages as engine
 
 _log = logging.getLogger(__name__)
@@ -90,6 +91,7 @@ class Audio:
             on_message=self._message,
             on_up=self._up,
         )
+        self._stock = PortStock(self.link.send)
 
     def statistics(self) -> Statistics:
         """A frozen copy of the counters."""
@@ -112,7 +114,11 @@ class Audio:
         """
         handle = AudioLeg(self, leg, local_host, loopback, user, stranger=stranger)
         self._legs[leg] = handle
+        if not loopback and self.link.connected:  # an engine that is away may have lost what it held
+            handle.port = self._stock.take(local_host)
         self._ask_ports(handle)
+        if handle.port:
+            asyncio.get_running_loop().call_soon(self._promise, handle)
         handle.timer = asyncio.get_running_loop().call_later(
             self._timing.allocate_timeout_s, self._give_up, handle, "the audio engine does not answer"
         )
@@ -163,9 +169,14 @@ class Audio:
 
     # --- the engine's word ------------------------------------------------------------------------
 
+    def _promise(self, leg: AudioLeg) -> None:
+        if not leg.freed:
+            leg.user.audio_bound(leg.port)
+
     def _up(self, fresh: bool) -> None:
         if not fresh:
             return
+        self._stock.forget()
         for entry in [*self._closing.values(), *self._recordings.values()]:
             if entry.started:
                 self._listener.recording_interrupted(entry.context, entry.file)
@@ -184,6 +195,8 @@ class Audio:
         match message:
             case engine.LegAllocated():
                 self._allocated(message)
+            case engine.PortsReserved():
+                self._stock.reserved(message)
             case engine.LegRefused():
                 self._refused(message)
             case engine.PlaybackDone():

@@ -38,8 +38,10 @@ from gateways.media.messages import (
     PlayFiles,
     PlayLoop,
     PlayTone,
+    PortsReserved,
     ProveLeg,
     RecordingDone,
+    ReservePorts,
     SendKeys,
     SetGains,
     StartRecording,
@@ -51,6 +53,7 @@ from gateways.media.mixer import Mixer
 from gateways.media.player import KeyTones, Playback
 from gateways.media.ports import Pair, PortRange, PortsError
 from gateways.media.recorder import Done, Recorder, RecordingsFullError
+from gateways.media.reserve import Reserve
 
 _log = logging.getLogger(__name__)
 
@@ -84,6 +87,7 @@ class Engine:
         """No legs, room for `legs_max`."""
         self._ports, self._recorder, self._loader, self._tell = ports, recorder, loader, tell
         self._legs: dict[tuple[str, str], Leg] = {}
+        self._reserve = Reserve(ports)
         self._legs_max = legs_max
         self._mixer = Mixer(legs_max)
         self._epoll = select.epoll()
@@ -94,6 +98,7 @@ class Engine:
         self._now = 0.0
         self._commands: dict[type, Callable[[str, Any], None]] = {
             AllocateLeg: self._allocate,
+            ReservePorts: self._reserve_ports,
             ConnectLeg: self._connect,
             ProveLeg: self._prove,
             PlayFiles: self._play_files,
@@ -147,6 +152,7 @@ class Engine:
         legs = [leg for leg in self._legs.values() if leg.owner == owner]
         for leg in legs:
             self._remove(leg)
+        self._reserve.forget(owner)
         if legs:
             _log.warning("%s is gone: %d legs freed", owner, len(legs))
 
@@ -161,7 +167,7 @@ class Engine:
         if key in self._legs:
             raise RefusedError(command.leg, "the leg exists")
         try:
-            pair = self._bind(command)
+            pair = self._bind(owner, command)
         except PortsError as error:
             raise RefusedError(command.leg, str(error)) from error
         place = self._mixer.take_row()
@@ -178,9 +184,17 @@ class Engine:
         self._epoll.register(pair.rtcp.fileno(), select.EPOLLIN)
         self._tell(owner, LegAllocated(leg=command.leg, port=pair.port))
 
-    def _bind(self, command: AllocateLeg) -> Pair:
+    def _reserve_ports(self, owner: str, command: ReservePorts) -> None:
+        room = self._legs_max - len(self._legs) - len(self._reserve)
+        ports = self._reserve.add(owner, command.local_host, command.count, room)
+        self._tell(owner, PortsReserved(local_host=command.local_host, ports=ports))
+
+    def _bind(self, owner: str, command: AllocateLeg) -> Pair:
         if command.loopback and not command.port:
             return self._ports.bind_outside("127.0.0.1")
+        reserved = self._reserve.take(owner, command.local_host, command.port)
+        if reserved is not None:
+            return reserved
         return self._ports.bind("127.0.0.1" if command.loopback else command.local_host, command.port)
 
     def _release(self, pair: Pair) -> None:
@@ -366,6 +380,7 @@ class Engine:
         """Say goodbye on all legs and close their ports; their recordings end."""
         for leg in list(self._legs.values()):
             self._remove(leg)
+        self._reserve.close()
         self._epoll.close()
 
 

@@ -16,7 +16,9 @@ class Message(msgspec.Struct, frozen=True, tag=True, omit_defaults=True, kw_only
 
 
 class AllocateLeg(Message, frozen=True, kw_only=True):
-    """Bind a port pair for a new leg. `port` 0: any of the range; else that one (re-made after the engine restarted)."""
+    """Bind a port pair for a new leg. `port` 0: any of the range; else that one (in reserve, or re-made after the engine
+    restarted).
+    """
 
     leg: str
     local_host: str
@@ -25,6 +27,13 @@ class AllocateLeg(Message, frozen=True, kw_only=True):
     stranger: bool = (
         False  # asked for by nobody we know: little is sent to where no packet came from, see `ProveLeg`
     )
+
+
+class ReservePorts(Message, frozen=True, kw_only=True):
+    """Bind port pairs for legs to come: an edge that has some in stock need not wait for those of a new call."""
+
+    local_host: str
+    count: int
 
 
 class ConnectLeg(Message, frozen=True, kw_only=True):
@@ -127,6 +136,13 @@ class LegAllocated(Message, frozen=True, kw_only=True):
     port: int
 
 
+class PortsReserved(Message, frozen=True, kw_only=True):
+    """These are bound and this edge's, until it allocates a leg at one; fewer than asked for, or none, when there are no more."""
+
+    local_host: str
+    ports: tuple[int, ...]
+
+
 class LegRefused(Message, frozen=True, kw_only=True):
     """A command about this leg could not be carried out (no free port, too many legs, unknown leg …)."""
 
@@ -189,6 +205,7 @@ class LegFreed(Message, frozen=True, kw_only=True):
 
 ToEngine: TypeAlias = (
     AllocateLeg
+    | ReservePorts
     | ConnectLeg
     | ProveLeg
     | PlayFiles
@@ -202,5 +219,13 @@ ToEngine: TypeAlias = (
     | FreeLeg
 )
 FromEngine: TypeAlias = (
-    LegAllocated | LegRefused | PlaybackDone | Key | LegHeard | LegSilent | RecordingDone | LegFreed
+    LegAllocated
+    | PortsReserved
+    | LegRefused
+    | PlaybackDone
+    | Key
+    | LegHeard
+    | LegSilent
+    | RecordingDone
+    | LegFreed
 )

@@ -46,6 +46,9 @@ class PortRange:
         self._used: set[int] = set()  # of the range; the system itself knows the others
         self._text = f"{port_min} to {port_max}"
 
+    def __len__(self) -> int:
+        return len(self._ports)
+
     def bind(self, host: str, port: int = 0) -> Pair:
         """A pair at `port`, or at the next free one of the range."""
         if port:

@@ -124,6 +124,7 @@ class Engine(Scripted):
         super().__init__(config, "media", engine.FromEngine, engine.ToEngine)
         self.ports = itertools.count(30_000, 2)
         self.refuse_legs = False
+        self.in_stock = 0  # port pairs that it gives in reserve
         self.auto = self._answer
 
     def _answer(self, message: Any) -> None:
@@ -134,6 +135,11 @@ class Engine(Scripted):
                 self.send(engine.LegAllocated(leg=message.leg, port=message.port or next(self.ports)))
         elif isinstance(message, engine.FreeLeg):
             self.send(engine.LegFreed(leg=message.leg))
+        elif isinstance(message, engine.ReservePorts):
+            given = min(self.in_stock, message.count)
+            self.in_stock -= given
+            ports = tuple(itertools.islice(self.ports, given))
+            self.send(engine.PortsReserved(local_host=message.local_host, ports=ports))
 
 
 class Phone:
