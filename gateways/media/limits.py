@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 LEGS_MAX = 4_096  # a further AllocateLeg is answered by LegRefused; fewer when the system gives fewer file descriptors
-RESERVED_MAX = 256  # port pairs in reserve, of all edges together, and never more than a quarter of the range or what would cost a leg
+RESERVED_MAX = 256  # port pairs in reserve of all edges; never more than a quarter of the range, nor what would cost a leg
 COMMANDS_WAITING_MAX = (
     50_000  # from all edges together; full: the command is dropped, counted, and refused by name
 )
