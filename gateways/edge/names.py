@@ -26,6 +26,7 @@ from dns.rdtypes.IN.NAPTR import NAPTR
 from dns.rdtypes.IN.SRV import SRV
 
 from acd_core.telephony import proxy_address
+from gateways.edge.short_answers import ShortAnswers
 from gateways.sip.events import Transport
 from gateways.sip.headers import default_port
 from gateways.sip.locate import Naptr, Server, srv_names
@@ -194,7 +195,9 @@ async def _system_addresses(host: str) -> tuple[tuple[str, ...], float]:
 async def _ask(resolver: Resolver, name: str, kind: str) -> _Answer:
     """The records, none if there are none. `NamesError`: no answer."""
     try:
-        answer = await resolver.resolve(name, kind, raise_on_no_answer=False, search=False)
+        answer = await resolver.resolve(
+            name, kind, raise_on_no_answer=False, search=False, backend=ShortAnswers()
+        )
     except dns.resolver.NXDOMAIN:
         return _Answer([], TTL_S_MAX)
     except dns.resolver.NoNameservers as error:

@@ -35,6 +35,7 @@ class Zone(asyncio.DatagramProtocol):
         self.records: dict[tuple[str, str], list[str]] = dict(RECORDS)
         self.silent: set[tuple[str, str] | str] = set()
         self.address = ""
+        self.truncates, self.more = False, 0
         self._transport: Any = None
 
     def connection_made(self, transport: Any) -> None:
@@ -43,15 +44,32 @@ class Zone(asyncio.DatagramProtocol):
 
     def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
         query = dns.message.from_wire(data)
+        response = self.answer(query)
+        if response is None:
+            return
+        if self.truncates:
+            response = dns.message.make_response(query)
+            response.flags |= dns.flags.TC
+        else:
+            _add(response, self.more)
+        self._transport.sendto(response.to_wire(max_size=65_535), addr)
+
+    def answer(self, query: dns.message.Message) -> dns.message.Message | None:
         [question] = query.question
         asked = question.name.to_text(), dns.rdatatype.to_text(question.rdtype)
         if asked in self.silent or asked[1] in self.silent:
-            return
+            return None
         response = dns.message.make_response(query)
         response.flags |= dns.flags.AA
         if found := self.records.get(asked):
             response.answer.append(dns.rrset.from_text(asked[0], 300, "IN", asked[1], *found))
-        self._transport.sendto(response.to_wire(), addr)
+        return response
+
+
+def _add(response: dns.message.Message, more: int) -> None:
+    """So many records that nobody asked for."""
+    for number in range(more):
+        response.additional.append(dns.rrset.from_text(f"m{number}.test.", 1, "IN", "A", "127.0.0.1"))
 
 
 @contextlib.asynccontextmanager
@@ -130,6 +148,42 @@ def test_a_name_that_had_servers_is_no_address_while_they_are_not_said(
             served.silent.add("SRV")
             with pytest.raises(NamesError, match=r"_sip\._udp\.carrier\.test SRV"):
                 await find(known)
+
+    asyncio.run(story())
+
+
+class ByTcp(asyncio.Protocol):
+    """The zone by TCP."""
+
+    def __init__(self, zone: Zone) -> None:
+        self._zone = zone
+
+    def connection_made(self, transport: Any) -> None:
+        self._transport = transport
+
+    def data_received(self, data: bytes) -> None:
+        answer = self._zone.answer(dns.message.from_wire(data[2:]))
+        assert answer is not None
+        _add(answer, self._zone.more)
+        wire = answer.to_wire(max_size=65_535)
+        self._transport.write(len(wire).to_bytes(2, "big") + wire)
+
+
+@pytest.mark.parametrize("by_tcp", [True, False])
+def test_an_answer_that_would_hold_the_edge_up_is_none(by_tcp: bool) -> None:
+    """2,000 records take half a second to be read, and 300 are too many for any carrier."""
+
+    async def story() -> None:
+        async with zone() as (served, known):
+            host, _, port = served.address.partition(":")
+            loop = asyncio.get_running_loop()
+            by_stream = await loop.create_server(lambda: ByTcp(served), host, int(port))
+            served.truncates, served.more = by_tcp, 100
+            assert (await find(known, "plain.test")).servers == (Server(0, 0, 5060, ("127.0.0.1",)),)
+            served.more = 300
+            with pytest.raises(NamesError):
+                await find(known, "plain.test")
+            by_stream.close()
 
     asyncio.run(story())
 
