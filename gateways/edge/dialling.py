@@ -138,7 +138,7 @@ class DialledSide:
     def operator_there(self) -> None:
         """Their phone was picked up: now the number is dialled."""
         self._operator_there = True
-        if self.audio.bound:
+        if self.audio.port:  # promised, or there
             self._dial()
 
     # --- CallerSide -------------------------------------------------------------------------------

@@ -10,7 +10,9 @@ from acd_core.domain import commands, events
 from gateways.edge.port_stock import STOCK, PortStock
 from gateways.media import messages as engine
 from tests.edge.test_calls import EDGE
-from tests.edge.world import Engine, World, world_in
+from tests.edge.test_phones import register, with_phone
+from tests.edge.test_trunks import carriers
+from tests.edge.world import Engine, World, sdp, world_in
 
 
 async def stocked(world: World) -> None:
@@ -52,6 +54,34 @@ async def test_a_promise_that_the_engine_cannot_keep_ends_the_call(tmp_path: Pat
         arrived = await world.arrive(phone)
         assert (await world.core.expect(events.CallerHungUp)).call == arrived.call
         assert (await phone.response(503)).status == 503
+
+
+async def test_a_phone_that_answers_ahead_of_the_engine_has_its_number_dialled(tmp_path: Path) -> None:
+    """An operator dials at the page, and their phone is rung first; many answer by themselves."""
+    async with carriers(with_phone(tmp_path), {"hosts": ("192.0.2.9",)}) as (world, [carrier]):
+        await stocked(world)
+        phone = world.phone()
+        assert (await register(world, phone)).status == 200
+        held: list[str] = []
+        answer = world.engine._answer
+        world.engine.auto = lambda message: (
+            held.append(message.leg) if isinstance(message, engine.AllocateLeg) else answer(message)
+        )
+        world.core.send(
+            commands.DialOut(
+                edge=EDGE,
+                call="c-9",
+                number="+902121112233",
+                agent="ayse",
+                offer=5,
+                user="101",
+                trunks=("t1",),
+            )
+        )
+        phone.reply(await phone.asked("INVITE"), 200, body=sdp(44_000))
+        await phone.asked("ACK")
+        assert sorted(held) == ["c-9-d", "c-9-p5"]
+        assert (await carrier.asked("INVITE")).request_uri.user == "02121112233"
 
 
 async def test_who_gave_up_before_the_promise_is_told_nothing(tmp_path: Path) -> None:
