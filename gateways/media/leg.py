@@ -94,7 +94,7 @@ class Leg:
         self._kinds: dict[int, _Kind] = {}
         self._signalled: Address = None
         self._hosts: set[str] = set()  # from which the peer's packets are expected
-        self._peer_host = ""
+        self._home = ""  # where the signalling came from first: that is what is proved
         self._source: Address = None
         self._stranger, self._proved = stranger, False
         self._waits_since: float | None = (
@@ -115,7 +115,7 @@ class Leg:
 
     def connect(self, command: ConnectLeg, address: Address, now: float) -> None:
         """Take over what signalling agreed; a changed address must be latched anew."""
-        self._peer_host = command.peer_host
+        self._home = self._home or command.peer_host
         if self._signalled != address or not self.connected:
             self._signalled = address
             self._source = self._rtcp_source = None
@@ -153,7 +153,7 @@ class Leg:
         """Whether to go on sending to an address that no packet came from."""
         if not self._stranger or self._waits_since is None or self._signalled is None:
             return True
-        at_home = self._signalled[0] == self._peer_host
+        at_home = self._signalled[0] == self._home
         if self._proved and at_home:
             return True
         if self._proved:
@@ -166,7 +166,7 @@ class Leg:
         """Something came from where audio goes."""
         if self._waits_since is None:
             return
-        if self._proved and self._signalled is not None and self._signalled[0] != self._peer_host:
+        if self._proved and self._signalled is not None and self._signalled[0] != self._home:
             self._waited_s = min(self._waited_s + now - self._waits_since, UNHEARD_MS / 1_000)
         self._waits_since = None
 

@@ -240,6 +240,20 @@ def test_who_speaks_between_gains_no_more_time_for_addresses_elsewhere() -> None
         assert 0 < sent <= UNHEARD_MS // 20 + 15
 
 
+def test_signalling_that_comes_from_elsewhere_later_has_proved_nothing() -> None:
+    """Who names a victim as the contact may forge a request of it within the dialog."""
+    with bench() as b, victim() as elsewhere:
+        phone = stranger(b, "127.0.0.1", 0)
+        b.do(m.ProveLeg(leg="a"))
+        phone.send_frame()
+        b.tick(5)
+        b.do(m.ConnectLeg(leg="a", remote_host=ELSEWHERE, remote_port=elsewhere.port, peer_host=ELSEWHERE))
+        assert 0 < tick(b, elsewhere) <= UNHEARD_MS // 20 + 15
+        elsewhere.target = phone.target
+        elsewhere.send_frame()
+        assert tick(b, elsewhere) == LONG
+
+
 def test_an_address_is_the_same_however_it_is_written() -> None:
     """What SDP says may be spelled out; where packets come from never is."""
     with bench() as b:
