@@ -16,6 +16,7 @@ from typing import Any
 from gateways.edge.audio_leg import AudioLeg
 from gateways.edge.borrowed import BorrowedBrowser, BorrowedPhone
 from gateways.edge.branch import Branch
+from gateways.edge.browser_leg import CitizenLeg, CitizenSide
 from gateways.edge.call import Call, OperatorPhone
 from gateways.edge.caller_leg import CallerLeg
 from gateways.edge.dialling import DialledSide
@@ -34,7 +35,8 @@ INTERVAL_S = 0.1
 # What waits for the answer to a request of a session (its refresher, the watch over its silence) is left whole: the answer may
 # come later than anything here, and the session that knew it is what is taken apart.
 _OF_A_CALL = (
-    *(AudioLeg, Branch, Call, CallerLeg, DialledSide, DiallingPhone, OutgoingLeg, OutsideLeg, PhoneLeg),
+    *(AudioLeg, Branch, Call, CallerLeg, CitizenLeg, CitizenSide, DialledSide, DiallingPhone),
+    *(OutgoingLeg, OutsideLeg, PhoneLeg),
     *(PhoneRinging, PhoneTransfers, Ringing, Session, BorrowedPhone, BorrowedBrowser, LentDevice),
 )
 

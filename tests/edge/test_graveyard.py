@@ -12,12 +12,15 @@ from pathlib import Path
 import pytest
 
 from acd_core.domain import commands, events
+from acd_core.link import signals
 from gateways.edge.call import Call
 from gateways.edge.graveyard import _OF_A_CALL
 from gateways.edge.limits import Timing
 from gateways.edge.phones import phones_path, set_phone_password
 from gateways.edge.refresher import Refresher
 from gateways.edge.silence import SilenceWatch
+from gateways.webrtc import messages as webrtc
+from tests.edge.test_browsers import citizen, negotiated
 from tests.edge.test_calls import EDGE, answered
 from tests.edge.test_dialling_phone import beside_a_carrier, cancel, dialled, let_dial
 from tests.edge.test_phone_transfer import asks_first, bye_of, dials_outside, talking
@@ -185,6 +188,30 @@ def test_a_caller_who_is_handed_on_leaves_nothing_to_the_collector(
             await world.heard_all()
             await buried(world)
             world.jump(70_000)
+            look(collected)
+
+    asyncio.run(story())
+    assert collected == {}
+
+
+@pytest.mark.parametrize("who", ["core", "page"])
+def test_a_call_from_the_page_leaves_nothing_to_the_collector(
+    tmp_path: Path, collected: Counter[str], who: str
+) -> None:
+    async def story() -> None:
+        async with world_in(tmp_path, timing=AT_ONCE) as world:
+            leg, _ = await negotiated(world, citizen())
+            world.browsers.send(webrtc.LegConnected(leg=leg))
+            call = (await world.core.expect(events.CallArrived)).call
+            world.core.send(commands.AnswerCaller(edge=EDGE, call=call))
+            if who == "core":
+                world.core.send(commands.EndCall(edge=EDGE, call=call, cause="flow_ended"))
+                await world.browsers.expect(webrtc.CloseLeg)
+            else:
+                world.core.signal(signals.BrowserHangUp(peer="v1"))
+                await world.core.expect(events.CallerHungUp)
+            await world.heard_all()
+            await buried(world)
             look(collected)
 
     asyncio.run(story())
