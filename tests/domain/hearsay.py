@@ -63,6 +63,7 @@ class Hearsay:
         self._heard: set[str] = set()  # calls that were dialled, and whose other side is heard
         self._phones: set[Phone] = set()  # that ring or talk
         self._legs: set[Leg] = set()
+        self._registered: set[tuple[str, str]] = set()  # phones, each at its edges
         self._pages: dict[str, DeskView] = {}
         self._agents: dict[str, str] = {}
 
@@ -111,6 +112,7 @@ class Hearsay:
             assert (answers == [100]) == dials, f"{event}: {answers}"
             assert (answers == [200]) == (self._said(commands, "transferred") == 1), f"{event}: {answers}"
         self._phones_gone(state, event, over)
+        self._hear_registrations(event, {id_ for entity, id_ in gone if entity == "edge"})
         self._compare(state)
 
     @staticmethod
@@ -159,6 +161,16 @@ class Hearsay:
                 known = quits or _is_edge_lost(event)
                 assert known, f"a phone of call {call} rings on for offer {offer}"
                 self._phones.remove((call, offer))
+
+    def _hear_registrations(self, event: ev.AnyEvent, gone: set[str]) -> None:
+        if isinstance(event, ev.PhoneRegistered):
+            self._registered.add((event.user, event.edge))
+        elif isinstance(event, ev.PhoneUnregistered):
+            self._registered.discard((event.user, event.edge))
+        elif isinstance(event, ev.EdgeInventory):
+            self._registered = {one for one in self._registered if one[1] != event.edge}
+            self._registered.update((user, event.edge) for user in event.phones)
+        self._registered = {one for one in self._registered if one[1] not in gone}
 
     def _hear_call_story(self, story: CallStory, over: set[str]) -> None:
         if story.step in ("arrived", "dialled"):
@@ -214,6 +226,8 @@ class Hearsay:
             sound = self._sounds.get(call.id)
             assert _may_hear(call, sound), f"call {call.id} ({call.state}) hears {sound}"
         assert self._phones == _standing(state), "phones ring for the offers that stand"
+        spare = {(user, edge) for user, edges in state.spare_phones.items() for edge in edges}
+        assert self._registered == spare | set(state.phones.items()), "phones are where they registered"
         for id_, agent in state.agents.items():
             assert self._agents.get(id_, "logged_out") == agent.state, f"{id_} is {agent.state}: nobody told"
             if agent.online:
