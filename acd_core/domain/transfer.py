@@ -59,7 +59,8 @@ def asked(turn: Turn, agent: Agent, event: TransferAsked) -> None:
     elif event.other:
         _to_other(turn, call, event)
     elif number is not None:
-        _to_number(turn, call, event, number)
+        _hand_on(turn, call, event)
+        _to_number(turn, call, number)
     elif event.target in look.phone_owner:
         _to_colleague(turn, call, event, colleague)
     elif event.barred or not event.to:
@@ -83,10 +84,9 @@ def _answer(turn: Turn, call: Call, event: TransferAsked, status: int, reason: s
     )
 
 
-def _to_number(turn: Turn, call: Call, event: TransferAsked, number: Number) -> None:
-    """The call goes on as if its caller had dialled this one when they called."""
+def _to_number(turn: Turn, call: Call, number: Number) -> None:
+    """The call, which has been handed on, goes on as if its caller had dialled this one when they called."""
     left = call.queue
-    _hand_on(turn, call, event)
     call.queue = ""
     forget_if_empty(turn, left)
     call.dialled, call.service = number.dialled, number.service
@@ -105,8 +105,9 @@ def _to_other(turn: Turn, call: Call, event: TransferAsked) -> None:
         _hand_on(turn, call, event)
         come_over(turn, call, other)
     elif other.state in ("playing", "menu", "waiting", "ringing") and number is not None:
+        _hand_on(turn, call, event)
         give_up(turn, other)  # first: its place may be the last that its queue has
-        _to_number(turn, call, event, number)
+        _to_number(turn, call, number)
     else:
         _answer(turn, call, event, 403, NOT_THERE)
 

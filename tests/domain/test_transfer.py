@@ -557,6 +557,8 @@ def test_the_last_place_of_a_queue_goes_from_who_asked_to_the_caller() -> None:
     world.arrive("c2", "186", number="")
     assert world.call("c2").state == "waiting"
     assert transfer(world, "ann", "186", other="c2").status == 200
+    names = world.names()
+    assert names.index("TransferAnswered") < names.index("EndCall"), "the phone hears first that it was done"
     assert (list(world.state.calls), world.call("c1").state) == (["c1"], "waiting")
     assert (water.waiting_max, world.state.queues["water"].day.full) == (1, 0)
 
