@@ -79,7 +79,7 @@ class LentDevice:
         self._session: Session | None = None
         self._phone: PhoneLeg | None = None
         self._operator: AudioLeg | None = None  # joined
-        self._answered = self._ended = False
+        self._answered = self._ended = self._silent = False
         self.audio = parts.audio.allocate(leg, parts.addresses.rtp_listen(source.host), self)
         self.audio.told_host = parts.addresses.near_rtp_host(source.host)
         parts.point.watch(key, self)
@@ -91,9 +91,9 @@ class LentDevice:
         return _Joined(self._operator) if self._operator is not None else None
 
     @property
-    def answered(self) -> bool:
-        """Somebody speaks there, which needs no core."""
-        return self._answered
+    def in_use(self) -> bool:
+        """It was answered, and the other edge sends: that needs no core."""
+        return self._answered and not self._silent
 
     def take_back(self, reason: Reason) -> None:
         """We end it."""
@@ -188,11 +188,13 @@ class LentDevice:
 
     def audio_heard(self) -> None:
         """The other edge sends."""
+        self._silent = False
         if self._session is not None:
             self._session.heard()
 
     def audio_silent(self, silent_ms: int) -> None:
         """It has stopped."""
+        self._silent = True
         if self._session is not None:
             self._session.silent(silent_ms)
 
@@ -288,11 +290,11 @@ class Lending:
         return False
 
     def look(self, gone: str = "") -> None:
-        """Take back what was lent to processes that are no more, and what rings for `gone`, an edge whose calls have ended."""
+        """Take back what was lent to processes that are no more, and what an edge whose calls have ended does not use."""
         for device in list(self._lent.values()):
             now = self._parts.siblings.instance_of(device.claim.edge)
-            rings_in_vain = device.claim.edge == gone and not device.answered
-            if rings_in_vain or (now and now != device.claim.instance):
+            unused = device.claim.edge == gone and not device.in_use
+            if unused or (now and now != device.claim.instance):
                 device.take_back(STOPPED)
 
     def close(self) -> None:

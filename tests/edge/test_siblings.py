@@ -394,13 +394,23 @@ def test_what_rings_for_an_edge_that_was_away_too_long_is_taken_back(tmp_path: P
     asyncio.run(story())
 
 
-def test_who_speaks_goes_on_when_the_other_edge_was_away_too_long(tmp_path: Path) -> None:
+def test_who_is_heard_goes_on_when_the_other_edge_was_away_too_long(tmp_path: Path) -> None:
     async def story() -> None:
         async with two_edges(tmp_path) as (near, far):
-            await talking(near, far)
+            _, phone, call, _ = await talking(near, far)
+            (device,) = far.edge.calls.lent._lent.values()
+            silent = engine.LegSilent(leg=f"{call}-l1", silent_ms=1_500)
+            far.engine.send(silent)
+            await until(lambda: not device.in_use)
+            far.engine.send(engine.LegHeard(leg=f"{call}-l1"))
+            await until(lambda: device.in_use)
             far.core.signal(Siblings(gone=NEAR))
             await far.heard_all()
             assert lent(far) == 1
+            far.engine.send(silent)
+            await until(lambda: not device.in_use)
+            far.core.signal(Siblings(gone=NEAR))
+            await phone.asked("BYE")
 
     asyncio.run(story())
 
