@@ -53,13 +53,15 @@ def is_reachable(host: str, peer: str) -> bool:
 def takes_audio(host: str, peer: str) -> bool:
     """Whether audio can go to `host`, which somebody at `peer` named in SDP.
 
-    Not to a name, another family or a group, nor to this machine itself for somebody elsewhere. A private
-    address is believed: carriers have media on networks of their own.
+    Not to a name, another family (IPv4 written as IPv6 is one, and a zone is this machine's to know) or a group, nor to this
+    machine itself for somebody elsewhere. A private address is believed: carriers have media on networks of their own.
     """
-    if not is_address(host) or not is_address(peer):
+    if not is_address(host) or not is_address(peer) or "%" in host:
         return False
     named, seen = ipaddress.ip_address(host), ipaddress.ip_address(peer)
     if named.version != seen.version or named.is_multicast:
+        return False
+    if isinstance(named, ipaddress.IPv6Address) and named.ipv4_mapped is not None:
         return False
     return not named.is_loopback or seen.is_loopback
 

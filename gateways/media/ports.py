@@ -105,7 +105,10 @@ def _socket(host: str) -> socket.socket:
     except ValueError as error:
         raise PortsError(f"{host!r} is not an IP address") from error
     try:
-        return socket.socket(socket.AF_INET if version == 4 else socket.AF_INET6, socket.SOCK_DGRAM)
+        made = socket.socket(socket.AF_INET if version == 4 else socket.AF_INET6, socket.SOCK_DGRAM)
+        if version == 6:  # else it would send to, and be reached by, IPv4 as well
+            made.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        return made
     except OSError as error:
         raise PortsError(f"no socket: {error.strerror}") from error
 

@@ -156,6 +156,9 @@ def test_addresses_that_a_peer_names(host: str, peer: str, reachable: bool) -> N
         ("224.0.0.1", "192.0.2.1", False),
         ("2001:db8::1", "192.0.2.1", False),
         ("phone.example", "192.0.2.1", False),
+        ("::ffff:127.0.0.1", "2001:db8::1", False),
+        ("::ffff:192.0.2.1", "2001:db8::1", False),
+        ("fe80::1%lo", "2001:db8::1", False),
     ],
 )
 def test_where_audio_can_go(host: str, peer: str, takes: bool) -> None:

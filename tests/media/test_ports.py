@@ -71,3 +71,8 @@ def test_an_address_that_is_not_ours_is_an_error_that_says_so(host: str, first: 
         PortRange(first, first + 3).bind(host)
     with pytest.raises(PortsError):
         PortRange(first, first + 3).bind_outside(host)
+
+
+def test_a_leg_of_ipv6_is_of_ipv6_alone(first: int) -> None:
+    with PortRange(first, first + 1).bind("::").rtp as bound, pytest.raises(OSError, match="unreachable"):
+        bound.sendto(b"x", ("::ffff:127.0.0.1", first))
