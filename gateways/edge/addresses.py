@@ -125,10 +125,12 @@ class LocalAddresses:
         return self._rtp_near.get(_is_ipv6(peer)) or self.towards(peer)
 
     def towards(self, peer: str) -> str:
-        """The address the kernel would send from; loopback when there is no route."""
+        """The address the kernel would send from; loopback while there is no route."""
         found = self._towards.get(peer)
         if found is None:
             found = _source_address(peer)
+            if not found:  # not to be remembered: the network may be on its way up
+                return "::1" if _is_ipv6(peer) else "127.0.0.1"
             if len(self._towards) >= _REMEMBERED_MAX:
                 self._towards.clear()
             self._towards[peer] = found
@@ -162,10 +164,11 @@ def _on_a_network(place: str) -> tuple[str, ...]:
 
 
 def _source_address(peer: str) -> str:
+    """Empty when there is no route."""
     family = socket.AF_INET6 if ":" in peer else socket.AF_INET
     try:
         with socket.socket(family, socket.SOCK_DGRAM) as probe:
             probe.connect((peer, 9))
             return str(probe.getsockname()[0])
     except OSError:
-        return "::1" if ":" in peer else "127.0.0.1"
+        return ""

@@ -91,3 +91,14 @@ def test_other_edges_find_us_on_the_network_of_the_link(
     found = LocalAddresses(Config(link=link, sip=Sip(listen_host="0.0.0.0")))
     told = (found.near_host(ipv6=False), found.near_host(ipv6=True))
     assert told == tuple(f"as seen by {host}" for host in asked)
+
+
+def test_what_was_told_before_there_was_a_network_is_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A machine that starts after a power failure may run us before it has its address."""
+    assert module._source_address("fe80::1%nowhere") == ""
+    found = addresses(listen_host="0.0.0.0")
+    for answer, told in (("", ("127.0.0.1", "::1")), ("192.0.2.7", ("192.0.2.7",) * 2)):
+        monkeypatch.setattr(module, "_source_address", lambda peer, answer=answer: answer)
+        assert (found.towards("198.51.100.1"), found.towards("2001:db8::1")) == told
+    monkeypatch.setattr(module, "_source_address", lambda peer: "192.0.2.8")
+    assert found.towards("198.51.100.1") == "192.0.2.7", "one that was found is"
