@@ -22,6 +22,8 @@ from loadtest.sim.again import beginning
 from loadtest.sim.errors import SimError
 
 _AWAY = frozenset({"logged_out", "not_ready"})
+# Whose patience had an end: by BYE, by CANCEL while nobody had answered, or in as much time as the call itself gave us.
+_GAVE_UP = frozenset({"caller_hung_up", "caller_cancelled", "invite_expired"})
 
 
 class PastCall(msgspec.Struct, kw_only=True):
@@ -114,7 +116,7 @@ class _Reader:
             self._wraps[story.agent] = call
         elif story.step in ("ended", "refused"):
             call.ended_ms = story.at_ms
-            call.gave_up = story.detail == "caller_hung_up" and not call.answered_ms
+            call.gave_up = story.detail in _GAVE_UP and not call.answered_ms
             del self._live[story.call]
             if call.queued_ms:
                 self._calls.append(call)

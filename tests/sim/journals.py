@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
+import msgspec
+
 from acd_core.domain.commands import AnyCommand
-from acd_core.domain.events import AnyEvent, CoreStarted
+from acd_core.domain.events import AnyEvent, CallerHungUp, CoreStarted
 from acd_core.domain.plan import Plan
 from acd_core.domain.roster import Roster
 from acd_core.engine import Engine
@@ -35,7 +37,9 @@ class Hand:
 class Engined:
     """Takes the router's place in a simulated world: every event goes through an engine and its journal."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, gives_up: str) -> None:
+        """`gives_up`: in what words an edge says that a caller hung up who was not answered."""
+        self._gives_up = gives_up
         self.clock = Hand()
         self.commands: tuple[AnyCommand, ...] = ()
         recovered = recover(folder)
@@ -48,6 +52,8 @@ class Engined:
 
     def apply(self, event: AnyEvent, now_ms: int) -> tuple[AnyCommand, ...]:
         self.clock.at_ms = now_ms
+        if isinstance(event, CallerHungUp) and not self.state.calls[event.call].answered_ms:
+            event = msgspec.structs.replace(event, cause=self._gives_up)
         self.engine.handle(event)
         return self.commands
 
@@ -60,9 +66,10 @@ def make_journal(
     *,
     snapshot_at: int = 0,
     behaviour: Behaviour | None = None,
+    gives_up: str = "caller_hung_up",
 ) -> list[Outcome]:
     """Write one into the folder; with a snapshot after so many calls."""
-    engined = Engined(folder)
+    engined = Engined(folder, gives_up)
     simulation = Simulation(plan, roster, arrivals, behaviour=behaviour)
     simulation.router = engined  # type: ignore[assignment]
     engined.apply(CoreStarted(code_version="7"), MONDAY_MS - 60_000)

@@ -171,6 +171,15 @@ def test_history_is_what_happened(tmp_path: Path) -> None:
             assert after.patience_ms == before.patience_ms
 
 
+@pytest.mark.parametrize("cause", ["caller_cancelled", "invite_expired"])
+def test_who_gives_up_unanswered_gave_up(tmp_path: Path, cause: str) -> None:
+    """Callers who are heard before the answer say CANCEL, not BYE."""
+    outcomes = make_journal(tmp_path, PLAN, PEOPLE, callers(120), gives_up=cause)
+    gave_up = [call.gave_up for call in read_history(tmp_path).calls]
+    assert gave_up == [outcome.outcome != "answered" for outcome in outcomes]
+    assert any(gave_up)
+
+
 def test_more_operators_would_have_helped(tmp_path: Path) -> None:
     folder, out = tmp_path / "journal", tmp_path / "out"
     outcomes = make_journal(folder, PLAN, PEOPLE, callers(300), behaviour=Behaviour(answer_delay_ms=2_000))
