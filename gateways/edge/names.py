@@ -186,7 +186,7 @@ def _is_of_one(address: str) -> bool:
 async def _system_addresses(host: str) -> tuple[tuple[str, ...], float]:
     try:
         found = await asyncio.get_running_loop().getaddrinfo(host, None, type=socket.SOCK_DGRAM)
-    except OSError as error:
+    except (OSError, UnicodeError) as error:  # the latter of a name with a part that is empty or too long
         raise NamesError(str(error)) from error
     addresses = dict.fromkeys(str(entry[4][0]) for entry in found)
     return tuple(addresses)[:ADDRESSES_MAX], SYSTEM_TTL_S

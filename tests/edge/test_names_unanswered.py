@@ -196,3 +196,9 @@ def test_addresses_that_no_server_has_are_none(kind: str, address: str) -> None:
             assert (await find(known, "plain.test")).servers == (Server(0, 0, 5060, ("127.0.0.1",)),)
 
     asyncio.run(story())
+
+
+@pytest.mark.parametrize("host", ["sip..carrier.test", f"{'x' * 64}.test"])
+def test_a_name_that_no_question_can_be_asked_about_has_no_server(host: str) -> None:
+    with pytest.raises(NamesError, match="label"):
+        asyncio.run(Names().find(host, 5060, "UDP"))
