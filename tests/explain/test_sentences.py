@@ -371,3 +371,17 @@ def test_every_cause_of_a_dialled_call_has_words(language: Language) -> None:
         assert TEXTS[language][f"cause_{cause}"]
     for kind in typing.get_args(NumberKind):
         assert TEXTS[language][f"cause_barred_{kind}"]
+
+
+# As edges say it of a caller's leg (`CallerHungUp.cause`), or of whom a caller was handed on to.
+EDGE_CAUSES = (
+    *("audio_lost", "bad_answer", "caller_cancelled", "caller_hung_up", "core_unreachable", "edge_stopped"),
+    *("invite_expired", "lost_at_edge", "media_timeout", "never_answered", "no_ack", "no_prack"),
+    *("outside_hung_up", "session_expired"),
+)
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_every_cause_that_an_edge_gives_has_words(language: Language) -> None:
+    for cause in EDGE_CAUSES:
+        assert TEXTS[language][f"cause_{cause}"]
