@@ -163,6 +163,7 @@ class Edge:
         self.trunk_lines = SharedLines(self.trunks, self._signal) if config.has_several_edges else None
         self.point.on_flow_lost = self.registrar.flow_lost
         self.siblings = SiblingEdges(name, self.instance, self.point, addresses, clock, self.guard)
+        self._told_where: EdgeAddress | None = None
         names = Names(config.sip.resolver, timing.name_answer_s)
         self.trunk_care = TrunkCare(self.trunks, self.point, addresses, timing, self.guard, names, clock)
         self._parts = Parts(
@@ -274,9 +275,8 @@ class Edge:
         held = self.calls.inventory()
         undecided = self.calls.undecided() if fresh else []
         strangers = {arrival.call for arrival in undecided}
-        self._signal(
-            self.siblings.own()
-        )  # ahead of the inventory: what rings here next is rung by others, too
+        self._told_where = None
+        self.tell_where()  # ahead of the inventory: what rings here next is rung by others, too
         self.core.send(
             events.EdgeInventory(
                 edge=self.name,
@@ -295,6 +295,13 @@ class Edge:
         if self.trunk_lines is not None:
             self.trunk_lines.tell()
         self.calls.core_changed()
+
+    def tell_where(self) -> None:
+        """Where other edges find us, unless the core knows: a network that was not there yet may have come."""
+        own = self.siblings.own()
+        if own != self._told_where:
+            self._told_where = own
+            self._signal(own)
 
     def _on_the_cores_clock(
         self, arrival: events.CallArrived | events.PhoneDialled
@@ -364,6 +371,7 @@ class Edge:
             await asyncio.sleep(STATISTICS_INTERVAL_S)
             self.recordings.forget_confirmed()
             self._refusals.flush()
+            self.tell_where()
             text = msgspec.json.encode(self.statistics()).decode()
             if text != said:
                 said = text

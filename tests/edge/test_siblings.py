@@ -556,6 +556,22 @@ def test_edges_behind_a_translator_tell_each_other_where_they_are(tmp_path: Path
     asyncio.run(story())
 
 
+def test_an_edge_whose_address_has_changed_says_so_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gateways.edge.edge.STATISTICS_INTERVAL_S", 0.01)
+
+    async def story() -> None:
+        async with world_in(tmp_path) as world:
+            monkeypatch.setattr(world.edge._parts.addresses, "_sip_listening", {False: "192.0.2.7"})
+            await until(lambda: len(world.core.all(EdgeAddress)) > 1)
+            world.edge.tell_where()
+            await world.heard_all()
+            assert [told.host for told in world.core.all(EdgeAddress)] == ["127.0.0.1", "192.0.2.7"]
+
+    asyncio.run(story())
+
+
 def test_a_phone_that_is_lent_may_hand_its_caller_on(tmp_path: Path) -> None:
     async def story() -> None:
         async with two_edges(tmp_path) as (near, far):
