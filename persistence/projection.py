@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 import msgspec
 
 from acd_core.domain.commands import CallStory
+from acd_core.domain.consulted import HANDED_ON
 from acd_core.domain.events import CallArrived, RecordingFinished
 from acd_core.domain.queueing import CALLBACK, NO_OPERATORS, QUEUE_FULL, WAITED_TOO_LONG
 from acd_core.journal.records import EventRecord, Record
@@ -112,6 +113,8 @@ def _outcome(row: CallRow, cause: str) -> Outcome:
         return "unreached"
     if cause == CALLBACK:
         return "callback"
+    if cause == HANDED_ON:
+        return "handed_on"
     if cause in (QUEUE_FULL, WAITED_TOO_LONG, NO_OPERATORS):
         return "turned_away"  # also one who found the queue full, and so never was in it
     return "abandoned" if row.queued_ms else "in_flow"

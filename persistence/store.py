@@ -20,8 +20,9 @@ from acd_core.journal.records import EventRecord, Record, StoryRecord
 # answered: an operator was connected · abandoned: ended while queued, before that · in_flow: ended before any queue
 # · refused: the INVITE got a final error.
 # · unreached: an operator dialled it, and nobody answered.
+# · handed_on: an operator asked in it where to hand a caller on to, who went there before anybody had answered.
 Outcome: TypeAlias = Literal[
-    "", "answered", "abandoned", "callback", "turned_away", "in_flow", "unreached", "refused"
+    "", "answered", "abandoned", "callback", "turned_away", "in_flow", "unreached", "refused", "handed_on"
 ]
 
 # Who finds the database away asks again after this time, each time twice as long, up to the maximum.

@@ -184,6 +184,8 @@ def test_a_batch_from_elsewhere_is_refused_and_leaves_nothing(play: Callable[[Sc
         (("answered", "ended"), "queue_full", "turned_away"),
         (("answered", "queued", "ended"), "waited_too_long", "turned_away"),
         (("answered", "queued", "ended"), "no_operators", "turned_away"),
+        (("answered", "queued", "ended"), "handed_on", "handed_on"),
+        (("answered", "queued", "connected", "ended"), "handed_on", "answered"),
         (("answered", "queued", "connected", "ended"), "talk_max", "answered"),
         (("dialled", "rings", "connected", "ended"), "caller_hung_up", "answered"),
         (("dialled", "rings", "ended"), "number_busy", "unreached"),
