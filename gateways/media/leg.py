@@ -234,7 +234,9 @@ class Leg:
         taken = self._source is not None
         if taken and now - self._heard_at < (_PAUSE_S if self._on_trial else _SILENT_S):
             expected = known and bool(self._hosts) and self._source[0] not in self._hosts
-            if not expected and source != self._signalled:
+            # Whoever is sent to while another is tried goes on where a pause made room for that one.
+            resumed = self._on_trial and source == self.destination
+            if not expected and not resumed and source != self._signalled:
                 return False
         self._source = source
         self._on_trial = not known

@@ -8,7 +8,13 @@ from contextlib import contextmanager
 
 from gateways.media import messages as m
 from gateways.media import rtcp
-from gateways.media.limits import LATCH_UNKNOWN_PACKETS, LATCH_UNKNOWN_PAUSE_MS, UNHEARD_MS, UNPROVED_MS
+from gateways.media.limits import (
+    LATCH_UNKNOWN_PACKETS,
+    LATCH_UNKNOWN_PAUSE_MS,
+    LEG_SILENT_MS,
+    UNHEARD_MS,
+    UNPROVED_MS,
+)
 from tests.media.harness import Bench, bench
 from tests.support.rtp_phone import RtpPhone
 
@@ -208,6 +214,28 @@ def test_whoever_sprays_now_and_then_keeps_no_peer_of_an_unknown_host_away() -> 
         sprayer.send_frame()
         b.on_tick = elsewhere.send_frame
         assert tick(b, elsewhere, 2 * TICKS_A_SECOND) > TICKS_A_SECOND // 2
+        sprayer.close()
+
+
+def test_who_was_sent_to_goes_on_after_a_pause_whoever_sprays_meanwhile() -> None:
+    with bench() as b, victim() as elsewhere:
+        phone = b.leg("a", remote_host="10.1.1.1", remote_port=9, peer_host="127.0.0.1")
+        sprayer = RtpPhone(seed=3, host="127.0.0.4")
+        sprayer.target = elsewhere.target = phone.target
+        b.on_tick = elsewhere.send_frame
+        tick(b, elsewhere, 2 * LATCH_UNKNOWN_PACKETS)
+        b.on_tick = b.silent
+        b.tick(LEG_SILENT_MS // 20 + 1)
+        b.on_tick = sprayer.send_frame
+        b.tick(LATCH_UNKNOWN_PACKETS // 2)
+
+        def both() -> None:
+            sprayer.send_frame()
+            elsewhere.send_frame()
+
+        b.on_tick = both
+        assert tick(b, elsewhere) >= LONG
+        assert sprayer.receive() == []
         sprayer.close()
 
 
