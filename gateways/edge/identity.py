@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from acd_core.numbers import normalise
 from gateways.edge import chance
+from gateways.edge.clock import STEP_MS
 from gateways.sip.identity import Identity, number_of, plain
 from gateways.sip.message import Request
 
@@ -27,8 +28,8 @@ class CallIds:
         self._count = 0
 
     def next(self, now_ms: int) -> str:
-        """The id of a call that arrives now; the time in it never goes back."""
-        if now_ms > self._last_ms:
+        """The id of a call that arrives now; the time in it goes back as little as the clock's, only when that was wrong."""
+        if now_ms > self._last_ms or self._last_ms - now_ms > STEP_MS:
             self._last_ms, self._count = now_ms, 0
         else:
             self._count += 1

@@ -45,6 +45,12 @@ def test_ids_sort_by_arrival_whatever_the_clock_does(steps: list[int], burst: bo
     assert len(set(made)) == len(made)
 
 
+def test_an_id_tells_the_cores_time_when_our_own_was_an_hour_ahead() -> None:
+    ids, now_ms = CallIds(), 1_795_294_695_409
+    ids.next(now_ms + 3_600_000)
+    assert arrived_ms_of(ids.next(now_ms)) == now_ms, "the trace of the call is looked for from there on"
+
+
 def invite(sender: str, uri: str = "sip:185@host") -> Request:
     return Request("INVITE", uri, [("From", sender)])
 
