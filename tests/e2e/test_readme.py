@@ -204,7 +204,7 @@ def test_trace(stack: Stack, phone: Callable[..., Baresip], tmp_path: Path) -> N
     call = call_of(stack, caller)
     caller.hang_up()
 
-    def trace(id_: str) -> str:
+    def trace(id_: str) -> subprocess.CompletedProcess[str]:
         return run(
             *SANTRAL,
             "trace",
@@ -213,12 +213,18 @@ def test_trace(stack: Stack, phone: Callable[..., Baresip], tmp_path: Path) -> N
             f"{stack.folder}/santral.toml",
             folder=tmp_path,
             SANTRAL_DATA_DIR=str(stack.config.data_path),
-        ).stdout
+        )
 
-    ladder = str(stack.until(lambda: text if "BYE" in (text := trace(call)) else "", "the trace of the call"))
+    def whole() -> str:
+        text = trace(call).stdout
+        return text if "BYE" in text else ""
+
+    ladder = str(stack.until(whole, "the trace of the call"))
     for step in ("INVITE", "100", "180", "200", "ACK", "CallArrived", "CallerHungUp"):
         assert step in ladder, f"{step} in\n{ladder}"
-    assert call in trace("c-unknown"), "the latest calls are listed"
+    unknown = trace("c-unknown")
+    assert unknown.returncode == 1
+    assert call in unknown.stderr, "the latest calls are listed"
 
 
 def test_explain(stack: Stack, phone: Callable[..., Baresip], tmp_path: Path) -> None:

@@ -29,6 +29,7 @@ OURS = tuple(str(Path(package.__path__[0]) / "*") for package in (acd_core, gate
 
 @pytest.fixture
 def traced() -> Iterator[None]:
+    gc.unfreeze()  # a core that ran in this process before has frozen what it found, caches among it
     tracemalloc.start()
     yield
     tracemalloc.stop()

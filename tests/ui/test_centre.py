@@ -200,7 +200,7 @@ def test_a_callback_is_called_and_taken_off_the_list(stage: Stage, board: Window
 def test_queues_tell_their_day_and_whether_it_is_good_enough(stage: Stage, board: Window) -> None:
     good, bad, none = (board.find(f"board-queue-q{number}") for number in range(3))
     level = "[data-field=service_level]"
-    expect(good.locator(level)).to_have_text(re.compile(r"91%\s*on target · 80% in 20 s"))
+    expect(good.locator(level)).to_have_text(re.compile(r"91%\s*on target · 80% in 20\ss"))
     expect(bad.locator(level)).to_have_text(re.compile(r"62%\s*below target"))
     expect(bad.locator(level)).to_have_attribute("data-level", "bad")
     expect(none.locator(level)).to_have_text(re.compile("^–"))
