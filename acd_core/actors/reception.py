@@ -77,7 +77,7 @@ class Reception:
         """
         self._engine, self._peers, self._board, self._explain = engine, peers, board, explain
         self._judge = judge
-        self._spread = Spread()
+        self._spread = Spread(now_ms)
         self._lines = Lines(now_ms, peers.signal)
         self._addresses: dict[str, EdgeAddress] = {}
         self.refused = 0
@@ -171,6 +171,8 @@ class Reception:
         elif peer.role == "edge" and isinstance(message, BrowserAnswer | BrowserEnded | TraceLines):
             if isinstance(message, BrowserEnded) or (isinstance(message, BrowserAnswer) and message.error):
                 self._spread.settled(peer.name)
+            if self._failed_an_operator(message):
+                self._spread.failed(peer.name)
             self._peers.signal(message.web, message)
             return True
         elif peer.role == "edge" and isinstance(message, EdgeAddress):
@@ -194,6 +196,15 @@ class Reception:
         chosen = self._spread.choose(self._engine.router.state, edges, offer.agent) if edges else ""
         if not self._peers.signal(chosen, offer):
             peer.signal(BrowserAnswer(web=peer.name, peer=offer.peer, error="no_edge"))
+
+    def _failed_an_operator(self, message: BrowserAnswer | BrowserEnded | TraceLines) -> bool:
+        """Whether another edge may do better. A visitor of the test call, who may be anybody, proves nothing."""
+        if isinstance(message, BrowserAnswer):
+            failed = message.error in ("audio_unavailable", "too_many")
+        else:
+            failed = isinstance(message, BrowserEnded) and message.cause == "not_connected"
+        agents = self._engine.router.state.agents
+        return failed and any(agent.session == message.peer for agent in agents.values())
 
     def _refuse(self, peer: CorePeer, message: object) -> None:
         self.refused += 1

@@ -1,25 +1,32 @@
 """Which edge a browser's audio goes to, when there are several.
 
 Each new leg goes to the edge with the fewest, those that are being set up among them. Who is in a conversation and comes back
-goes to the edge of that conversation, which saves the leg between two edges.
+goes to the edge of that conversation, which saves the leg between two edges. Where an operator could have none a moment ago
+nobody goes while there is another edge: the fewest legs are where none comes about.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from acd_core.domain.state import State
+
+SHUNNED_MS = 30_000  # as long as an edge tries to get through to a browser
 
 
 class Spread:
     """Remembers what is being set up; what stands is the state's to say."""
 
-    def __init__(self) -> None:
+    def __init__(self, now_ms: Callable[[], int]) -> None:
+        self._now_ms = now_ms
         self._coming: Counter[str] = Counter()
+        self._shunned_until_ms: dict[str, int] = {}
 
     def choose(self, state: State, edges: Sequence[str], agent: str) -> str:
         """The edge for this agent's leg, or a visitor's (""); `edges` are those that can be had, at least one."""
+        now_ms = self._now_ms()
+        edges = [edge for edge in edges if now_ms >= self._shunned_until_ms.get(edge, 0)] or edges
         known = state.agents.get(agent)
         call = state.calls.get(known.call) if known is not None else None
         if call is not None and call.edge in edges:
@@ -34,6 +41,11 @@ class Spread:
         """One that was coming stands, or will not."""
         self._coming[edge] = max(0, self._coming[edge] - 1)
 
+    def failed(self, edge: str) -> None:
+        """It has no audio for browsers, or none that they get through to."""
+        self._shunned_until_ms[edge] = self._now_ms() + SHUNNED_MS
+
     def began(self, edge: str) -> None:
         """The edge is new, or was away: nothing that was coming to it comes."""
         del self._coming[edge]
+        self._shunned_until_ms.pop(edge, None)

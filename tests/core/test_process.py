@@ -305,13 +305,25 @@ def test_the_audio_of_browsers_is_spread_over_the_edges_and_comes_back_to_its_co
                 )
                 assert (await at.hear(signals.BrowserOffer)).peer == peer
             for _ in range(2):
-                second.link.signal(signals.BrowserAnswer(web="web1", peer="p", error="too_many"))
+                second.link.signal(signals.BrowserAnswer(web="web1", peer="p", error="bad_offer"))
                 await web.hear(signals.BrowserAnswer)
             for _ in range(3):
                 web.link.signal(
                     signals.BrowserOffer(web="web1", purpose="citizen", peer="visitor", sdp="v=0")
                 )
                 await second.hear(signals.BrowserOffer)
+            # Where an operator can have no audio, nobody is sent at present, though it has the fewest.
+            offer = signals.BrowserOffer(web="web1", purpose="citizen", peer="visitor", sdp="v=0")
+            for peer, at in (("visitor", second), ("s", edge)):
+                for _ in range(3):
+                    second.link.signal(signals.BrowserEnded(web="web1", peer=peer, cause="not_connected"))
+                    await web.hear(signals.BrowserEnded)
+                web.link.signal(offer)
+                await at.hear(signals.BrowserOffer)
+            second.link.signal(signals.BrowserAnswer(web="web1", peer="s", error="audio_unavailable"))
+            await web.hear(signals.BrowserAnswer)
+            web.link.signal(offer)
+            await edge.hear(signals.BrowserOffer)
         finally:
             linking.cancel()
             await asyncio.gather(linking, return_exceptions=True)
