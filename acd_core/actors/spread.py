@@ -7,12 +7,14 @@ nobody goes while there is another edge: the fewest legs are where none comes ab
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Sequence
 
 from acd_core.domain.state import State
 
 SHUNNED_MS = 30_000  # as long as an edge tries to get through to a browser
+COMES_WITHIN_MS = 45_000  # its answer and that; who lets go meanwhile says so to the edge alone
+_COMING_MAX = 1_000  # at one edge; more than it takes
 
 
 class Spread:
@@ -20,7 +22,7 @@ class Spread:
 
     def __init__(self, now_ms: Callable[[], int]) -> None:
         self._now_ms = now_ms
-        self._coming: Counter[str] = Counter()
+        self._coming: dict[str, deque[int]] = {}  # when each was offered
         self._shunned_until_ms: dict[str, int] = {}
 
     def choose(self, state: State, edges: Sequence[str], agent: str) -> str:
@@ -33,13 +35,22 @@ class Spread:
             chosen = call.edge
         else:
             legs = Counter(each.leg_edge for each in state.agents.values())
-            chosen = min(edges, key=lambda edge: (legs[edge] + self._coming[edge], edge))
-        self._coming[chosen] += 1
+            chosen = min(edges, key=lambda edge: (legs[edge] + self._coming_to(edge, now_ms), edge))
+        self._coming.setdefault(chosen, deque(maxlen=_COMING_MAX)).append(now_ms)
         return chosen
+
+    def _coming_to(self, edge: str, now_ms: int) -> int:
+        coming = self._coming.get(edge)
+        if coming is None:
+            return 0
+        while coming and now_ms - coming[0] >= COMES_WITHIN_MS:
+            coming.popleft()
+        return len(coming)
 
     def settled(self, edge: str) -> None:
         """One that was coming stands, or will not."""
-        self._coming[edge] = max(0, self._coming[edge] - 1)
+        if coming := self._coming.get(edge):
+            coming.popleft()
 
     def failed(self, edge: str) -> None:
         """It has no audio for browsers, or none that they get through to."""
@@ -47,5 +58,5 @@ class Spread:
 
     def began(self, edge: str) -> None:
         """The edge is new, or was away: nothing that was coming to it comes."""
-        del self._coming[edge]
+        self._coming.pop(edge, None)
         self._shunned_until_ms.pop(edge, None)

@@ -61,10 +61,12 @@ class BrowserLeg:
         self._browsers.forget(self)
         self.audio.free()
         self._over(cause)
+        if not tell_page:
+            return  # it has let go, or waits for the answer to a later offer
         web, peer = self.offer.web, self.offer.peer
         if unanswered:
             self._parts.signal(BrowserAnswer(web=web, peer=peer, error=_page_error(cause)))
-        elif tell_page:
+        else:
             self._parts.signal(BrowserEnded(web=web, peer=peer, cause=cause))
 
     # --- the browser-audio process ----------------------------------------------------------------

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from acd_core.actors.spread import SHUNNED_MS, Spread
+from acd_core.actors.spread import COMES_WITHIN_MS, SHUNNED_MS, Spread
 from acd_core.domain.agent import Agent
 from acd_core.domain.call import Call
 from acd_core.domain.state import State
@@ -75,3 +75,14 @@ def test_who_is_in_a_conversation_is_not_sent_back_to_where_audio_failed() -> No
     spread = Spread(lambda: 0)
     spread.failed("edge3")
     assert spread.choose(busy, EDGES, "ayse") == "edge1"
+
+
+def test_a_page_that_let_go_of_its_offer_is_not_waited_for() -> None:
+    now_ms = 1_000
+    spread = Spread(lambda: now_ms)
+    for _ in range(3):
+        assert spread.choose(state(), ("edge1",), "x") == "edge1"
+    now_ms += COMES_WITHIN_MS - 1
+    assert spread.choose(state("edge2"), ("edge1", "edge2"), "y") == "edge2"
+    now_ms += 1
+    assert spread.choose(state("edge2"), ("edge1", "edge2"), "y") == "edge1"

@@ -79,6 +79,19 @@ def test_a_page_that_offers_again_loses_its_former_leg(tmp_path: Path) -> None:
     asyncio.run(story())
 
 
+def test_a_page_that_offers_again_before_it_was_answered_hears_of_the_later_offer_alone(
+    tmp_path: Path,
+) -> None:
+    async def story() -> None:
+        async with world_in(tmp_path) as world:
+            world.core.signal(offer())
+            await world.browsers.expect(webrtc.OfferLeg)
+            await negotiated(world, offer())
+            assert [answer.error for answer in world.core.all(signals.BrowserAnswer)] == [""]
+
+    asyncio.run(story())
+
+
 def test_caller_and_operator_are_joined_parted_and_joined_again(tmp_path: Path) -> None:
     async def story() -> None:
         async with world_in(tmp_path) as world:
