@@ -390,7 +390,7 @@ def test_garbage_on_the_socket_disturbs_nobody(core: CoreProcess) -> None:
     asyncio.run(_with_peers(core.config, story))
     code, errors = core.kill(signal.SIGTERM)
     assert code == 0, errors
-    assert errors.count("a client was cut off") == 2
+    assert errors.count("a client was cut off") == 1, "twice for the same reason, within a minute"
 
 
 def test_a_second_core_on_the_same_journal_is_refused(core: CoreProcess) -> None:
