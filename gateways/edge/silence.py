@@ -19,7 +19,7 @@ class SilenceWatch:
     def __init__(self, line: Line, patience_s: float, gone: Callable[[], None]) -> None:
         """Asks after `patience_s`; begins with `watch`."""
         self._line, self._patience_s, self._gone = line, patience_s, gone
-        self._speaking = self._stopped = False
+        self._speaking = self._stopped = self._watching = False
         self._timer: asyncio.TimerHandle | None = None
 
     def heard(self) -> None:
@@ -28,12 +28,14 @@ class SilenceWatch:
         self._rest()
 
     def silent(self, silent_ms: int) -> None:
-        """The peer has not been heard for so long."""
+        """The peer has not been heard for so long. Before the answer that says nothing: many send no audio until then."""
         self._speaking = False
-        self.watch(silent_ms / 1000)
+        if self._watching:
+            self.watch(silent_ms / 1000)
 
     def watch(self, silent_s: float = 0.0) -> None:
         """Ask when it has been too long; a peer that was never heard is silent from the start."""
+        self._watching = True
         self._rest()
         if not (self._stopped or self._speaking):
             wait_s = max(0.0, self._patience_s - silent_s)

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from acd_core.domain import commands, events
+from gateways.edge.limits import Timing
 from gateways.media import messages as engine
 from gateways.sip.message import Response
 from tests.edge.test_calls import EDGE
@@ -260,5 +261,25 @@ def test_keys_are_heard_and_a_new_core_is_told_that_it_is_not_answered(tmp_path:
             assert (await world.core.expect(events.KeyPressed)).key == "5"
             (held,) = world.edge.calls.inventory()
             assert (held.call, held.answered) == (call, False)
+
+    asyncio.run(story())
+
+
+def test_a_caller_who_only_listens_is_asked_for_nothing_before_the_answer(tmp_path: Path) -> None:
+    """Carriers that send no audio before the answer may know no OPTIONS in an early dialog, and their 481 would end the call."""
+
+    async def story() -> None:
+        async with world_in(tmp_path, timing=Timing(caller_silence_s=0.02)) as world:
+            phone = world.phone()
+            call, progress = await heard(world, phone)
+            world.engine.send(engine.LegHeard(leg=call))
+            world.engine.send(engine.LegSilent(leg=call, silent_ms=60_000))
+            await world.heard_all()
+            phone.request("UPDATE", to_tag=progress.to.tag or "")
+            assert isinstance(await phone.receive(), Response), "the answer to this, and no question before"
+            answer(world, call)
+            ok = await phone.response(200, "INVITE")
+            phone.ack(ok)
+            await phone.asked("OPTIONS")
 
     asyncio.run(story())
